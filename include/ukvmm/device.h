@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For authors of virtio devices. A device is a table of callbacks and a context; the library owns the
+ * transport (virtio-mmio, virtio 1.2 section 4.2), the split queues and every access to guest memory.
+ *
+ * Callbacks run on the thread that is inside ukvmm_poller_run for the VM's poller, one at a time per
+ * device, with no lock of the library held. Exceptions: save, load run inside the snapshot call (the VM
+ * is paused); destroy runs inside ukvmm_vm_destroy, or inside a failing ukvmm_vm_add_device.
+ */
+#ifndef UKVMM_DEVICE_H
+#define UKVMM_DEVICE_H
+
+#include "ukvmm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ukvmm_device;
+struct ukvmm_queue;
+struct ukvmm_chain;
+struct ukvmm_state;
+
+/*
+ * virtio_id     device type (virtio 1.2 section 5); queues: 1 to 8; config_bytes: size of the config
+ *               space, at most 256.
+ * features      offered device-type bits 0-23 and 50-63; the transport adds VERSION_1, INDIRECT_DESC, EVENT_IDX.
+ * version       of what save writes; 0: 1.
+ */
+struct ukvmm_device_ops {
+	uint32_t size, virtio_id, queues, config_bytes;
+	uint64_t features;
+	uint32_t version, reserved;
+	void (*driver_ok)(void *ctx, uint64_t negotiated);
+	/* The guest kicked queue q, or the last call used up its budget. Pop at most `budget` chains. */
+	void (*queue_ready)(void *ctx, uint32_t q, uint32_t budget);
+	void (*fd_ready)(void *ctx, uint64_t tag, uint32_t epoll_events);
+	void (*reset)(void *ctx);   /* back to the state after add; no chain survives it */
+	int (*quiesce)(void *ctx);  /* 1: quiet, nothing in flight; 0: will call ukvmm_device_quiet() */
+	/* One walk for both directions, with ukvmm_state_bytes. save NULL: a VM with it cannot be saved. */
+	int (*save)(void *ctx, struct ukvmm_state *state);
+	int (*load)(void *ctx, struct ukvmm_state *state, uint32_t version);
+	void (*destroy)(void *ctx); /* last call, exactly once, also when add failed */
+};
+
+/* Before seal. `dev` is unique in the VM (-EEXIST). ops is copied. */
+int ukvmm_vm_add_device(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_device_ops *ops, void *ctx,
+	struct ukvmm_device **out, struct ukvmm_err *err);
+
+/* Replaces [offset, offset + len) of the config space and tells the driver. Callback thread or before seal. */
+int ukvmm_device_config(struct ukvmm_device *dev, uint32_t offset, const void *bytes, uint32_t len);
+
+/* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered); 0 events: no longer. fd is
+ * borrowed until then. Callback thread or before seal. */
+int ukvmm_device_watch(struct ukvmm_device *dev, int fd, uint32_t epoll_events, uint64_t tag);
+
+void ukvmm_device_quiet(struct ukvmm_device *dev); /* any thread; ends a quiesce that returned 0 */
+
+struct ukvmm_queue *ukvmm_device_queue(struct ukvmm_device *dev, uint32_t q);
+
+/* The next chain of buffers, checked whole; NULL: none, or the driver broke the protocol (the device
+ * then needs a reset, the VM lives on, the reason is counted). Valid until pushed or the device's reset. */
+struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *queue);
+
+/* Copy from the device-readable, to the device-writable part, from where the last call ended. Short at
+ * the end of it; 0 when nothing is left. Never a pointer into guest memory. */
+int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len);
+int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len);
+uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain); /* bytes left to read */
+uint64_t ukvmm_chain_writable(const struct ukvmm_chain *chain); /* bytes left to write */
+
+/* Gives the chain back, with the count of bytes written. Frees it. */
+void ukvmm_queue_push(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
+
+/* Interrupts the guest if it wants to know of what was pushed. Any thread. */
+void ukvmm_queue_notify(struct ukvmm_queue *queue);
+
+/* The same call saves and loads `len` bytes. 0, or -EINVAL when a load has fewer. */
+int ukvmm_state_bytes(struct ukvmm_state *state, void *p, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A close-on-exec duplicate, or negative errno. */
+int fd_dup(int fd);
+/* Closes unless negative; returns -1, to store. Keeps errno. */
+int fd_close(int fd);
+/* Reads exactly len bytes at off. -EIO: the file ends before. */
+int fd_pread_full(int fd, void *dst, size_t len, uint64_t off);
+/* An eventfd: adds one to it, takes what is in it. */
+void fd_event_set(int fd);
+void fd_event_clear(int fd);
+
+#endif
