@@ -287,7 +287,8 @@ int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats); /* 
 #define UKVMM_STOP_IDLE 3u     /* halted; value: when its next timer is due, 0 none; one EV_RUNNABLE follows */
 #define UKVMM_STOP_POWEROFF 4u /* last; value: status, with UKVMM_STOP_HAS_STATUS */
 #define UKVMM_STOP_RESET 5u    /* last; keyboard controller, ACPI or triple fault (see flags) */
-#define UKVMM_STOP_DEAD_HALT 6u /* last; hlt with interrupts off and nobody left to wake it */
+#define UKVMM_STOP_DEAD_HALT 6u /* last; hlt with interrupts off and nobody left to wake it; noticed at the
+				   end of a slice (of the second one with several vCPUs): give one */
 #define UKVMM_STOP_FAULT 7u    /* last; the host's KVM cannot go on: err has address, bytes and cure */
 #define UKVMM_STOP_STOPPED 8u  /* last; ukvmm_vm_stop, or another vCPU ended the VM */
 #define UKVMM_STOP_DEADLINE 9u /* a limit other than the slice was reached (see flags) */
@@ -321,7 +322,7 @@ struct ukvmm_limits {
 
 int ukvmm_vm_vcpu(struct ukvmm_vm *vm, uint32_t index, struct ukvmm_vcpu **out);
 
-/* Runs until a stop. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a
+/* Runs until a stop. Guests' timers and devices need somebody to serve the VM's poller meanwhile. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a
  * stop marked "last" every further call is -EBADFD. err is also filled with UKVMM_STOP_FAULT. */
 int ukvmm_vcpu_run(struct ukvmm_vcpu *vcpu, const struct ukvmm_limits *limits, struct ukvmm_stop *stop,
 	struct ukvmm_err *err);

@@ -9,6 +9,7 @@
 struct timer {
 	uint64_t deadline; /* CLOCK_MONOTONIC ns */
 	size_t index;	   /* place in the heap + 1; 0: not armed */
+	void *owner;	   /* whose it is, for the one who runs the timers */
 	void (*fire)(struct timer *timer);
 };
 

@@ -49,6 +49,8 @@ uint64_t virtio_mmio_read(struct virtio_dev *dev, uint64_t off, uint32_t width);
 void virtio_mmio_write(struct virtio_dev *dev, uint64_t off, uint32_t width, uint64_t value);
 
 struct ukvmm_queue *virtio_dev_queue(struct virtio_dev *dev, uint32_t q);
+/* Would ukvmm_queue_pop find something (or a violation) now? For a device that used up its budget. */
+bool virtio_queue_more(struct ukvmm_queue *queue);
 /* Replaces config bytes, bumps the generation and raises the configuration-change interrupt. */
 int virtio_dev_set_config(struct virtio_dev *dev, uint32_t off, const void *bytes, uint32_t len);
 uint64_t virtio_dev_violations(const struct virtio_dev *dev); /* any thread */

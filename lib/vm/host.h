@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host: KVM, the work queue and the pools of shells. */
+#ifndef VM_HOST_H
+#define VM_HOST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ukvmm/ukvmm.h>
+
+#include "kvm.h"
+#include "mem.h"
+
+/* A blocking job, part of the object it works on. */
+struct job {
+	struct job *next;
+	void (*run)(struct job *job);
+};
+
+/* What distinguishes VMs that can be made ahead. */
+struct shell_kind {
+	uint64_t memory;
+	uint32_t vcpus;
+	enum kvm_irqchip irqchip;
+};
+
+/* A KVM VM with its slots over a reservation and its vCPUs: everything that depends on no image. */
+struct shell {
+	struct job job; /* its closing */
+	struct shell *next;
+	struct ukvmm_host *host;
+	struct shell_kind kind;
+	struct mem mem;
+	struct kvm_vm kvm;
+	struct kvm_vcpu vcpu[];
+};
+
+struct shell_pool {
+	struct job refill;
+	bool refilling;
+	struct shell_pool *next;
+	struct ukvmm_host *host;
+	struct shell_kind kind;
+	uint32_t target, ready;
+	struct shell *shells;
+};
+
+struct ukvmm_host {
+	struct kvm_host kvm;
+	int kick_signal;
+	uint32_t max_vms;
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t work;
+	uint32_t live_vms, pollers, images;
+	struct job *jobs, **jobs_tail;
+	uint32_t jobs_len, workers;
+	bool stopping;
+	struct shell_pool *pools;
+};
+
+/* Queues a job; runs it at once when nobody works and too many wait. */
+void host_queue(struct ukvmm_host *host, struct job *job);
+/* Runs what is queued now on this thread. */
+void host_drain(struct ukvmm_host *host);
+
+/* Counts live objects; vm: -EAGAIN past max_vms. */
+int host_count_vm(struct ukvmm_host *host, int by);
+
+/* Takes a shell of a kind from its pool, or makes one. */
+int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, const char *name, struct shell **out,
+	struct ukvmm_err *err);
+/* Returns the RAM now and queues the closing of the rest. NULL is ignored. */
+void shell_retire(struct shell *shell);
+/* Frees every pool and its shells, on this thread. */
+void shell_pools_free(struct ukvmm_host *host);
+
+/* The kind that a VM config asks for. -EINVAL: memory or vCPUs out of range. */
+int shell_kind_of(struct ukvmm_host *host, const struct ukvmm_vm_config *config, struct shell_kind *kind,
+	struct ukvmm_err *err, const char *name);
+
+#endif

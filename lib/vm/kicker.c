@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kicker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ukvmm/ukvmm.h>
+
+#include "export.h"
+
+struct ukvmm_kicker *kicker_new(int signal)
+{
+	struct ukvmm_kicker *k = calloc(1, sizeof *k);
+
+	if (!k)
+		return NULL;
+	atomic_init(&k->refs, 1);
+	k->pid = getpid();
+	k->signal = signal;
+	return k;
+}
+
+void kicker_poke(struct ukvmm_kicker *k)
+{
+	int saved = errno, tid;
+
+	atomic_fetch_add(&k->senders, 1);
+	tid = atomic_load(&k->tid);
+	if (tid)
+		syscall(SYS_tgkill, k->pid, tid, k->signal);
+	atomic_fetch_sub(&k->senders, 1);
+	errno = saved;
+}
+
+static void kicker_set(const struct ukvmm_kicker *k, sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, k->signal);
+}
+
+void kicker_enter(struct ukvmm_kicker *k, pid_t tid, sigset_t *saved)
+{
+	sigset_t set;
+
+	kicker_set(k, &set);
+	pthread_sigmask(SIG_BLOCK, &set, saved);
+	atomic_store(&k->tid, tid);
+}
+
+void kicker_take_signals(const struct ukvmm_kicker *k)
+{
+	const struct timespec now = { 0 };
+	sigset_t set;
+
+	kicker_set(k, &set);
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		;
+}
+
+void kicker_leave(struct ukvmm_kicker *k, const sigset_t *saved)
+{
+	atomic_store(&k->tid, 0);
+	while (atomic_load(&k->senders))
+		sched_yield();
+	kicker_take_signals(k);
+	pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+bool kicker_take_kick(struct ukvmm_kicker *k)
+{
+	return atomic_load(&k->kicked) && atomic_exchange(&k->kicked, 0);
+}
+
+UKVMM_API void ukvmm_kick(struct ukvmm_kicker *kicker)
+{
+	atomic_fetch_add(&kicker->kicks, 1);
+	atomic_store(&kicker->kicked, 1);
+	kicker_poke(kicker);
+}
+
+UKVMM_API void ukvmm_kicker_unref(struct ukvmm_kicker *kicker)
+{
+	if (kicker && atomic_fetch_sub(&kicker->refs, 1) == 1)
+		free(kicker);
+}

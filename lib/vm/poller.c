@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "export.h"
+#include "fd.h"
+#include "host.h"
+#include "vm.h"
+
+/* epoll data: these two, else generation << 32 | index of a watch + 2. */
+enum { DATA_WAKE, DATA_TIMER, DATA_WATCHES };
+
+static int poller_fds(struct ukvmm_poller *p)
+{
+	struct epoll_event wake = { .events = EPOLLIN, .data.u64 = DATA_WAKE };
+	struct epoll_event timer = { .events = EPOLLIN, .data.u64 = DATA_TIMER };
+
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (p->epoll < 0 || p->wake < 0 || p->timerfd < 0 ||
+		epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->wake, &wake) ||
+		epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->timerfd, &timer))
+		return -errno;
+	return 0;
+}
+
+static void poller_destroy(struct ukvmm_poller *p)
+{
+	fd_close(p->epoll);
+	fd_close(p->wake);
+	fd_close(p->timerfd);
+	timers_fini(&p->timers);
+	free(p->watches);
+	pthread_cond_destroy(&p->left);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void pollers_add(struct ukvmm_host *host, int by)
+{
+	pthread_mutex_lock(&host->lock);
+	host->pollers += (uint32_t)by;
+	pthread_mutex_unlock(&host->lock);
+}
+
+UKVMM_API int ukvmm_poller_new(struct ukvmm_host *host, struct ukvmm_poller **out, struct ukvmm_err *err)
+{
+	struct ukvmm_poller *p = calloc(1, sizeof *p);
+	int rc;
+
+	*out = NULL;
+	if (!p)
+		return err_set(err, -ENOMEM, "calloc", "poller", "out of memory");
+	p->host = host;
+	p->tail = &p->head;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->left, NULL);
+	rc = poller_fds(p);
+	if (rc) {
+		poller_destroy(p);
+		return err_set(err, rc, "epoll_create1", "poller", "%s", strerror(-rc));
+	}
+	pollers_add(host, 1);
+	*out = p;
+	return 0;
+}
+
+UKVMM_API int ukvmm_poller_fd(const struct ukvmm_poller *poller)
+{
+	return poller->epoll;
+}
+
+UKVMM_API int ukvmm_poller_free(struct ukvmm_poller *p)
+{
+	bool busy;
+
+	if (!p)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	busy = p->vms || p->dispatching;
+	pthread_mutex_unlock(&p->lock);
+	if (busy)
+		return -EBUSY;
+	pollers_add(p->host, -1);
+	poller_destroy(p);
+	return 0;
+}
+
+int poller_join(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t timers)
+{
+	int rc;
+
+	vm->entry.vm = vm;
+	pthread_mutex_lock(&p->lock);
+	rc = timers_reserve(&p->timers, p->timers_max + timers);
+	if (!rc) {
+		p->timers_max += timers;
+		p->vms++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+/* Lock held. */
+static void entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
+{
+	struct ukvmm_vm **at = &p->head;
+
+	if (!vm->entry.queued)
+		return;
+	while (*at != vm)
+		at = &(*at)->entry.next;
+	*at = vm->entry.next;
+	if (!*at)
+		p->tail = at;
+	vm->entry.queued = false;
+}
+
+int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *const *timers, uint32_t n)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->current == vm && p->dispatching && pthread_equal(p->dispatcher, pthread_self())) {
+		pthread_mutex_unlock(&p->lock);
+		return -EBUSY;
+	}
+	while (p->current == vm)
+		pthread_cond_wait(&p->left, &p->lock);
+	entry_unqueue(p, vm);
+	for (uint32_t i = 0; i < n; i++)
+		timers_set(&p->timers, timers[i], 0);
+	p->timers_max -= n;
+	p->vms--;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+/* Lock held. */
+static void entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
+{
+	if (vm->entry.queued)
+		return;
+	vm->entry.queued = true;
+	vm->entry.next = NULL;
+	if (!p->head)
+		fd_event_set(p->wake);
+	*p->tail = vm;
+	p->tail = &vm->entry.next;
+}
+
+void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uint64_t value)
+{
+	struct poller_entry *e = &vm->entry;
+
+	pthread_mutex_lock(&p->lock);
+	switch (type) {
+	case UKVMM_EV_CONSOLE:
+		e->console = true;
+		break;
+	case UKVMM_EV_RUNNABLE:
+		e->runnable |= 1ull << value;
+		break;
+	case UKVMM_EV_NOTIFY:
+		/* A guest that writes faster than anybody listens loses its newest values. */
+		if (e->notify_len < NOTIFY_VALUES)
+			e->notify[(e->notify_head + e->notify_len++) % NOTIFY_VALUES] = value;
+		break;
+	case UKVMM_EV_PAUSED:
+		e->paused = true;
+		break;
+	case UKVMM_EV_STOPPED:
+		e->stopped = true;
+		break;
+	case UKVMM_EV_DEVICE_BROKEN:
+		e->broken |= 1u << value;
+		break;
+	}
+	entry_queue(p, vm);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm)
+{
+	pthread_mutex_lock(&p->lock);
+	vm->entry.work = true;
+	entry_queue(p, vm);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Lock held: the timerfd follows the earliest deadline, but is not moved later until it has fired. */
+static void timerfd_follow(struct ukvmm_poller *p)
+{
+	uint64_t next = timers_next(&p->timers);
+	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(next / 1000000000u),
+					.tv_nsec = (long)(next % 1000000000u) } };
+
+	if (!next || (p->armed && p->armed <= next))
+		return;
+	p->armed = next;
+	timerfd_settime(p->timerfd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline)
+{
+	pthread_mutex_lock(&p->lock);
+	timers_set(&p->timers, timer, deadline);
+	timerfd_follow(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Lock held. Takes one event of the VM; false: it has none. STOPPED comes last. */
+static bool entry_take(struct poller_entry *e, struct ukvmm_event *ev)
+{
+	*ev = (struct ukvmm_event){ .vm = e->vm, .cookie = e->vm->config.cookie };
+	if (e->runnable) {
+		ev->type = UKVMM_EV_RUNNABLE;
+		ev->value = (uint64_t)__builtin_ctzll(e->runnable);
+		e->runnable &= e->runnable - 1;
+	} else if (e->notify_len) {
+		ev->type = UKVMM_EV_NOTIFY;
+		ev->value = e->notify[e->notify_head];
+		e->notify_head = (e->notify_head + 1) % NOTIFY_VALUES;
+		e->notify_len--;
+	} else if (e->console) {
+		ev->type = UKVMM_EV_CONSOLE;
+		ev->value = console_waiting(&e->vm->console);
+		e->console = false;
+	} else if (e->broken) {
+		ev->type = UKVMM_EV_DEVICE_BROKEN;
+		ev->value = (uint64_t)__builtin_ctz(e->broken);
+		e->broken &= e->broken - 1;
+	} else if (e->paused) {
+		ev->type = UKVMM_EV_PAUSED;
+		e->paused = false;
+	} else if (e->stopped && !e->work) {
+		ev->type = UKVMM_EV_STOPPED;
+		e->stopped = false;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool entry_has_event(const struct poller_entry *e)
+{
+	return e->runnable || e->notify_len || e->console || e->broken || e->paused || e->stopped;
+}
+
+/* Lock held on entry and exit: the VM cannot go away between. */
+static void inside(struct ukvmm_poller *p, struct ukvmm_vm *vm, void (*call)(void *arg), void *arg)
+{
+	struct timespec t0, t1;
+
+	p->current = vm;
+	pthread_mutex_unlock(&p->lock);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t0);
+	call(arg);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t1);
+	atomic_fetch_add(&vm->io_cpu_ns,
+		(unsigned long long)((t1.tv_sec - t0.tv_sec) * 1000000000ll + t1.tv_nsec - t0.tv_nsec));
+	pthread_mutex_lock(&p->lock);
+	p->current = NULL;
+	pthread_cond_broadcast(&p->left);
+}
+
+static void call_work(void *arg)
+{
+	vm_work(arg);
+}
+
+static void call_fire(void *arg)
+{
+	struct timer *timer = arg;
+
+	timer->fire(timer);
+}
+
+struct fd_call {
+	struct ukvmm_device *device;
+	uint64_t tag;
+	uint32_t events;
+};
+
+static void call_fd(void *arg)
+{
+	const struct fd_call *c = arg;
+
+	c->device->ops.fd_ready(c->device->ctx, c->tag, c->events);
+}
+
+static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
+{
+	uint32_t index = (uint32_t)data - DATA_WATCHES;
+	struct watch *w;
+
+	pthread_mutex_lock(&p->lock);
+	w = index < p->watches_len ? &p->watches[index] : NULL;
+	/* one that was removed after epoll_wait reported it has another generation */
+	if (w && w->device && w->generation == data >> 32) {
+		struct fd_call call = { w->device, w->tag, events };
+
+		inside(p, w->device->vm, call_fd, &call);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void serve_fds(struct ukvmm_poller *p)
+{
+	struct epoll_event ready[64];
+	int n = epoll_wait(p->epoll, ready, 64, 0);
+
+	for (int i = 0; i < n; i++) {
+		if (ready[i].data.u64 == DATA_WAKE)
+			fd_event_clear(p->wake);
+		else if (ready[i].data.u64 == DATA_TIMER)
+			fd_event_clear(p->timerfd);
+		else
+			serve_fd(p, ready[i].data.u64, ready[i].events);
+	}
+}
+
+static void serve_timers(struct ukvmm_poller *p, uint64_t now)
+{
+	struct timer *timer;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->armed && p->armed <= now)
+		p->armed = 0;
+	while ((timer = timers_pop(&p->timers, now)))
+		inside(p, timer->owner, call_fire, timer);
+	timerfd_follow(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* One turn for the VM at the head: its work, then one event. Lock held. */
+static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
+{
+	struct ukvmm_vm *vm = p->head;
+	bool took;
+
+	entry_unqueue(p, vm);
+	if (vm->entry.work) {
+		vm->entry.work = false;
+		inside(p, vm, call_work, vm);
+	}
+	took = ev && entry_take(&vm->entry, ev);
+	if (vm->entry.work || entry_has_event(&vm->entry))
+		entry_queue(p, vm);
+	return took;
+}
+
+/* Every VM that waits gets a turn; with a budget, then a second one..., until the buffer is full or time is
+ * up. Without one, one pass: a guest that kicks without end must not hold the caller. */
+static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max, uint64_t until)
+{
+	uint32_t n = 0, turns = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->head && (n < max || p->head->entry.work)) {
+		n += serve_one(p, n < max ? &events[n] : NULL);
+		turns++;
+		if (until ? ukvmm_now() >= until : turns >= p->vms)
+			break;
+	}
+	/* the fd must stay readable for what is left */
+	if (p->head)
+		fd_event_set(p->wake);
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max,
+	uint64_t budget_ns)
+{
+	uint64_t now = ukvmm_now();
+	uint32_t n;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->dispatching) {
+		pthread_mutex_unlock(&p->lock);
+		return -EBUSY;
+	}
+	p->dispatching = true;
+	p->dispatcher = pthread_self();
+	pthread_mutex_unlock(&p->lock);
+
+	serve_fds(p);
+	serve_timers(p, now);
+	n = serve_queue(p, events, max, budget_ns ? now + budget_ns : 0);
+
+	pthread_mutex_lock(&p->lock);
+	p->dispatching = false;
+	pthread_mutex_unlock(&p->lock);
+	return (int)n;
+}
+
+/* Lock held: a free watch, or -ENOMEM. */
+static int watch_slot(struct ukvmm_poller *p)
+{
+	uint32_t more = p->watches_len ? p->watches_len * 2 : 16;
+	struct watch *w;
+
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (!p->watches[i].device)
+			return (int)i;
+	w = realloc(p->watches, more * sizeof *w);
+	if (!w)
+		return -ENOMEM;
+	memset(w + p->watches_len, 0, (more - p->watches_len) * sizeof *w);
+	p->watches = w;
+	p->watches_len = more;
+	return (int)(more / 2 < 16 ? 0 : more / 2);
+}
+
+static int watch_find(struct ukvmm_poller *p, const struct ukvmm_device *device, int fd)
+{
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (p->watches[i].device == device && p->watches[i].fd == fd)
+			return (int)i;
+	return -ENOENT;
+}
+
+static void watch_drop(struct ukvmm_poller *p, struct watch *w)
+{
+	epoll_ctl(p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	w->device = NULL;
+	w->generation++;
+}
+
+int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag)
+{
+	int old, i, rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	old = watch_find(p, device, fd);
+	i = old >= 0 || !events ? old : watch_slot(p);
+	if (i < 0) {
+		rc = i;
+	} else if (!events) {
+		watch_drop(p, &p->watches[i]);
+	} else {
+		struct watch *w = &p->watches[i];
+		struct epoll_event e = { .events = events,
+			.data.u64 = (uint64_t)w->generation << 32 | ((uint32_t)i + DATA_WATCHES) };
+
+		if (epoll_ctl(p->epoll, old >= 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e))
+			rc = -errno;
+		else
+			*w = (struct watch){ device, fd, w->generation, tag };
+	}
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device)
+{
+	pthread_mutex_lock(&p->lock);
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (p->watches[i].device == device)
+			watch_drop(p, &p->watches[i]);
+	pthread_mutex_unlock(&p->lock);
+}

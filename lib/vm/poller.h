@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The poller: an epoll set of an eventfd (something was queued), a timerfd (the earliest deadline) and the
+ * fds that devices watch. VMs with undelivered events or work stand in one queue.
+ *
+ * Its lock is a leaf: it is taken with a VM's lock or board lock held, never the other way round. A VM that the
+ * dispatching thread is inside of is `current`; destroying that VM waits for it (or is -EBUSY from its callback).
+ */
+#ifndef VM_POLLER_H
+#define VM_POLLER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ukvmm/ukvmm.h>
+
+#include "timer.h"
+
+struct ukvmm_device;
+
+enum { NOTIFY_VALUES = 16 };
+
+/* What waits for delivery or for the poller's thread; guarded by the poller's lock. Part of each VM. */
+struct poller_entry {
+	struct ukvmm_vm *vm, *next;
+	bool queued;
+	/* undelivered events */
+	bool console, paused, stopped;
+	uint64_t runnable; /* a bit a vCPU */
+	uint32_t broken;   /* a bit a device */
+	uint64_t notify[NOTIFY_VALUES];
+	uint32_t notify_head, notify_len;
+	/* work: call vm_work() */
+	bool work;
+};
+
+struct watch {
+	struct ukvmm_device *device; /* NULL: free */
+	int fd;
+	uint32_t generation;
+	uint64_t tag;
+};
+
+struct ukvmm_poller {
+	struct ukvmm_host *host;
+	int epoll, wake, timerfd;
+	pthread_mutex_t lock;
+	pthread_cond_t left; /* `current` became NULL */
+	bool dispatching;
+	pthread_t dispatcher;
+	struct ukvmm_vm *current;
+	struct ukvmm_vm *head, **tail;
+	struct timers timers;
+	size_t timers_max; /* reserved */
+	uint64_t armed;	   /* what the timerfd is set to */
+	uint32_t vms;
+	struct watch *watches;
+	uint32_t watches_len;
+};
+
+/* A VM joins with the number of timers it may arm at once; leaves for good. poller_leave is -EBUSY from inside
+ * one of the VM's own callbacks, and otherwise waits until the dispatcher is out of it. */
+int poller_join(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t timers);
+int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *const *timers, uint32_t n);
+
+/* Any thread. */
+void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uint64_t value);
+void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm);
+void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline);
+
+/* fd watches of devices. */
+int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
+void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device);
+
+#endif

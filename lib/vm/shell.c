@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* VMs made ahead. See design: a slot over a PROT_NONE reservation, RAM mapped over it when a job comes. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <ukvmm/x86.h>
+
+#include "err.h"
+#include "export.h"
+#include "host.h"
+#include "structs.h"
+#include "x86_map.h"
+
+enum { MEMORY_DEFAULT = 128 << 20, MEMORY_MIN = 2 << 20, VCPUS_MAX = 64 };
+
+static void shell_close(struct shell *shell)
+{
+	for (uint32_t i = 0; i < shell->kind.vcpus; i++)
+		kvm_vcpu_fini(&shell->vcpu[i]);
+	kvm_vm_fini(&shell->kvm);
+	mem_fini(&shell->mem);
+	free(shell);
+}
+
+static void shell_close_job(struct job *job)
+{
+	shell_close((struct shell *)job);
+}
+
+void shell_retire(struct shell *shell)
+{
+	if (!shell)
+		return;
+	mem_unback(&shell->mem);
+	shell->job.run = shell_close_job;
+	host_queue(shell->host, &shell->job);
+}
+
+static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const char *name,
+	struct shell **out, struct ukvmm_err *err)
+{
+	struct shell *shell = calloc(1, sizeof *shell + kind->vcpus * sizeof shell->vcpu[0]);
+	uint32_t made = 0;
+	int rc;
+
+	if (!shell)
+		return err_set(err, -ENOMEM, "calloc", name, "out of memory");
+	shell->host = host;
+	shell->kind = *kind;
+	rc = mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
+	if (rc) {
+		err_set(err, rc, "mmap", name, "cannot reserve %llu MiB of address space",
+			(unsigned long long)(kind->memory >> 20));
+		goto out_free;
+	}
+	rc = kvm_vm_init(&shell->kvm, &host->kvm, &shell->mem, kind->irqchip, kind->vcpus, name, err);
+	if (rc)
+		goto out_mem;
+	for (; made < kind->vcpus; made++) {
+		rc = kvm_vcpu_init(&shell->vcpu[made], &shell->kvm, made, host->kick_signal, err);
+		if (rc)
+			goto out_vcpus;
+	}
+	*out = shell;
+	return 0;
+
+out_vcpus:
+	while (made)
+		kvm_vcpu_fini(&shell->vcpu[--made]);
+	kvm_vm_fini(&shell->kvm);
+out_mem:
+	mem_fini(&shell->mem);
+out_free:
+	free(shell);
+	return rc;
+}
+
+static bool kind_equal(const struct shell_kind *a, const struct shell_kind *b)
+{
+	return a->memory == b->memory && a->vcpus == b->vcpus && a->irqchip == b->irqchip;
+}
+
+static struct shell_pool *pool_find(struct ukvmm_host *host, const struct shell_kind *kind)
+{
+	struct shell_pool *p = host->pools;
+
+	while (p && !kind_equal(&p->kind, kind))
+		p = p->next;
+	return p;
+}
+
+static void pool_put(struct shell_pool *pool, struct shell *shell)
+{
+	struct ukvmm_host *host = pool->host;
+
+	pthread_mutex_lock(&host->lock);
+	shell->next = pool->shells;
+	pool->shells = shell;
+	pool->ready++;
+	pthread_mutex_unlock(&host->lock);
+}
+
+/* Makes or frees shells until the pool has its target. */
+static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
+{
+	struct ukvmm_host *host = pool->host;
+	struct shell *shell;
+	int rc;
+
+	for (;;) {
+		bool more;
+
+		shell = NULL;
+		pthread_mutex_lock(&host->lock);
+		more = pool->ready < pool->target;
+		if (pool->ready > pool->target) {
+			shell = pool->shells;
+			pool->shells = shell->next;
+			pool->ready--;
+		}
+		if (!more && !shell)
+			pool->refilling = false;
+		pthread_mutex_unlock(&host->lock);
+		if (shell) {
+			shell_close(shell);
+			continue;
+		}
+		if (!more)
+			return 0;
+		rc = shell_make(host, &pool->kind, "shell", &shell, err);
+		if (rc)
+			break;
+		pool_put(pool, shell);
+	}
+	pthread_mutex_lock(&host->lock);
+	pool->refilling = false;
+	pthread_mutex_unlock(&host->lock);
+	return rc;
+}
+
+static void pool_refill_job(struct job *job)
+{
+	/* A refill that fails is tried again after the next take; that one makes its own shell and reports. */
+	pool_fill((struct shell_pool *)job, NULL);
+}
+
+static struct shell *pool_get(struct ukvmm_host *host, const struct shell_kind *kind)
+{
+	struct shell_pool *pool;
+	struct shell *shell = NULL;
+	bool refill = false;
+
+	pthread_mutex_lock(&host->lock);
+	pool = pool_find(host, kind);
+	if (pool && pool->shells) {
+		shell = pool->shells;
+		pool->shells = shell->next;
+		pool->ready--;
+	}
+	/* Only threads in ukvmm_host_work refill: without one, a pool is used up and then done. */
+	if (pool && host->workers && !pool->refilling && pool->ready < pool->target)
+		refill = pool->refilling = true;
+	pthread_mutex_unlock(&host->lock);
+	if (refill) {
+		pool->refill.run = pool_refill_job;
+		host_queue(host, &pool->refill);
+	}
+	return shell;
+}
+
+int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, const char *name, struct shell **out,
+	struct ukvmm_err *err)
+{
+	*out = pool_get(host, kind);
+	if (!*out)
+		return shell_make(host, kind, name, out, err);
+	snprintf((*out)->kvm.name, sizeof (*out)->kvm.name, "%s", name);
+	for (uint32_t i = 0; i < kind->vcpus; i++)
+		kvm_vcpu_rename(&(*out)->vcpu[i], name);
+	return 0;
+}
+
+void shell_pools_free(struct ukvmm_host *host)
+{
+	while (host->pools) {
+		struct shell_pool *pool = host->pools;
+
+		host->pools = pool->next;
+		while (pool->shells) {
+			struct shell *shell = pool->shells;
+
+			pool->shells = shell->next;
+			shell_close(shell);
+		}
+		free(pool);
+	}
+}
+
+static int irqchip_of(const struct ukvmm_vm_config *config, enum kvm_irqchip *irqchip)
+{
+	struct ukvmm_x86_config x86;
+	int rc = struct_take(&x86, sizeof x86, config->x86);
+
+	if (rc)
+		return rc;
+	if (x86.flags || x86.reserved || x86.irqchip > UKVMM_X86_IRQCHIP_NONE)
+		return -EINVAL;
+	*irqchip = x86.irqchip == UKVMM_X86_IRQCHIP_FULL ? KVM_CHIP_FULL :
+		   x86.irqchip == UKVMM_X86_IRQCHIP_NONE ? KVM_CHIP_NONE :
+							   KVM_CHIP_SPLIT;
+	return 0;
+}
+
+int shell_kind_of(struct ukvmm_host *host, const struct ukvmm_vm_config *config, struct shell_kind *kind,
+	struct ukvmm_err *err, const char *name)
+{
+	uint32_t most = host->kvm.max_vcpus < VCPUS_MAX ? host->kvm.max_vcpus : VCPUS_MAX;
+	int rc = irqchip_of(config, &kind->irqchip);
+
+	if (rc)
+		return err_set(err, rc, "ukvmm_vm_new", name, "bad ukvmm_x86_config");
+	kind->memory = config->memory ? config->memory : MEMORY_DEFAULT;
+	kind->vcpus = config->vcpus ? config->vcpus : 1;
+	if (kind->memory < MEMORY_MIN || kind->memory % MEM_PAGE || kind->memory >> 44)
+		return err_set(err, -EINVAL, "ukvmm_vm_new", name,
+			"memory must be 2 MiB to 16 TiB, in whole pages, not %llu bytes",
+			(unsigned long long)kind->memory);
+	if (kind->vcpus > most || (kind->vcpus > 1 && kind->irqchip == KVM_CHIP_NONE))
+		return err_set(err, -EINVAL, "ukvmm_vm_new", name, "%u vCPUs: at most %u here", kind->vcpus,
+			kind->irqchip == KVM_CHIP_NONE ? 1 : most);
+	return 0;
+}
+
+UKVMM_API int ukvmm_host_prepare(struct ukvmm_host *host, const struct ukvmm_vm_config *config,
+	uint32_t shells, struct ukvmm_err *err)
+{
+	struct ukvmm_vm_config c;
+	struct shell_kind kind;
+	struct shell_pool *pool;
+	int rc = struct_take(&c, sizeof c, config);
+
+	if (rc)
+		return err_set(err, rc, "ukvmm_host_prepare", "shell", "bad ukvmm_vm_config");
+	rc = shell_kind_of(host, &c, &kind, err, "shell");
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&host->lock);
+	pool = pool_find(host, &kind);
+	if (!pool && shells) {
+		pool = calloc(1, sizeof *pool);
+		if (pool) {
+			pool->host = host;
+			pool->kind = kind;
+			pool->next = host->pools;
+			host->pools = pool;
+		}
+	}
+	if (pool)
+		pool->target = shells;
+	pthread_mutex_unlock(&host->lock);
+	if (!pool)
+		return shells ? err_set(err, -ENOMEM, "calloc", "shell", "out of memory") : 0;
+	return pool_fill(pool, err);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All state of a paused VM but its RAM, in both directions. The receiver is a sealed VM of the same kind. */
+#include "vm.h"
+
+#include <errno.h>
+
+#include "err.h"
+
+static int walk_kind(struct ukvmm_vm *vm, struct ukvmm_state *s)
+{
+	struct shell_kind k = vm->kind;
+	uint32_t version = 1, irqchip = (uint32_t)k.irqchip;
+	uint64_t now = vm_clock(vm);
+
+	state_begin(s, "machine", &version);
+	state_field(s, k.memory);
+	state_field(s, k.vcpus);
+	state_field(s, irqchip);
+	state_field(s, now);
+	if (s->loading && (version != 1 || k.memory != vm->kind.memory || k.vcpus != vm->kind.vcpus ||
+				  irqchip != (uint32_t)vm->kind.irqchip))
+		return state_fail(s, -EINVAL);
+	/* the VM's clock goes on from where it was saved */
+	if (s->loading)
+		vm->clock_offset = (int64_t)(now - ukvmm_now());
+	return state_end(s);
+}
+
+static int walk_board(struct ukvmm_vm *vm, struct ukvmm_state *s)
+{
+	int rc;
+
+	pthread_mutex_lock(&vm->board_lock);
+	rc = legacy_walk(&vm->board, s);
+	pthread_mutex_unlock(&vm->board_lock);
+	return rc;
+}
+
+int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
+{
+	int rc = walk_kind(vm, s);
+
+	if (!rc && (rc = kvm_vm_walk(&vm->shell->kvm, s, err)))
+		return rc;
+	for (uint32_t i = 0; !rc && i < vm->vcpus; i++)
+		if ((rc = kvm_vcpu_walk(vm->vcpu[i].kvm, s, err)))
+			return rc;
+	if (!rc)
+		rc = walk_board(vm, s);
+	if (!rc)
+		rc = devices_walk(vm, s);
+	if (!rc)
+		return 0;
+	return err_set(err, rc, s->loading ? "load" : "save", vm->name, "section \"%s\" is bad or does not fit",
+		s->section);
+}
