@@ -31,6 +31,31 @@ no_kvm_reason()
 	fi
 }
 
+# For UKVMM_NO_KVM=1 as root: runs this script again where /dev has no kvm, in a mount namespace of its own. The tests
+# then see what they would see on such a machine. Returns where there is nothing to hide or no right to hide it.
+hide_kvm()
+{
+	[ -e /dev/kvm ] && [ "$(id -u)" = 0 ] && [ -z "${UKVMM_KVM_HIDDEN:-}" ] || return 0
+	UKVMM_KVM_HIDDEN=1 exec unshare --mount bash -c '
+		set -e
+		mount --rbind /dev /mnt
+		mount -t tmpfs -o mode=755 dev /dev
+		for node in /mnt/*; do
+			name=${node##*/}
+			if [ "$name" = kvm ]; then
+				continue
+			elif [ -L "$node" ]; then
+				cp -P "$node" /dev/
+			elif [ -d "$node" ]; then
+				mkdir "/dev/$name" && mount --rbind "$node" "/dev/$name"
+			else
+				: >"/dev/$name" && mount --bind "$node" "/dev/$name"
+			fi
+		done
+		umount -R -l /mnt
+		exec "$@"' hide_kvm "$0" "$@"
+}
+
 # Configures and builds presets: build_preset PRESET [TARGET...]
 build_preset()
 {
