@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves the rig itself, with no line of the library: a bare VM on the /dev/kvm that is there. Static, so that
+ * it needs nothing but a kernel. Prints TAP. Usage: rig-selftest [VENDOR], VENDOR the KVM module that
+ * must be behind it ("kvm_amd").
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { RAM_BYTES = 0x10000, CODE_AT = 0x1000, PORT = 0x3f8 };
+
+/* Real mode: adds 1 to what a port read yields, writes it to the same port, halts. */
+static const uint8_t code[] = {
+	0xba, PORT & 0xff, PORT >> 8, /* mov dx, PORT */
+	0xec,			      /* in al, dx */
+	0x04, 0x01,		      /* add al, 1 */
+	0xee,			      /* out dx, al */
+	0xf4,			      /* hlt */
+};
+
+struct machine {
+	int kvm, vm, vcpu;
+	uint8_t *ram;
+	struct kvm_run *run;
+};
+
+static unsigned int tests, failed;
+
+static void check(bool ok, const char *what)
+{
+	tests++;
+	if (!ok)
+		failed++;
+	printf("%s %u - %s\n", ok ? "ok" : "not ok", tests, what);
+}
+
+static int machine_memory(struct machine *m)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = RAM_BYTES };
+
+	m->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->ram == MAP_FAILED)
+		return -errno;
+	memcpy(m->ram + CODE_AT, code, sizeof(code));
+	region.userspace_addr = (uintptr_t)m->ram;
+	return ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+}
+
+static int machine_vcpu(struct machine *m)
+{
+	struct kvm_regs regs = { .rip = CODE_AT, .rflags = 2 };
+	struct kvm_sregs sregs;
+	int run_bytes = ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
+	if (run_bytes < 0 || m->vcpu < 0)
+		return -errno;
+	m->run = mmap(NULL, (size_t)run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (m->run == MAP_FAILED)
+		return -errno;
+	if (ioctl(m->vcpu, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (ioctl(m->vcpu, KVM_SET_SREGS, &sregs) < 0)
+		return -errno;
+	return ioctl(m->vcpu, KVM_SET_REGS, &regs) < 0 ? -errno : 0;
+}
+
+/* One KVM_RUN; true if it ended for `reason`. */
+static bool run_to(struct machine *m, uint32_t reason)
+{
+	if (ioctl(m->vcpu, KVM_RUN, 0) < 0) {
+		printf("# KVM_RUN: %s\n", strerror(errno));
+		return false;
+	}
+	if (m->run->exit_reason != reason)
+		printf("# exit reason %u, wanted %u\n", m->run->exit_reason, reason);
+	return m->run->exit_reason == reason;
+}
+
+static void check_guest(struct machine *m)
+{
+	uint8_t *data;
+
+	check(run_to(m, KVM_EXIT_IO) && m->run->io.direction == KVM_EXIT_IO_IN && m->run->io.port == PORT,
+		"the guest reads a port");
+	data = (uint8_t *)m->run + m->run->io.data_offset;
+	*data = 41;
+	check(run_to(m, KVM_EXIT_IO) && m->run->io.direction == KVM_EXIT_IO_OUT && m->run->io.port == PORT,
+		"the guest writes the port");
+	data = (uint8_t *)m->run + m->run->io.data_offset;
+	check(*data == 42, "it computed with what it read");
+	check(run_to(m, KVM_EXIT_HLT), "the guest halts");
+}
+
+static void check_vendor(const char *vendor)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", vendor);
+	check(access(path, F_OK) == 0, "the KVM module is the one asked for");
+}
+
+int main(int argc, char **argv)
+{
+	struct machine m = { .kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC) };
+
+	if (m.kvm < 0) {
+		printf("Bail out! /dev/kvm: %s\n", strerror(errno));
+		return 1;
+	}
+	check(ioctl(m.kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION, "KVM API version 12");
+	if (argc > 1)
+		check_vendor(argv[1]);
+	check(ioctl(m.kvm, KVM_CHECK_EXTENSION, KVM_CAP_SPLIT_IRQCHIP) > 0, "split irqchip is there");
+	m.vm = ioctl(m.kvm, KVM_CREATE_VM, 0);
+	check(m.vm >= 0, "KVM_CREATE_VM");
+	check(m.vm >= 0 && machine_memory(&m) == 0, "a memory slot");
+	check(m.vm >= 0 && machine_vcpu(&m) == 0, "a vCPU in real mode");
+	if (!failed)
+		check_guest(&m);
+	printf("1..%u\n", tests);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by scripts/rig: fetches the kernel and puts a suite's initramfs together.
+
+# Downloads the package that linux-image-cloud-amd64 depends on and unpacks it under build/rig, once. Sets `kernel`
+# and `modules`. The system's package state stays as it is.
+fetch_kernel()
+{
+	local cache=$root/build/rig/kernel
+	exec 9>"$root/build/rig/lock"
+	flock 9
+	if [ ! -e "$cache/complete" ]; then
+		rm -rf "$cache"
+		mkdir -p "$cache"
+		unpack_kernel "$cache" || { rm -rf "$cache"; return 1; }
+		touch "$cache/complete"
+	fi
+	exec 9>&-
+	kernel=$(echo "$cache"/boot/vmlinuz-*)
+	modules=$(echo "$cache"/lib/modules/*/kernel)
+}
+
+unpack_kernel()
+{
+	local package
+	package=$(kernel_package)
+	if [ -z "$package" ]; then
+		as_root apt-get -q update >/dev/null
+		package=$(kernel_package)
+	fi
+	[ -n "$package" ] || { say "apt knows no linux-image-cloud-amd64"; return 1; }
+	say "fetching $package"
+	(cd "$1" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package" >download.log 2>&1) ||
+		{ cat "$1/download.log" >&2; return 1; }
+	dpkg-deb -x "$1"/linux-image-*.deb "$1" && rm "$1"/linux-image-*.deb
+}
+
+kernel_package()
+{
+	apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p'
+}
+
+# stage_module NAME: into the initramfs, after those it depends on; their order goes into lib/modules/order.
+stage_module()
+{
+	local file depends name
+	file=$(find "$modules" -name "${1//_/-}.ko" -o -name "${1//-/_}.ko" | head -n 1)
+	[ -n "$file" ] || { say "the kernel package holds no module $1"; return 1; }
+	[ ! -e "$tree/lib/modules/$1.ko" ] || return 0
+	depends=$(tr '\0' '\n' <"$file" | sed -n 's/^depends=//p')
+	for name in ${depends//,/ }; do
+		stage_module "$name"
+	done
+	cp "$file" "$tree/lib/modules/$1.ko"
+	echo "$1" >>"$tree/lib/modules/order"
+}
+
+# stage_program FILE DIR: a copy without debug information, and every shared library it names at its own place.
+stage_program()
+{
+	local lib
+	mkdir -p "$tree/$2"
+	[ -x "$1" ] || { say "$1 is not built"; return 1; }
+	if ! strip --strip-debug -o "$tree/$2/${1##*/}" "$1" 2>/dev/null; then
+		cp "$1" "$tree/$2/"	# a script
+		return 0
+	fi
+	for lib in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+		mkdir -p "$tree/${lib%/*}"
+		[ -e "$tree/$lib" ] || cp -L "$lib" "$tree/$lib"
+	done
+}
+
+# What every suite has: busybox, kvm-amd, the init, and the build directory's own path for programs that have it
+# compiled in.
+stage_base()
+{
+	tree=$work/tree
+	mkdir -p "$tree"/{bin,proc,sys,dev,tmp,lib/modules,rig/bin,rig/test,rig/guests,"${build%/*}"}
+	ln -s /rig "$tree/$build"
+	cp "$(command -v busybox)" "$tree/bin/busybox"
+	cp "$root/test/rig/init" "$tree/init"
+	stage_module kvm-amd
+}
+
+stage_guests()
+{
+	[ -n "$(ls "$build"/guests/*.elf 2>/dev/null)" ] || { say "$build/guests holds no guests"; return 1; }
+	cp "$build"/guests/* "$tree/rig/guests/"
+}
+
+# The initrd of the stock kernel as a guest: busybox and the checks, nothing else.
+stage_linux()
+{
+	local inner=$work/inner
+	mkdir -p "$inner"/{bin,proc,sys,dev}
+	cp "$(command -v busybox)" "$inner/bin/busybox"
+	cp "$root/test/rig/linux-init" "$inner/init"
+	(cd "$inner" && find . | cpio --quiet -o -H newc -R 0:0) >"$tree/rig/linux-initrd"
+	cp "$kernel" "$tree/rig/linux-kernel"
+	stage_program "$build/bin/ukvmm" rig/bin
+}
+
+stage_tests()
+{
+	local program
+	for program in "$build"/test/$1; do
+		stage_program "$program" rig/test
+	done
+}
+
+# stage_suite SUITE [ARGS]: makes $work/initramfs. The suite's own script is test/rig/suite-SUITE, run inside.
+stage_suite()
+{
+	local suite=$1 program
+	stage_base
+	[ -e "$root/test/rig/suite-$suite" ] || { say "no suite $suite"; return 1; }
+	cp "$root/test/rig/suite-$suite" "$tree/rig/suite"
+	cp "$root/test/rig/tap.sh" "$tree/rig/"
+	case $suite in
+	selftest) stage_program "$build/test/rig-selftest" rig/bin ;;
+	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
+	guests) stage_guests && stage_program "$build/bin/ukvmm" rig/bin && stage_program "$build/test/guests-run" rig/bin ;;
+	linux) stage_linux ;;
+	demo) stage_guests && stage_demo ;;
+	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
+		stage_program "$2" rig/bin ;;
+	esac || return 1
+	shift
+	printf '%s\n' "$@" >"$tree/rig/args"
+	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs"
+}

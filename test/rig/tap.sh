@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the suites inside the rig: TAP with one line a test; what a test printed comes before it, indented.
+tap_n=0
+tap_failed=0
+
+# tap STATUS NAME: 0 passed, 77 skipped, else failed.
+tap()
+{
+	tap_n=$((tap_n + 1))
+	case $1 in
+	0) echo "ok $tap_n - $2" ;;
+	77) echo "ok $tap_n - $2 # SKIP" ;;
+	*)
+		echo "not ok $tap_n - $2 (status $1)"
+		tap_failed=$((tap_failed + 1))
+		;;
+	esac
+}
+
+# Nothing tested is a failure: a suite that finds no programs must not pass.
+tap_end()
+{
+	echo "1..$tap_n"
+	echo "# $((tap_n - tap_failed)) of $tap_n passed"
+	[ $tap_n -gt 0 ] && [ $tap_failed = 0 ]
+}
+
+# chosen NAME [WORDS]: is NAME to be run? Yes without words, or where it holds one of them.
+chosen()
+{
+	local name=$1 word
+	shift
+	[ $# -gt 0 ] || return 0
+	for word in "$@"; do
+		case $name in
+		*"$word"*) return 0 ;;
+		esac
+	done
+	return 1
+}
