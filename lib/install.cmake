@@ -7,6 +7,7 @@ include(CMakePackageConfigHelpers)
 # in which all but the public functions are local: names like mem_read are free for the embedder's own use.
 set(public_object ${CMAKE_CURRENT_BINARY_DIR}/ukvmm.o)
 set(public_archive ${CMAKE_CURRENT_BINARY_DIR}/public/libukvmm.a)
+set(UKVMM_PUBLIC_ARCHIVE ${public_archive} CACHE INTERNAL "the archive that is installed")
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/public)
 add_custom_command(OUTPUT ${public_archive}
 	COMMAND ${CMAKE_LINKER} -r -o ${public_object} ${objects}
@@ -18,9 +19,7 @@ add_custom_target(ukvmm_public_archive ALL DEPENDS ${public_archive})
 
 install(TARGETS ukvmm_shared ukvmm_static EXPORT ukvmm-targets)
 install(FILES ${public_archive} DESTINATION ${CMAKE_INSTALL_LIBDIR}) # in place of ukvmm_static's file
-foreach(header ${UKVMM_HEADERS})
-	install(FILES ${PROJECT_SOURCE_DIR}/include/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ukvmm)
-endforeach()
+install(FILES ${UKVMM_HEADER_FILES} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ukvmm)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ukvmm)
 install(EXPORT ukvmm-targets NAMESPACE ukvmm:: DESTINATION ${package_dir})
