@@ -43,7 +43,8 @@ struct ukvmm_device_ops {
 	void (*destroy)(void *ctx); /* last call, exactly once, also when add failed */
 };
 
-/* Before seal. `dev` is unique in the VM (-EEXIST). ops is copied. */
+/* Adds a device, before seal. `dev` is unique in the VM (-EEXIST). ops is copied. *out is written before
+ * any callback; on failure it is not written and ctx has been destroyed. */
 int ukvmm_vm_add_device(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_device_ops *ops, void *ctx,
 	struct ukvmm_device **out, struct ukvmm_err *err);
 
@@ -54,20 +55,24 @@ int ukvmm_device_config(struct ukvmm_device *dev, uint32_t offset, const void *b
  * borrowed until then. Callback thread or before seal. */
 int ukvmm_device_watch(struct ukvmm_device *dev, int fd, uint32_t epoll_events, uint64_t tag);
 
-void ukvmm_device_quiet(struct ukvmm_device *dev); /* any thread; ends a quiesce that returned 0 */
+/* Ends a quiesce that returned 0. Any thread. */
+void ukvmm_device_quiet(struct ukvmm_device *dev);
 
+/* Queue q of the device, valid until its destroy; NULL: q is not below ops.queues. Any thread. */
 struct ukvmm_queue *ukvmm_device_queue(struct ukvmm_device *dev, uint32_t q);
 
 /* The next chain of buffers, checked whole; NULL: none, or the driver broke the protocol (the device
  * then needs a reset, the VM lives on, the reason is counted). Valid until pushed or the device's reset. */
 struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *queue);
 
-/* Copy from the device-readable, to the device-writable part, from where the last call ended. Short at
+/* Copies from the device-readable, to the device-writable part, from where the last call ended. Short at
  * the end of it; 0 when nothing is left. Never a pointer into guest memory. */
 int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len);
 int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len);
-uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain); /* bytes left to read */
-uint64_t ukvmm_chain_writable(const struct ukvmm_chain *chain); /* bytes left to write */
+
+/* How many bytes are left to read, to write. */
+uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain);
+uint64_t ukvmm_chain_writable(const struct ukvmm_chain *chain);
 
 /* Gives the chain back, with the count of bytes written. Frees it. */
 void ukvmm_queue_push(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
@@ -75,7 +80,7 @@ void ukvmm_queue_push(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
 /* Interrupts the guest if it wants to know of what was pushed. Any thread. */
 void ukvmm_queue_notify(struct ukvmm_queue *queue);
 
-/* The same call saves and loads `len` bytes. 0, or -EINVAL when a load has fewer. */
+/* Saves or loads `len` bytes at `p`, whichever the walk is doing. 0, or -EINVAL when a load has fewer. */
 int ukvmm_state_bytes(struct ukvmm_state *state, void *p, size_t len);
 
 #ifdef __cplusplus

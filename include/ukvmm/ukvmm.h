@@ -34,14 +34,14 @@ extern "C" {
 #define UKVMM_VERSION_MINOR 1u
 #define UKVMM_VERSION_PATCH 0u
 
-/* "0.1.0" of the library that is linked, which may be newer than the header. */
+/* The version, "0.1.0", of the library that is linked, which may be newer than the header. */
 const char *ukvmm_version(void);
 
 /* Zeroes `bytes` bytes at `s` and stores `bytes` in its first four: for bindings without designated
  * initialisers. */
 void ukvmm_struct_init(void *s, uint32_t bytes);
 
-/* CLOCK_MONOTONIC in nanoseconds: the clock of every deadline here. */
+/* Now, CLOCK_MONOTONIC in nanoseconds: the clock of every deadline here. */
 uint64_t ukvmm_now(void);
 
 struct ukvmm_host;
@@ -91,6 +91,7 @@ int ukvmm_host_open(struct ukvmm_host **out, int kvm_fd, const struct ukvmm_host
 /* Runs the jobs that are left, then frees the host. -EBUSY while VMs, pollers or images live. NULL is 0. */
 int ukvmm_host_close(struct ukvmm_host *host);
 
+/* What the host's KVM is and how many VMs live; fills in what fits info->size. Any thread. */
 int ukvmm_host_info(struct ukvmm_host *host, struct ukvmm_host_info *info);
 
 struct ukvmm_vm_config;
@@ -132,9 +133,11 @@ struct ukvmm_event {
 	uint32_t type, reserved;
 };
 
+/* Makes a poller, which holds the host until it is freed. -EMFILE, -ENFILE, -ENOMEM: no fd left for it. */
 int ukvmm_poller_new(struct ukvmm_host *host, struct ukvmm_poller **out, struct ukvmm_err *err);
 
-/* Readable (EPOLLIN, level-triggered) whenever ukvmm_poller_run has something to do. The poller's own. */
+/* Its one fd: readable (EPOLLIN, level-triggered) whenever ukvmm_poller_run has something to do. The
+ * poller's own. */
 int ukvmm_poller_fd(const struct ukvmm_poller *poller);
 
 /*
@@ -145,7 +148,7 @@ int ukvmm_poller_fd(const struct ukvmm_poller *poller);
 int ukvmm_poller_run(struct ukvmm_poller *poller, struct ukvmm_event *events, uint32_t max,
 	uint64_t budget_ns);
 
-/* -EBUSY while VMs are attached. NULL is 0. */
+/* Frees a poller. -EBUSY while VMs are attached. NULL is 0. */
 int ukvmm_poller_free(struct ukvmm_poller *poller);
 
 /* ---- image: read and checked once, immutable, shared by VMs and threads ---- */
@@ -179,7 +182,9 @@ struct ukvmm_image_config {
  */
 int ukvmm_image_open(struct ukvmm_host *host, int fd, int initrd_fd,
 	const struct ukvmm_image_config *config, struct ukvmm_image **out, struct ukvmm_err *err);
-void ukvmm_image_unref(struct ukvmm_image *image); /* NULL is ignored. Any thread. */
+
+/* Gives up a reference; the last one frees the image. NULL is ignored. Any thread. */
+void ukvmm_image_unref(struct ukvmm_image *image);
 
 struct ukvmm_image_info {
 	uint32_t size, flags;
@@ -197,7 +202,9 @@ struct ukvmm_image_segment {
 	uint64_t offset, file_bytes, gpa, mem_bytes;
 };
 
+/* What an image is; fills in what fits info->size. Any thread. */
 int ukvmm_image_info(const struct ukvmm_image *image, struct ukvmm_image_info *info);
+/* One segment; index counts from 0 in the order of the file. -ENOENT: past the last. Any thread. */
 int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct ukvmm_image_segment *seg);
 
 /* ---- VM ---- */
@@ -219,19 +226,20 @@ struct ukvmm_vm_config {
 	const struct ukvmm_x86_config *x86; /* NULL: defaults */
 };
 
-/* `name` appears in errors. Holds a reference to the image. No KVM object is made before seal. */
+/* Makes a VM in its unsealed state. `name` appears in errors. Holds a reference to the image. No KVM
+ * object is made before seal. */
 int ukvmm_vm_new(struct ukvmm_poller *poller, const char *name, struct ukvmm_image *image,
 	const struct ukvmm_vm_config *config, struct ukvmm_vm **out, struct ukvmm_err *err);
 
-/* Before seal. Passed to the guest as it is; device announcements are inserted before any " -- ".
- * -E2BIG: longer than the guest's protocol takes (checked again by seal). */
+/* Sets the command line, before seal. Passed to the guest as it is; device announcements are inserted
+ * before any " -- ". -E2BIG: longer than the guest's protocol takes (checked again by seal). */
 int ukvmm_vm_set_cmdline(struct ukvmm_vm *vm, const char *text, struct ukvmm_err *err);
 
 /* Makes or takes the KVM VM, loads the image and readies the vCPUs. After it the VM opens no file,
  * socket or eventfd of its own. -ENOMEM, -ENOSPC: guest RAM too small; err says how much is needed. */
 int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err);
 
-/* How many file descriptors it holds. */
+/* How many file descriptors it holds. Any thread. */
 int ukvmm_vm_fds(const struct ukvmm_vm *vm);
 
 /*
@@ -243,16 +251,19 @@ int64_t ukvmm_vm_console_read(struct ukvmm_vm *vm, uint32_t port, void *buf, siz
 /* Gives input to the guest; returns how much fitted (the buffer is 4 KiB). Any thread. */
 int64_t ukvmm_vm_console_write(struct ukvmm_vm *vm, uint32_t port, const void *buf, size_t len);
 
-/* Asks: EV_PAUSED follows when every vCPU is out and devices are quiet. Runs return PAUSED. Any thread. */
+/* Asks for a pause: EV_PAUSED follows when every vCPU is out and devices are quiet. Runs return PAUSED.
+ * Any thread. */
 int ukvmm_vm_pause(struct ukvmm_vm *vm);
-int ukvmm_vm_resume(struct ukvmm_vm *vm); /* EV_RUNNABLE follows for each vCPU that returned PAUSED */
+/* Ends a pause: EV_RUNNABLE follows for each vCPU that returned PAUSED. Any thread. */
+int ukvmm_vm_resume(struct ukvmm_vm *vm);
 
 /* Ends the VM: each vCPU returns STOPPED (or its own last stop) exactly once through ukvmm_vcpu_run;
  * a parked or paused one gets EV_RUNNABLE first. Any thread, repeatable. */
 int ukvmm_vm_stop(struct ukvmm_vm *vm);
 
-/* -EBUSY while a thread is inside one of its vCPUs, or from one of its own callbacks. RAM is returned
- * now; KVM fds are closed by ukvmm_host_work. Pending events are dropped. NULL is 0. */
+/* Frees a VM in any state. -EBUSY while a thread is inside one of its vCPUs, or from one of its own
+ * callbacks. RAM is returned now; KVM fds are closed by ukvmm_host_work. Pending events are dropped.
+ * NULL is 0. */
 int ukvmm_vm_destroy(struct ukvmm_vm *vm);
 
 /* Guest accesses to [addr, addr + len) return UKVMM_STOP_TRAP from ukvmm_vcpu_run. Before seal.
@@ -263,8 +274,10 @@ int ukvmm_vm_trap(struct ukvmm_vm *vm, uint64_t addr, uint64_t len, uint32_t spa
 /* An edge-triggered interrupt line for a device of the embedder's (with ukvmm_vm_trap). Before seal;
  * owned by the VM. -ENOSPC: no line left. */
 int ukvmm_vm_irq(struct ukvmm_vm *vm, const char *name, struct ukvmm_irq **out, struct ukvmm_err *err);
-uint32_t ukvmm_irq_number(const struct ukvmm_irq *irq); /* as the guest knows it */
-int ukvmm_irq_pulse(struct ukvmm_irq *irq);		/* any thread */
+/* The line as the guest knows it (x86: GSI). Any thread. */
+uint32_t ukvmm_irq_number(const struct ukvmm_irq *irq);
+/* Raises the line, one edge. Any thread, until the VM is destroyed. */
+int ukvmm_irq_pulse(struct ukvmm_irq *irq);
 
 struct ukvmm_vm_stats {
 	uint32_t size, reserved;
@@ -276,7 +289,9 @@ struct ukvmm_vm_stats {
 	/* the boot timeline, 0 where not reached */
 	uint64_t created_at, sealed_at, first_entry_at, first_output_at, ready_at, ended_at;
 };
-int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats); /* any thread */
+
+/* Accounting and boot timeline; fills in what fits stats->size. Any thread. */
+int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats);
 
 /* ---- vCPU: runs on the caller's thread. Keep it on one: a move costs a grace period (15 ms) on
  * kernels before about 6.13. A vCPU that executes HLT holds its thread (the wait is in the kernel)
@@ -320,6 +335,7 @@ struct ukvmm_limits {
 	uint64_t slice_ns, cpu_ns, deadline;
 };
 
+/* The vCPU of that index, after seal. The VM's own: valid until ukvmm_vm_destroy. -ENOENT: no such index. */
 int ukvmm_vm_vcpu(struct ukvmm_vm *vm, uint32_t index, struct ukvmm_vcpu **out);
 
 /* Runs until a stop. Guests' timers and devices need somebody to serve the VM's poller meanwhile. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a
@@ -336,12 +352,16 @@ struct ukvmm_vcpu_stats {
 	uint64_t halt_ns;    /* wall time halted: parked, or inside a run and off the CPU */
 	uint64_t exits, kicks, runs;
 };
-int ukvmm_vcpu_stats(const struct ukvmm_vcpu *vcpu, struct ukvmm_vcpu_stats *stats); /* any thread, no lock */
+
+/* Accounting; fills in what fits stats->size, takes no lock, makes no system call on the vCPU. Any thread. */
+int ukvmm_vcpu_stats(const struct ukvmm_vcpu *vcpu, struct ukvmm_vcpu_stats *stats);
 
 /* A counted handle that outlives the VM; kicking afterwards does nothing. NULL: out of memory. */
 struct ukvmm_kicker *ukvmm_vcpu_kicker(struct ukvmm_vcpu *vcpu);
-/* Any thread, async-signal-safe, sticky: an early kick ends the next run with KICKED. */
+/* Makes the vCPU's run return KICKED. Any thread, async-signal-safe, sticky: an early kick ends the
+ * next run. */
 void ukvmm_kick(struct ukvmm_kicker *kicker);
+/* Gives up the handle. NULL is ignored. Any thread. */
 void ukvmm_kicker_unref(struct ukvmm_kicker *kicker);
 
 #ifdef __cplusplus
