@@ -177,7 +177,7 @@ static void walk_outside_a_section_is_refused(void **unused)
 
 static void timers_come_in_order(void **unused)
 {
-	enum { N = 200 };
+	enum { N = 201 };
 	struct timer t[N] = { 0 };
 	struct timers heap = { 0 };
 	uint64_t last = 0;
