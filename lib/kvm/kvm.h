@@ -31,7 +31,7 @@ struct kvm_sys {
 extern const struct kvm_sys kvm_sys_linux;
 
 enum kvm_vendor { KVM_VENDOR_UNKNOWN, KVM_VENDOR_INTEL, KVM_VENDOR_AMD, KVM_VENDOR_PVM, KVM_VENDOR_ARM };
-enum kvm_irqchip { KVM_CHIP_SPLIT, KVM_CHIP_FULL, KVM_CHIP_NONE };
+enum kvm_chip { KVM_CHIP_SPLIT, KVM_CHIP_FULL, KVM_CHIP_NONE };
 
 struct kvm_host_x86; /* supported CPUID, MSR index list: asked for once */
 
@@ -39,7 +39,8 @@ struct kvm_host {
 	const struct kvm_sys *sys;
 	int fd;
 	enum kvm_vendor vendor;
-	uint32_t max_vcpus, tsc_khz;
+	uint32_t max_vcpus;
+	uint32_t tsc_khz; /* of guests; 0 until the first VM was made: KVM does not tell without one */
 	size_t run_bytes;
 	bool has_split, has_stats_fd, has_halt_poll, has_sync_regs, has_emulation_failure_bytes;
 	struct kvm_host_x86 *x86;
@@ -52,8 +53,9 @@ const char *kvm_vendor_name(enum kvm_vendor vendor); /* "kvm_pvm" */
 
 struct kvm_vm {
 	struct kvm_host *host;
+	const struct mem *mem; /* borrowed, outlives the VM */
 	int fd;
-	enum kvm_irqchip irqchip;
+	enum kvm_chip irqchip;
 	uint32_t vcpus;
 	char name[48]; /* for errors */
 };
@@ -61,9 +63,9 @@ struct kvm_vm {
 /*
  * Makes the VM in the order the design demands: KVM_CREATE_VM, memory slots of `mem` (which may still be a bare
  * reservation), TSS and identity map, then the interrupt chip (split: 24 reserved routes, LAPIC in KVM), halt
- * polling 0. `kick` is the signal that vCPU runs unblock. On failure nothing is left behind.
+ * polling 0. On failure nothing is left behind. -EINVAL: vcpus out of range, or several without a chip.
  */
-int kvm_vm_init(struct kvm_vm *vm, struct kvm_host *host, const struct mem *mem, enum kvm_irqchip irqchip,
+int kvm_vm_init(struct kvm_vm *vm, struct kvm_host *host, const struct mem *mem, enum kvm_chip irqchip,
 	uint32_t vcpus, const char *name, struct ukvmm_err *err);
 void kvm_vm_fini(struct kvm_vm *vm); /* after its vCPUs; may take 20 ms */
 
@@ -103,10 +105,11 @@ struct kvm_exit {
 
 struct kvm_vcpu {
 	struct kvm_vm *vm;
-	int fd, stats_fd; /* stats_fd -1: none */
+	int fd, stats_fd; /* stats_fd -1: none; only index 0 has one */
 	uint32_t index;
 	struct kvm_run *run;
-	bool io_pending;   /* an I/O exit is not completed yet: registers are not final */
+	bool io_pending;   /* an I/O exit (or enter_at) is not completed yet: registers are not final */
+	bool waiting;	   /* an AP that was never started, as far as known: its -EAGAIN is normal */
 	char name[64];	   /* "vm0/vcpu1" */
 	uint64_t exits;
 };

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the x86_64 files of lib/kvm. */
+#ifndef KVM_X86_H
+#define KVM_X86_H
+
+#include "kvm_internal.h"
+
+enum { X86_CPUID_MAX = 256, X86_MSRS_MAX = 1024 };
+
+/* struct kvm_cpuid2 with room. */
+struct x86_cpuid {
+	uint32_t entries, padding;
+	struct kvm_cpuid_entry2 entry[X86_CPUID_MAX];
+};
+
+/* Immutable once the host is open. */
+struct kvm_host_x86 {
+	struct x86_cpuid cpuid; /* KVM_GET_SUPPORTED_CPUID without its all-zero entries */
+	uint32_t xsave_bytes;	/* of KVM_GET_XSAVE2; 0: only KVM_GET_XSAVE (4096) */
+	bool has_triple_fault_event;
+	uint32_t msrs;
+	uint32_t msr[X86_MSRS_MAX]; /* KVM_GET_MSR_INDEX_LIST */
+};
+
+enum kvm_vendor x86_vendor(void);
+
+/* KVM_GET_SUPPORTED_CPUID, once per host. */
+int x86_cpuid_read(struct kvm_host *host, struct x86_cpuid *set, struct ukvmm_err *err);
+/* `set` made right for vCPU `index` of `vcpus`: topology, APIC id, TSC rate (0: not told). */
+void x86_cpuid_for_vcpu(struct x86_cpuid *set, const struct x86_cpuid *host, uint32_t index, uint32_t vcpus,
+	uint32_t tsc_khz, bool lapic);
+int x86_cpuid_set(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
+
+int x86_msrs_list(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_err *err);
+int x86_msrs_defaults(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
+
+/* LINT0 ExtINT, LINT1 NMI: the wiring of the two pins on a PC. */
+int x86_lapic_init(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
+/* A 32-bit register of the LAPIC page. */
+uint32_t x86_lapic_get(const struct kvm_lapic_state *lapic, uint32_t reg);
+void x86_lapic_put(struct kvm_lapic_state *lapic, uint32_t reg, uint32_t value);
+
+#endif
