@@ -22,7 +22,7 @@ struct job {
 struct shell_kind {
 	uint64_t memory;
 	uint32_t vcpus;
-	enum kvm_irqchip irqchip;
+	enum kvm_chip irqchip;
 };
 
 /* A KVM VM with its slots over a reservation and its vCPUs: everything that depends on no image. */

@@ -197,7 +197,7 @@ void shell_pools_free(struct ukvmm_host *host)
 	}
 }
 
-static int irqchip_of(const struct ukvmm_vm_config *config, enum kvm_irqchip *irqchip)
+static int irqchip_of(const struct ukvmm_vm_config *config, enum kvm_chip *irqchip)
 {
 	struct ukvmm_x86_config x86;
 	int rc = struct_take(&x86, sizeof x86, config->x86);
