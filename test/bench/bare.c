@@ -11,6 +11,8 @@
 #include "bench.h"
 #include "tiny.h"
 
+TINY_CODE(bare, "mov dx, 0x9900; out dx, al; 1: hlt; jmp 1b");
+
 enum { PML4 = 0x9000, PDPT = 0xa000, PD = 0xb000, CPUIDS = 128 };
 
 static int kvm_fd;
@@ -48,7 +50,7 @@ static void tables(uint8_t *ram)
 	memcpy(ram + PDPT, &entry, sizeof entry);
 	entry = 0x83;
 	memcpy(ram + PD, &entry, sizeof entry);
-	memcpy(ram + TINY_LOAD, tiny_exit, tiny_exit_len);
+	memcpy(ram + TINY_LOAD, tiny_code_bare.start, (size_t)(tiny_code_bare.end - tiny_code_bare.start));
 }
 
 static void registers(int vcpu)

@@ -12,7 +12,9 @@
 #include "many.h"
 #include "tiny.h"
 
-enum { MEMORY = 16 << 20, WARM_UP = 20 };
+enum { MEMORY = 16 << 20, WARM_UP = 20, PORT = 0x9900 };
+
+TINY_CODE(exit, "mov dx, 0x9900; out dx, al; 1: hlt; jmp 1b");
 
 static struct ukvmm_host *host;
 static struct ukvmm_poller *poller;
@@ -27,7 +29,7 @@ static void need(int rc, const struct ukvmm_err *err)
 static void library_init(void)
 {
 	struct ukvmm_err err = { .size = sizeof err };
-	int fd = tiny_image(tiny_exit, tiny_exit_len);
+	int fd = many_image(&tiny_code_exit);
 
 	need(ukvmm_host_open(&host, -1, NULL, &err), &err);
 	need(ukvmm_poller_new(host, &poller, &err), &err);
@@ -46,7 +48,7 @@ static void library_life(double *first_exit_us, double *life_us)
 	double start = bench_now_us();
 
 	need(ukvmm_vm_new(poller, "bench", image, &config, &vm, &err), &err);
-	need(ukvmm_vm_trap(vm, TINY_PORT, 1, UKVMM_SPACE_X86_PORT, &err), &err);
+	need(ukvmm_vm_trap(vm, PORT, 1, UKVMM_SPACE_X86_PORT, &err), &err);
 	need(ukvmm_vm_seal(vm, &err), &err);
 	ukvmm_vm_vcpu(vm, 0, &vcpu);
 	need(ukvmm_vcpu_run(vcpu, NULL, &stop, &err), &err);

@@ -16,7 +16,10 @@
 
 #include "tiny.h"
 
-enum { MEMORY = 16 << 20, THREADS = 4 };
+enum { MEMORY = 16 << 20, THREADS = 4, PORT = 0x9900 };
+
+TINY_CODE(exit_many, "mov dx, 0x9900; out dx, al; 1: hlt; jmp 1b");
+TINY_CODE(idle, "1: cli; mov eax, 0xd0080004; mov dword ptr [rax], 0; sti; hlt; jmp 1b");
 
 struct usage {
 	double user_kib, slab_kib, stack_kib, guest_kib;
@@ -72,11 +75,20 @@ static void more_fds(unsigned int n)
 		bench_die("RLIMIT_NOFILE %u: %m", n);
 }
 
-static struct ukvmm_image *image_of(struct ukvmm_host *host, const uint8_t *code, size_t len)
+int many_image(const struct tiny_code *code)
+{
+	int fd = tiny_image(code);
+
+	if (fd < 0)
+		bench_die("memfd: %m");
+	return fd;
+}
+
+static struct ukvmm_image *image_of(struct ukvmm_host *host, const struct tiny_code *code)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct ukvmm_image *image;
-	int fd = tiny_image(code, len);
+	int fd = many_image(code);
 
 	need(ukvmm_image_open(host, fd, -1, NULL, &image, &err), &err);
 	close(fd);
@@ -90,7 +102,7 @@ static struct ukvmm_vm *vm_of(struct ukvmm_poller *poller, struct ukvmm_image *i
 	struct ukvmm_vm *vm;
 
 	need(ukvmm_vm_new(poller, "one of many", image, &config, &vm, &err), &err);
-	need(ukvmm_vm_trap(vm, TINY_PORT, 1, UKVMM_SPACE_X86_PORT, &err), &err);
+	need(ukvmm_vm_trap(vm, PORT, 1, UKVMM_SPACE_X86_PORT, &err), &err);
 	need(ukvmm_vm_seal(vm, &err), &err);
 	return vm;
 }
@@ -116,7 +128,7 @@ static void destroy_all(struct ukvmm_host *host, struct ukvmm_vm **vm, unsigned 
 
 void many_alive(struct bench *b, struct ukvmm_host *host, struct ukvmm_poller *poller, unsigned int n)
 {
-	struct ukvmm_image *image = image_of(host, tiny_exit, tiny_exit_len);
+	struct ukvmm_image *image = image_of(host, &tiny_code_exit_many);
 	struct ukvmm_vm **vm = calloc(n, sizeof(struct ukvmm_vm *));
 	struct ukvmm_vm_stats stats = { .size = sizeof stats };
 	struct usage before, after;
@@ -171,7 +183,7 @@ static double process_cpu_ms(void)
 
 void many_idle(struct bench *b, struct ukvmm_host *host, struct ukvmm_poller *poller, unsigned int n, int seconds)
 {
-	struct ukvmm_image *image = image_of(host, tiny_idle, tiny_idle_len);
+	struct ukvmm_image *image = image_of(host, &tiny_code_idle);
 	struct ukvmm_vm **vm = calloc(n, sizeof(struct ukvmm_vm *));
 	struct pollfd p = { .fd = ukvmm_poller_fd(poller), .events = POLLIN };
 	struct share share[THREADS];
