@@ -34,40 +34,54 @@ struct legacy_ops {
 enum { LEGACY_SERIAL_INPUT = 4096, LEGACY_SERIAL_FIFO = 16 };
 
 struct legacy_serial {
-	uint8_t ier, iir, lcr, lsr, mcr, msr, scr, fcr;
+	uint8_t ier, lcr, mcr, msr, scr, fcr;
+	uint8_t lsr; /* error bits only; the others follow from what is below */
 	uint16_t divisor;
-	bool thr_pending, irq_level;	/* THRE interrupt latched; line state */
-	uint8_t input[LEGACY_SERIAL_INPUT];
+	bool thr_pending, irq_level; /* THRE interrupt latched; line state */
+	uint8_t fifo[LEGACY_SERIAL_FIFO], fifo_head, fifo_len; /* the chip's receiver */
+	uint8_t input[LEGACY_SERIAL_INPUT]; /* what waits on the wire */
 	uint32_t in_head, in_len;
 };
 
 struct legacy_rtc {
 	uint8_t index, ram[128];
-	int64_t offset; /* seconds added to realtime(), as the guest set it */
+	int64_t offset;	 /* seconds added to realtime(), as the guest set it */
+	int64_t latched; /* the time shown until now() reaches latched_until */
+	uint64_t latched_until;
 };
 
 struct legacy_i8042 {
-	uint8_t command, output, status, config;
+	uint8_t command; /* waits for its data byte; 0: none */
+	uint8_t output, status, config;
+	bool irq_level;
 };
 
 struct legacy_pic {
 	struct legacy_8259 {
-		uint8_t irr, imr, isr, elcr, line;	/* line: input levels */
-		uint8_t vector_base, init_step, read_isr, priority_add;
-		bool init4, auto_eoi, rotate_auto_eoi, special_mask, special_fully_nested, poll;
+		uint8_t irr, imr, isr, elcr, line; /* line: input levels */
+		uint8_t vector_base, init_step, first; /* first: the input of highest priority */
+		bool single, init4, auto_eoi, rotate_auto_eoi, special_mask, special_fully_nested;
+		bool read_isr, poll;
 	} chip[2]; /* master, slave on IRQ 2 */
 	bool intr;
 };
 
+/* Ticks (of 1193182 a second) are counted from the moment a count was loaded. */
 struct legacy_pit {
 	struct legacy_8254_channel {
-		uint64_t loaded_at; /* now() when the count was loaded */
-		uint32_t count;	    /* 1..65536; 0: never programmed */
+		uint64_t start;	   /* running: since this now() ... */
+		int64_t ticks;	   /* ... after that many ticks before it */
+		int64_t origin;	   /* the tick at which a cycle of `count` began */
+		int64_t switch_at; /* pending in modes 2 and 3: the tick at which `reload` takes over */
+		uint32_t count;	   /* in force, 1..65536; 0: none since the control word */
+		uint32_t reload;   /* last written, likewise */
 		uint16_t latched;
-		uint8_t mode, access, read_state, write_state, write_low, status;
-		bool bcd, count_latched, status_latched, gate, running;
+		uint8_t mode, access, status, write_low;
+		bool bcd, gate, running, pending; /* pending: reload is not in force yet */
+		bool read_high, write_high;	  /* access 3: the next byte is the upper one */
+		bool count_latched, status_latched;
 	} channel[3];
-	uint64_t next_irq; /* channel 0, 0: none */
+	int64_t irq_tick; /* of channel 0: when its interrupt is due; 0: none */
 	uint8_t port61;
 };
 
@@ -88,6 +102,7 @@ struct legacy_board {
 	struct legacy_pic pic;
 	struct legacy_pit pit;
 	struct legacy_ioapic ioapic;
+	uint8_t shutdown_matched; /* letters of "Shutdown" seen on port 0x8900 */
 };
 
 /* How a write to an exit port ended the guest. */
@@ -104,7 +119,8 @@ void legacy_init(struct legacy_board *b, enum legacy_irqchip irqchip, const stru
 void legacy_reset(struct legacy_board *b);
 
 /* One port access of 1, 2 or 4 bytes. True: claimed (a read has set *value, zero-extended). False: not
- * ours; the caller answers all-ones. *end is set by a write that ends the guest. */
+ * ours; the caller answers all-ones. *end is always set: LEGACY_NOT_ENDED but for a write that ends the
+ * guest. A wide access to an 8-bit chip is one access per byte, as on the ISA bus. */
 bool legacy_port(struct legacy_board *b, uint16_t port, uint32_t width, bool write, uint32_t *value,
 	struct legacy_end *end);
 
@@ -124,7 +140,11 @@ void legacy_timer(struct legacy_board *b);	   /* the armed deadline has come */
 /* Serial input; returns how many bytes fitted. */
 size_t legacy_input(struct legacy_board *b, const uint8_t *bytes, size_t len);
 
-/* The MSI a redirection entry stands for, when it is unmasked and fixed or lowest priority. */
+/*
+ * The MSI a redirection entry stands for. True: fixed or lowest priority, a legal vector, and unmasked or
+ * level-triggered: a level entry counts while it is masked too, since the EOI of an interrupt that was
+ * delivered before still has to come here.
+ */
 bool legacy_route(const struct legacy_board *b, uint32_t pin, uint64_t *addr, uint32_t *data, bool *level);
 
 /* Saves or loads everything above (times as distances to now()); a load checks every value, then re-raises
