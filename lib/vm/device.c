@@ -158,8 +158,11 @@ static void tell(struct ukvmm_device *d)
 {
 	unsigned what = atomic_exchange(&d->tell, 0);
 
-	if (what & TELL_RESET && d->ops.reset)
-		d->ops.reset(d->ctx);
+	if (what & TELL_RESET) {
+		if (d->ops.reset)
+			d->ops.reset(d->ctx);
+		virtio_dev_reset_done(d->virtio);
+	}
 	if (what & TELL_DRIVER_OK && d->ops.driver_ok)
 		d->ops.driver_ok(d->ctx, atomic_load(&d->features));
 }
@@ -169,10 +172,14 @@ static void serve_queues(struct ukvmm_device *d)
 	unsigned kicked = atomic_exchange(&d->kicked, 0);
 
 	for (uint32_t q = 0; kicked >> q; q++) {
+		struct ukvmm_queue *queue = virtio_dev_queue(d->virtio, q);
+		uint64_t before = virtio_queue_popped(queue);
+
 		if (!(kicked >> q & 1))
 			continue;
 		d->ops.queue_ready(d->ctx, q, QUEUE_BUDGET);
-		if (virtio_queue_more(virtio_dev_queue(d->virtio, q)))
+		/* it stopped because of us: another turn, after the others */
+		if (virtio_queue_popped(queue) - before >= QUEUE_BUDGET)
 			host_kick(d, q);
 	}
 }
