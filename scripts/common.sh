@@ -31,8 +31,9 @@ no_kvm_reason()
 	fi
 }
 
-# For UKVMM_NO_KVM=1 as root: runs this script again where /dev has no kvm, in a mount namespace of its own. The tests
-# then see what they would see on such a machine. Returns where there is nothing to hide or no right to hide it.
+# For UKVMM_NO_KVM=1 as root: runs this script again where /dev has no kvm, in a mount namespace of
+# its own. The tests then see what they would see on such a machine. Returns where there is nothing
+# to hide or no right to hide it.
 hide_kvm()
 {
 	[ -e /dev/kvm ] && [ "$(id -u)" = 0 ] && [ -z "${UKVMM_KVM_HIDDEN:-}" ] || return 0
@@ -61,8 +62,13 @@ build_preset()
 {
 	local preset=$1
 	shift
-	(cd "$root" && cmake --preset "$preset" >"build/$preset.log" 2>&1) ||
-		{ cat "$root/build/$preset.log" >&2; die "cmake --preset $preset failed"; }
-	(cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"}) >"$root/build/$preset.log" 2>&1 ||
-		{ grep -v '^\[[0-9]*/[0-9]*\] ' "$root/build/$preset.log" >&2; die "building $preset failed"; }
+	local log=$root/build/$preset.log
+	if ! (cd "$root" && cmake --preset "$preset") >"$log" 2>&1; then
+		cat "$log" >&2
+		die "cmake --preset $preset failed"
+	fi
+	if ! (cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"}) >"$log" 2>&1; then
+		grep -v '^\[[0-9]*/[0-9]*\] ' "$log" >&2
+		die "building $preset failed"
+	fi
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by scripts/rig: fetches the kernel and puts a suite's initramfs together.
 
-# Downloads the package that linux-image-cloud-amd64 depends on and unpacks it under build/rig, once. Sets `kernel`
-# and `modules`. The system's package state stays as it is.
+# Downloads the package that linux-image-cloud-amd64 depends on and unpacks it under build/rig,
+# once. Sets `kernel` and `modules`. The system's package state stays as it is.
 fetch_kernel()
 {
 	local cache=$root/build/rig/kernel
@@ -29,17 +29,22 @@ unpack_kernel()
 	fi
 	[ -n "$package" ] || { say "apt knows no linux-image-cloud-amd64"; return 1; }
 	say "fetching $package"
-	(cd "$1" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package" >download.log 2>&1) ||
-		{ cat "$1/download.log" >&2; return 1; }
+	if ! (cd "$1" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package") \
+		>"$1/download.log" 2>&1; then
+		cat "$1/download.log" >&2
+		return 1
+	fi
 	dpkg-deb -x "$1"/linux-image-*.deb "$1" && rm "$1"/linux-image-*.deb
 }
 
 kernel_package()
 {
-	apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p'
+	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p'
 }
 
-# stage_module NAME: into the initramfs, after those it depends on; their order goes into lib/modules/order.
+# stage_module NAME: into the initramfs, after those it depends on; their order goes into
+# lib/modules/order.
 stage_module()
 {
 	local file depends name
@@ -54,7 +59,8 @@ stage_module()
 	echo "$1" >>"$tree/lib/modules/order"
 }
 
-# stage_program FILE DIR: a copy without debug information, and every shared library it names at its own place.
+# stage_program FILE DIR: a copy without debug information, and every shared library it names at its
+# own place.
 stage_program()
 {
 	local lib
@@ -70,12 +76,13 @@ stage_program()
 	done
 }
 
-# What every suite has: busybox, kvm-amd, the init, and the build directory's own path for programs that have it
-# compiled in.
+# What every suite has: busybox, kvm-amd, the init, and the build directory's own path for programs
+# that have it compiled in.
 stage_base()
 {
 	tree=$work/tree
-	mkdir -p "$tree"/{bin,proc,sys,dev,tmp,lib/modules,rig/bin,rig/test,rig/guests,"${build%/*}"}
+	mkdir -p "$tree"/{bin,proc,sys,dev,tmp,lib/modules,"${build%/*}"}
+	mkdir -p "$tree"/rig/{bin,test,guests}
 	ln -s /rig "$tree/$build"
 	cp "$(command -v busybox)" "$tree/bin/busybox"
 	cp "$root/test/rig/init" "$tree/init"
@@ -84,7 +91,10 @@ stage_base()
 
 stage_guests()
 {
-	[ -n "$(ls "$build"/guests/*.elf 2>/dev/null)" ] || { say "$build/guests holds no guests"; return 1; }
+	if [ -z "$(ls "$build"/guests/*.elf 2>/dev/null)" ]; then
+		say "$build/guests holds no guests"
+		return 1
+	fi
 	cp "$build"/guests/* "$tree/rig/guests/"
 }
 
@@ -108,7 +118,8 @@ stage_tests()
 	done
 }
 
-# stage_suite SUITE [ARGS]: makes $work/initramfs. The suite's own script is test/rig/suite-SUITE, run inside.
+# stage_suite SUITE [ARGS]: makes $work/initramfs. The suite's own script is test/rig/suite-SUITE,
+# run inside.
 stage_suite()
 {
 	local suite=$1 program
@@ -119,9 +130,10 @@ stage_suite()
 	case $suite in
 	selftest) stage_program "$build/test/rig-selftest" rig/bin ;;
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
-	guests) stage_guests && stage_program "$build/bin/ukvmm" rig/bin && stage_program "$build/test/guests-run" rig/bin ;;
+	guests) stage_guests && stage_program "$build/test/guests-run" rig/bin ;;
 	linux) stage_linux ;;
-	demo) stage_guests && stage_demo ;;
+	demo) stage_guests && stage_linux &&
+		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
 		stage_program "$2" rig/bin ;;
 	esac || return 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the suites inside the rig: TAP with one line a test; what a test printed comes before it, indented.
+# Sourced by the suites inside the rig: TAP with one line a test; what a test printed comes before
+# it, indented.
 tap_n=0
 tap_failed=0
 
@@ -25,10 +26,12 @@ tap_end()
 	[ $tap_n -gt 0 ] && [ $tap_failed = 0 ]
 }
 
-# chosen NAME [WORDS]: is NAME to be run? Yes without words, or where it holds one of them.
+# chosen NAME [WORDS]: is NAME to be run? Yes without words, or where it holds one of them (with _
+# for a blank).
 chosen()
 {
-	local name=$1 word
+	local name word
+	name=$(echo "$1" | tr ' ' _)
 	shift
 	[ $# -gt 0 ] || return 0
 	for word in "$@"; do
