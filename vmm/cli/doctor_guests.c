@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doctor.h"
+
+#include <stddef.h>
+
+#include <ukvmm/ukvmm.h>
+
+static const struct doctor_guest on_hardware[] = {
+	{ "Linux", "yes", "any kernel with the 64-bit protocol or PVH; Debian's stock kernels boot" },
+	{ "Unikraft, OSv, Hermit, Nanos", "yes",
+		"by the Linux protocol; images for PCI machines find no devices" },
+	{ "Multiboot 1 kernels", "yes", "rumprun, IncludeOS and Solo5 virtio find no PCI devices" },
+	{ "Solo5 hvt (MirageOS)", "not yet", "recognised, not run by this version" },
+	{ "ring-3 unikernels", "yes", "at full speed" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct doctor_guest on_pvm[] = {
+	{ "Linux", "no", "the kernel starts, slowly; its first program dies at its first SYSCALL" },
+	{ "Nanos", "no", "programs in ring 3 cannot reach their kernel by SYSCALL" },
+	{ "Unikraft, OSv, Hermit", "slow",
+		"all of it runs in emulated ring 0, about 1000 times slower; some instructions are refused" },
+	{ "Multiboot 1 kernels", "slow", "emulated as well; fine for small ones" },
+	{ "Solo5 hvt (MirageOS)", "not yet", "recognised, not run by this version" },
+	{ "ring-3 unikernels", "yes", "at full speed: only ring 0 is emulated" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct doctor_guest nowhere[] = {
+	{ "any", "no", "no VM can run here: see the findings" },
+	{ NULL, NULL, NULL },
+};
+
+const struct doctor_guest *doctor_guests(uint32_t vendor)
+{
+	switch (vendor) {
+	case UKVMM_KVM_INTEL:
+	case UKVMM_KVM_AMD:
+		return on_hardware;
+	case UKVMM_KVM_PVM:
+		return on_pvm;
+	default:
+		return nowhere;
+	}
+}

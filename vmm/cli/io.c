@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "input.h"
+#include "report.h"
+#include "run.h"
+
+enum tag { TAG_POLLER, TAG_SIGNALS, TAG_INPUT, TAG_OUTPUT };
+
+enum { EVENTS = 16 };
+
+static const int ending_signals[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU, SIGTSTP,
+};
+
+/* What io reads from its signalfd. SIGCONT has done its work when we read it: it means a look at the tty. */
+static void signal_set(sigset_t *set)
+{
+	struct sigaction now;
+
+	sigemptyset(set);
+	sigaddset(set, SIGCONT);
+	for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++)
+		/* a blocked signal is queued even where it is ignored */
+		if (sigaction(ending_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(set, ending_signals[i]);
+}
+
+void io_block_signals(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
+	/* never read: write and truncate say EPIPE and EFBIG */
+	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void io_init(struct io *io)
+{
+	io->epoll = io->signals = -1;
+	pthread_mutex_init(&io->lock, NULL);
+	sink_init(&io->sink);
+}
+
+static int open_signals(struct io *io)
+{
+	sigset_t set;
+
+	if (io->signals < 0) {
+		signal_set(&set);
+		io->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	}
+	return io->signals;
+}
+
+static int watch(struct io *io, int fd, uint32_t events, enum tag tag)
+{
+	struct epoll_event e = { .events = events, .data = { .u64 = tag } };
+
+	if (epoll_ctl(io->epoll, EPOLL_CTL_ADD, fd, &e) == 0)
+		return 0;
+	if (errno == EEXIST && epoll_ctl(io->epoll, EPOLL_CTL_MOD, fd, &e) == 0)
+		return 0;
+	return -errno;
+}
+
+/* The status for output that could not be written. */
+static int output_failed(struct io *io, int rc)
+{
+	io->output_broken = true;
+	if (rc == -EPIPE)
+		return CLI_SIGNAL + SIGPIPE;
+	report_errno("write", "stdout", rc);
+	return CLI_FAILED;
+}
+
+static void pump(struct run *run)
+{
+	struct io *io = &run->io;
+	int rc = 0, status = 0;
+
+	pthread_mutex_lock(&io->lock);
+	if (!io->output_broken)
+		rc = sink_pump(&io->sink, run->machine.vm);
+	if (rc < 0)
+		status = output_failed(io, rc);
+	pthread_mutex_unlock(&io->lock);
+	if (rc > 0)
+		watch(io, sink_fd(&io->sink), EPOLLOUT | EPOLLONESHOT, TAG_OUTPUT);
+	if (status)
+		run_end(run, status);
+}
+
+static void serve_poller(struct run *run)
+{
+	struct ukvmm_event events[EVENTS];
+	int n = ukvmm_poller_run(run->machine.poller, events, EVENTS, 0);
+
+	if (n < 0) {
+		report_errno("ukvmm_poller_run", run->machine.name, n);
+		run_end(run, CLI_FAILED);
+	}
+	for (int i = 0; i < n; i++)
+		if (events[i].type == UKVMM_EV_CONSOLE)
+			pump(run);
+}
+
+/* Ctrl-Z typed before raw mode, or sent: the shell's terminal must be its own while we are stopped. */
+static void suspend(struct io *io)
+{
+	pthread_mutex_lock(&io->lock);
+	terminal_leave();
+	kill(getpid(), SIGSTOP);
+	terminal_enter();
+	pthread_mutex_unlock(&io->lock);
+}
+
+/* A guest is ended politely once; whoever asks again wants the terminal back now. */
+static void end_for_signal(struct run *run, int sig)
+{
+	if (atomic_load(&run->cause) == 0) {
+		run_end(run, CLI_SIGNAL + sig);
+		return;
+	}
+	terminal_leave();
+	_exit(CLI_SIGNAL + sig);
+}
+
+static void serve_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->io.signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGTSTP) {
+			suspend(&run->io);
+		} else if (info.ssi_signo == SIGCONT) {
+			pthread_mutex_lock(&run->io.lock);
+			terminal_enter();
+			pthread_mutex_unlock(&run->io.lock);
+		} else {
+			end_for_signal(run, (int)info.ssi_signo);
+		}
+	}
+}
+
+static void serve_input(struct run *run)
+{
+	bool quit = false;
+
+	input_step(&run->io, run->machine.vm, TAG_INPUT, &quit);
+	if (quit)
+		run_end(run, CLI_QUIT);
+}
+
+static void serve(struct run *run, uint64_t tag)
+{
+	switch (tag) {
+	case TAG_POLLER:
+		serve_poller(run);
+		break;
+	case TAG_SIGNALS:
+		serve_signals(run);
+		break;
+	case TAG_INPUT:
+		serve_input(run);
+		break;
+	default:
+		pump(run);
+	}
+}
+
+/* Milliseconds from now until `at`, rounded up, for poll and epoll; 0: for ever. */
+static int wait_ms(uint64_t at)
+{
+	uint64_t now;
+
+	if (at == 0)
+		return -1;
+	now = ukvmm_now();
+	if (at <= now)
+		return 0;
+	at = (at - now + 999999u) / 1000000u;
+	return at < INT_MAX ? (int)at : INT_MAX;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+static bool due(uint64_t at)
+{
+	return at && at <= ukvmm_now();
+}
+
+static void *io_thread(void *arg)
+{
+	struct run *run = arg;
+	struct epoll_event events[EVENTS];
+	uint64_t deadline = run->deadline;
+	int n;
+
+	/* it dies with the process */
+	for (;;) {
+		n = epoll_wait(run->io.epoll, events, EVENTS,
+			wait_ms(sooner(deadline, input_due(&run->io.input))));
+		for (int i = 0; i < n; i++)
+			serve(run, events[i].data.u64);
+		if (due(input_due(&run->io.input)))
+			serve_input(run);
+		if (due(deadline)) {
+			run_end(run, CLI_TIMEOUT);
+			deadline = 0;
+		}
+	}
+	return NULL;
+}
+
+int io_start(struct run *run)
+{
+	struct io *io = &run->io;
+	pthread_t thread;
+	int rc;
+
+	io->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (io->epoll < 0 || open_signals(io) < 0)
+		return -errno;
+	rc = watch(io, io->signals, EPOLLIN, TAG_SIGNALS);
+	if (rc == 0)
+		rc = watch(io, ukvmm_poller_fd(run->machine.poller), EPOLLIN, TAG_POLLER);
+	if (rc < 0)
+		return rc;
+	terminal_enter();
+	input_init(io, TAG_INPUT);
+	io->started = true;
+	return -pthread_create(&thread, NULL, io_thread, run);
+}
+
+/* stdout is full: 0 once it has room, else the status to give up with. */
+static int await_room(struct run *run)
+{
+	struct signalfd_siginfo info;
+	struct pollfd fds[2] = {
+		{ .fd = sink_fd(&run->io.sink), .events = POLLOUT },
+		{ .fd = open_signals(&run->io), .events = POLLIN },
+	};
+
+	for (;;) {
+		if (due(run->deadline))
+			return CLI_TIMEOUT;
+		poll(fds, 2, wait_ms(run->deadline));
+		if (fds[1].revents && read(fds[1].fd, &info, sizeof info) == (ssize_t)sizeof info &&
+			info.ssi_signo != SIGTSTP && info.ssi_signo != SIGCONT)
+			return CLI_SIGNAL + (int)info.ssi_signo;
+		if (fds[0].revents)
+			return 0;
+	}
+}
+
+int io_finish(struct run *run, int status)
+{
+	struct io *io = &run->io;
+	int rc = 0, replaced = 0;
+
+	pthread_mutex_lock(&io->lock);
+	while (!io->output_broken && replaced == 0) {
+		rc = sink_pump(&io->sink, run->machine.vm);
+		if (rc == 0)
+			break;
+		replaced = rc < 0 ? output_failed(io, rc) : await_room(run);
+	}
+	terminal_leave();
+	if (io->sink.lost)
+		report("write", "stdout", "%llu bytes of the guest's output were lost: its reader "
+					  "was too slow", (unsigned long long)io->sink.lost);
+	return replaced ? replaced : status;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ukvmm/x86.h>
+
+#include "cli.h"
+#include "cmdline.h"
+#include "report.h"
+
+enum {
+	/* Output that waits while stdout does: a slow reader should not lose a boot log. */
+	CONSOLE_BYTES = 1 << 20,
+};
+
+/* The library cannot know the file's name: it was given a descriptor. */
+static int image_status(const struct run_options *o, const struct ukvmm_err *err, int rc)
+{
+	report_err(err, strcmp(err->object, "initrd") == 0 ? o->initrd : o->image);
+	return rc == -ENOEXEC || rc == -EFBIG || rc == -ENOTSUP ? CLI_NOT_BOOTABLE : CLI_FAILED;
+}
+
+static int open_initrd(const char *path)
+{
+	int fd;
+
+	if (!path)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	report_errno("open", path, errno);
+	return -CLI_FAILED;
+}
+
+static int read_image(struct machine *m, const struct run_options *o)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_image_config config = {
+		.size = sizeof config,
+		.flags = o->decompress ? UKVMM_IMAGE_DECOMPRESS : 0,
+		.boot = o->boot,
+	};
+	int initrd, rc, fd = cli_open_image(o->image);
+
+	if (fd < 0)
+		return -fd;
+	initrd = open_initrd(o->initrd);
+	if (initrd < -1)
+		return -initrd;
+	rc = ukvmm_image_open(m->host, fd, initrd, &config, &m->image, &err);
+	if (rc < 0)
+		return image_status(o, &err, rc);
+	close(fd);
+	if (initrd >= 0)
+		close(initrd);
+	return CLI_OK;
+}
+
+static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+{
+	char *text;
+	int rc;
+
+	if (!o->cmdline && o->args_len == 0)
+		return CLI_OK;
+	rc = cmdline_join(o->cmdline, o->args, o->args_len, &text);
+	if (rc == -ENOMEM)
+		report_errno("malloc", "command line", rc);
+	if (rc < 0)
+		return CLI_FAILED;
+	rc = ukvmm_vm_set_cmdline(m->vm, text, err);
+	free(text);
+	if (rc == 0)
+		return CLI_OK;
+	report_err(err, NULL);
+	return CLI_FAILED;
+}
+
+static int make_vm(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+{
+	const char *slash = strrchr(o->image, '/');
+	struct ukvmm_x86_config x86 = { .size = sizeof x86, .irqchip = o->irqchip };
+	struct ukvmm_vm_config config = {
+		.size = sizeof config,
+		.memory = o->memory,
+		.vcpus = o->cpus,
+		.console_bytes = CONSOLE_BYTES,
+		.hugepages = o->hugepages,
+		.x86 = o->irqchip == UKVMM_X86_IRQCHIP_AUTO ? NULL : &x86,
+	};
+
+	snprintf(m->name, sizeof m->name, "%s", slash ? slash + 1 : o->image);
+	if (ukvmm_vm_new(m->poller, m->name, m->image, &config, &m->vm, err) == 0)
+		return CLI_OK;
+	report_err(err, NULL);
+	return CLI_FAILED;
+}
+
+static int seal(struct machine *m, struct ukvmm_err *err)
+{
+	struct ukvmm_image_info info = { .size = sizeof info };
+	int rc = ukvmm_vm_seal(m->vm, err);
+
+	if (rc == 0)
+		return CLI_OK;
+	report_err(err, NULL);
+	if (rc == -ENOEXEC)
+		return CLI_NOT_BOOTABLE;
+	/* a protocol that is recognised but not served; other -ENOTSUPs are the host's */
+	if (ukvmm_image_info(m->image, &info) == 0 && info.boot == UKVMM_BOOT_HVT)
+		return CLI_NOT_BOOTABLE;
+	return CLI_FAILED;
+}
+
+int machine_make(struct machine *m, const struct run_options *o)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	int status;
+
+	if (ukvmm_host_open(&m->host, o->kvm_fd, NULL, &err) < 0 ||
+		ukvmm_poller_new(m->host, &m->poller, &err) < 0) {
+		report_err(&err, NULL);
+		return CLI_FAILED;
+	}
+	status = read_image(m, o);
+	if (status == CLI_OK)
+		status = make_vm(m, o, &err);
+	if (status == CLI_OK)
+		status = set_cmdline(m, o, &err);
+	if (status == CLI_OK)
+		status = seal(m, &err);
+	return status;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `ukvmm run`. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum timeline_form { TIMELINE_NONE, TIMELINE_TEXT, TIMELINE_JSON };
+
+/* Strings point into argv. */
+struct run_options {
+	const char *image, *initrd, *cmdline;
+	char **args;	     /* words for the guest, after "--" */
+	int args_len;
+	uint64_t memory;     /* bytes; 0: the library's default */
+	uint64_t timeout_ns; /* 0: none */
+	uint32_t cpus, boot, irqchip, hugepages;
+	int kvm_fd;	     /* -1: open /dev/kvm */
+	bool decompress, help;
+	enum timeline_form timeline;
+};
+
+extern const char options_usage[];
+
+/* 0, or -EINVAL after a report. */
+int options_parse(struct run_options *o, int argc, char **argv);
+
+/* getopt's optarg, "auto", "linux", ..., to UKVMM_BOOT_*; -EINVAL after a report. For inspect too. */
+int options_boot(const char *command, uint32_t *boot);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void sink_init(struct sink *s)
+{
+	s->fd = -1;
+	s->socket = false;
+	s->at = s->len = 0;
+	s->lost = 0;
+}
+
+/*
+ * O_NONBLOCK belongs to the open file, which we share with the shell and with the programs beside us: a
+ * description of our own is the only polite one to change. Where there is none to be had (no /proc, a
+ * terminal of another user's), a blocking stdout is what is left.
+ */
+static void open_sink(struct sink *s)
+{
+	struct stat st;
+	int own = -1;
+
+	s->fd = STDOUT_FILENO;
+	if (fstat(STDOUT_FILENO, &st) < 0)
+		return;
+	s->socket = S_ISSOCK(st.st_mode);
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (own >= 0)
+		s->fd = own;
+}
+
+static ssize_t put(const struct sink *s, const char *bytes, size_t len)
+{
+	if (s->socket)
+		return send(s->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(s->fd, bytes, len);
+}
+
+static int flush(struct sink *s)
+{
+	ssize_t n;
+
+	while (s->at < s->len) {
+		n = put(s, s->buf + s->at, s->len - s->at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 1 : -errno;
+		s->at += (size_t)n;
+	}
+	return 0;
+}
+
+int sink_pump(struct sink *s, struct ukvmm_vm *vm)
+{
+	uint64_t lost;
+	int64_t n;
+	int rc;
+
+	if (s->fd < 0)
+		open_sink(s);
+	for (;;) {
+		rc = flush(s);
+		if (rc != 0)
+			return rc;
+		lost = 0;
+		n = ukvmm_vm_console_read(vm, 0, s->buf, sizeof s->buf, &lost);
+		s->lost += lost;
+		if (n <= 0)
+			return (int)n;
+		s->at = 0;
+		s->len = (size_t)n;
+	}
+}
+
+int sink_fd(const struct sink *s)
+{
+	return s->fd;
+}
