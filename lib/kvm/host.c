@@ -119,8 +119,6 @@ static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 	int rc = optional(host, KVM_CAP_SPLIT_IRQCHIP, &host->has_split, err);
 
 	if (!rc)
-		rc = optional(host, KVM_CAP_BINARY_STATS_FD, &host->has_stats_fd, err);
-	if (!rc)
 		rc = optional(host, KVM_CAP_HALT_POLL, &host->has_halt_poll, err);
 	if (!rc)
 		rc = optional(host, KVM_CAP_EXIT_ON_EMULATION_FAILURE,

@@ -25,7 +25,6 @@ struct kvm_sys {
 	int (*mmap)(void *ctx, int fd, size_t len, void **out); /* shared, read-write */
 	void (*munmap)(void *ctx, void *p, size_t len);
 	void (*close)(void *ctx, int fd);
-	int64_t (*pread)(void *ctx, int fd, void *dst, size_t len, uint64_t off); /* the stats fd */
 	void *ctx;
 };
 extern const struct kvm_sys kvm_sys_linux;
@@ -42,7 +41,7 @@ struct kvm_host {
 	uint32_t max_vcpus;
 	uint32_t tsc_khz; /* of guests; 0 until the first VM was made: KVM does not tell without one */
 	size_t run_bytes;
-	bool has_split, has_stats_fd, has_halt_poll, has_sync_regs, has_emulation_failure_bytes;
+	bool has_split, has_halt_poll, has_sync_regs, has_emulation_failure_bytes;
 	struct kvm_host_x86 *x86;
 };
 
@@ -105,7 +104,7 @@ struct kvm_exit {
 
 struct kvm_vcpu {
 	struct kvm_vm *vm;
-	int fd, stats_fd; /* stats_fd -1: none; only index 0 has one */
+	int fd;
 	uint32_t index;
 	struct kvm_run *run;
 	bool io_pending;   /* an I/O exit (or enter_at) is not completed yet: registers are not final */
@@ -114,7 +113,7 @@ struct kvm_vcpu {
 	uint64_t exits;
 };
 
-/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR and FPU defaults, LAPIC LINT pins, signal
+/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR and FPU defaults, signal
  * mask with only `kick` unblocked. No image-dependent state: may be made ahead. On failure nothing is left. */
 int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int kick, struct ukvmm_err *err);
 void kvm_vcpu_fini(struct kvm_vcpu *vcpu);

@@ -57,14 +57,6 @@ static void sys_close(void *ctx, int fd)
 	close(fd);
 }
 
-static int64_t sys_pread(void *ctx, int fd, void *dst, size_t len, uint64_t off)
-{
-	ssize_t n = pread(fd, dst, len, (off_t)off);
-
-	(void)ctx;
-	return n < 0 ? -errno : n;
-}
-
 const struct kvm_sys kvm_sys_linux = {
 	.open = sys_open,
 	.dup = sys_dup,
@@ -72,5 +64,4 @@ const struct kvm_sys kvm_sys_linux = {
 	.mmap = sys_mmap,
 	.munmap = sys_munmap,
 	.close = sys_close,
-	.pread = sys_pread,
 };

@@ -34,25 +34,11 @@ static int set_signal_mask(struct kvm_vcpu *vcpu, int kick, struct ukvmm_err *er
 	return rc < 0 ? kvm_fail(err, rc, "KVM_SET_SIGNAL_MASK", vcpu->name) : 0;
 }
 
-/* Only the boot vCPU has one: it costs a descriptor, and a VM with a running AP is not dead. */
-static int open_stats(struct kvm_vcpu *vcpu, struct ukvmm_err *err)
-{
-	int rc;
-
-	if (vcpu->index || !vcpu->vm->host->has_stats_fd || vcpu->vm->irqchip == KVM_CHIP_NONE)
-		return 0;
-	rc = vcpu_ioctl_p(vcpu, KVM_GET_STATS_FD, NULL);
-	if (rc < 0)
-		return kvm_fail(err, rc, "KVM_GET_STATS_FD", vcpu->name);
-	vcpu->stats_fd = rc;
-	return 0;
-}
-
 int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int kick, struct ukvmm_err *err)
 {
 	int rc;
 
-	*vcpu = (struct kvm_vcpu){ .vm = vm, .fd = -1, .stats_fd = -1, .index = index };
+	*vcpu = (struct kvm_vcpu){ .vm = vm, .fd = -1, .index = index };
 	vcpu->waiting = index && vm->irqchip != KVM_CHIP_NONE;
 	kvm_vcpu_rename(vcpu, vm->name);
 	vcpu->fd = kvm_ioctl(vm->host, vm->fd, KVM_CREATE_VCPU, index);
@@ -63,8 +49,6 @@ int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int 
 		rc = kvm_arch_vcpu_init(vcpu, err);
 	if (!rc)
 		rc = set_signal_mask(vcpu, kick, err);
-	if (!rc)
-		rc = open_stats(vcpu, err);
 	if (rc)
 		kvm_vcpu_fini(vcpu);
 	return rc;
@@ -76,13 +60,11 @@ void kvm_vcpu_fini(struct kvm_vcpu *vcpu)
 
 	if (!sys)
 		return;
-	if (vcpu->stats_fd >= 0)
-		sys->close(sys->ctx, vcpu->stats_fd);
 	if (vcpu->run)
 		sys->munmap(sys->ctx, vcpu->run, vcpu->vm->host->run_bytes);
 	if (vcpu->fd >= 0)
 		sys->close(sys->ctx, vcpu->fd);
-	*vcpu = (struct kvm_vcpu){ .fd = -1, .stats_fd = -1 };
+	*vcpu = (struct kvm_vcpu){ .fd = -1 };
 }
 
 void kvm_vcpu_rename(struct kvm_vcpu *vcpu, const char *vm_name)

@@ -44,13 +44,9 @@ int mem_back(struct mem *mem, enum mem_huge huge)
 	return 0;
 }
 
-void mem_unback(struct mem *mem)
+void mem_drop(struct mem *mem)
 {
-	if (!mem->backed)
-		return;
-	mem->backed = false;
-	if (mmap(mem->base, mem->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		    0) == MAP_FAILED)
+	if (mem->backed)
 		madvise(mem->base, mem->len, MADV_DONTNEED);
 }
 

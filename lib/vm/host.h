@@ -67,9 +67,9 @@ void host_drain(struct ukvmm_host *host);
 /* Counts live objects; vm: -EAGAIN past max_vms. */
 int host_count_vm(struct ukvmm_host *host, int by);
 
-/* Takes a shell of a kind from its pool, or makes one. */
-int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, const char *name, struct shell **out,
-	struct ukvmm_err *err);
+/* Takes a shell of a kind from its pool, or makes one, and backs it with zeroed RAM. */
+int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, enum mem_huge huge, const char *name,
+	struct shell **out, struct ukvmm_err *err);
 /* Returns the RAM now and queues the closing of the rest. NULL is ignored. */
 void shell_retire(struct shell *shell);
 /* Frees every pool and its shells, on this thread. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ukvmm/x86.h>
 
@@ -32,16 +33,24 @@ void shell_retire(struct shell *shell)
 {
 	if (!shell)
 		return;
-	mem_unback(&shell->mem);
+	mem_drop(&shell->mem);
 	shell->job.run = shell_close_job;
 	host_queue(shell->host, &shell->job);
 }
 
-static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const char *name,
+static int shell_back(struct shell *shell, enum mem_huge huge, const char *name, struct ukvmm_err *err)
+{
+	int rc = mem_back(&shell->mem, huge);
+
+	return rc ? err_set(err, rc, "mmap", name, "no %llu MiB of guest RAM: %s",
+			    (unsigned long long)(shell->kind.memory >> 20), strerror(-rc)) :
+		    0;
+}
+
+static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, const char *name,
 	struct shell **out, struct ukvmm_err *err)
 {
 	struct shell *shell = calloc(1, sizeof *shell + kind->vcpus * sizeof shell->vcpu[0]);
-	uint32_t made = 0;
 	int rc;
 
 	if (!shell)
@@ -50,30 +59,53 @@ static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, co
 	shell->kind = *kind;
 	rc = mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
 	if (rc) {
-		err_set(err, rc, "mmap", name, "cannot reserve %llu MiB of address space",
+		free(shell);
+		return err_set(err, rc, "mmap", name, "cannot reserve %llu MiB of address space",
 			(unsigned long long)(kind->memory >> 20));
-		goto out_free;
-	}
-	rc = kvm_vm_init(&shell->kvm, &host->kvm, &shell->mem, kind->irqchip, kind->vcpus, name, err);
-	if (rc)
-		goto out_mem;
-	for (; made < kind->vcpus; made++) {
-		rc = kvm_vcpu_init(&shell->vcpu[made], &shell->kvm, made, host->kick_signal, err);
-		if (rc)
-			goto out_vcpus;
 	}
 	*out = shell;
 	return 0;
+}
 
-out_vcpus:
-	while (made)
-		kvm_vcpu_fini(&shell->vcpu[--made]);
+static int shell_kvm(struct shell *shell, const char *name, struct ukvmm_err *err)
+{
+	struct ukvmm_host *host = shell->host;
+	uint32_t made = 0;
+	int rc = kvm_vm_init(&shell->kvm, &host->kvm, &shell->mem, shell->kind.irqchip, shell->kind.vcpus, name, err);
+
+	if (rc)
+		return rc;
+	for (; !rc && made < shell->kind.vcpus; made++)
+		rc = kvm_vcpu_init(&shell->vcpu[made], &shell->kvm, made, host->kick_signal, err);
+	if (!rc)
+		return 0;
+	while (--made) /* the one that failed left nothing */
+		kvm_vcpu_fini(&shell->vcpu[made - 1]);
 	kvm_vm_fini(&shell->kvm);
-out_mem:
-	mem_fini(&shell->mem);
-out_free:
-	free(shell);
 	return rc;
+}
+
+/* huge NULL: a bare reservation, for the pool. RAM that is wanted now is mapped before KVM knows the slot: mapping
+ * over a registered one costs an invalidation. */
+static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
+	const char *name, struct shell **out, struct ukvmm_err *err)
+{
+	struct shell *shell = NULL;
+	int rc = shell_alloc(host, kind, name, &shell, err);
+
+	if (rc)
+		return rc;
+	if (huge)
+		rc = shell_back(shell, *huge, name, err);
+	if (!rc)
+		rc = shell_kvm(shell, name, err);
+	if (rc) {
+		mem_fini(&shell->mem);
+		free(shell);
+		return rc;
+	}
+	*out = shell;
+	return 0;
 }
 
 static bool kind_equal(const struct shell_kind *a, const struct shell_kind *b)
@@ -128,7 +160,7 @@ static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
 		}
 		if (!more)
 			return 0;
-		rc = shell_make(host, &pool->kind, "shell", &shell, err);
+		rc = shell_make(host, &pool->kind, NULL, "shell", &shell, err);
 		if (rc)
 			break;
 		pool_put(pool, shell);
@@ -169,15 +201,23 @@ static struct shell *pool_get(struct ukvmm_host *host, const struct shell_kind *
 	return shell;
 }
 
-int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, const char *name, struct shell **out,
-	struct ukvmm_err *err)
+int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, enum mem_huge huge, const char *name,
+	struct shell **out, struct ukvmm_err *err)
 {
-	*out = pool_get(host, kind);
-	if (!*out)
-		return shell_make(host, kind, name, out, err);
-	snprintf((*out)->kvm.name, sizeof (*out)->kvm.name, "%s", name);
+	struct shell *shell = pool_get(host, kind);
+	int rc;
+
+	if (!shell)
+		return shell_make(host, kind, &huge, name, out, err);
+	rc = shell_back(shell, huge, name, err);
+	if (rc) {
+		shell_retire(shell);
+		return rc;
+	}
+	snprintf(shell->kvm.name, sizeof shell->kvm.name, "%s", name);
 	for (uint32_t i = 0; i < kind->vcpus; i++)
-		kvm_vcpu_rename(&(*out)->vcpu[i], name);
+		kvm_vcpu_rename(&shell->vcpu[i], name);
+	*out = shell;
 	return 0;
 }
 

@@ -181,16 +181,12 @@ static int load(struct ukvmm_vm *vm, const struct mem *mem, struct x86_entry *en
 	return boot_load(&b, mem, entry, err);
 }
 
-/* RAM, image and registers in a shell. */
+/* Image and registers. */
 static int shell_fill(struct ukvmm_vm *vm, struct shell *shell, struct ukvmm_err *err)
 {
 	struct x86_entry entry;
-	int rc = mem_back(&shell->mem, huge_of(vm));
+	int rc = load(vm, &shell->mem, &entry, err);
 
-	if (rc)
-		return err_set(err, rc, "mmap", vm->name, "no %llu MiB of guest RAM: %s",
-			(unsigned long long)(vm->kind.memory >> 20), strerror(-rc));
-	rc = load(vm, &shell->mem, &entry, err);
 	return rc ? rc : kvm_vcpu_enter_at(&shell->vcpu[0], &entry, err);
 }
 
@@ -201,7 +197,7 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 
 	if (rc)
 		return rc;
-	rc = shell_take(vm->host, &vm->kind, vm->name, &shell, err);
+	rc = shell_take(vm->host, &vm->kind, huge_of(vm), vm->name, &shell, err);
 	if (rc)
 		return rc;
 	rc = shell_fill(vm, shell, err);
@@ -222,11 +218,7 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 
 UKVMM_API int ukvmm_vm_fds(const struct ukvmm_vm *vm)
 {
-	int n = vm->shell ? 1 : 0;
-
-	for (uint32_t i = 0; vm->shell && i < vm->vcpus; i++)
-		n += 1 + (vm->vcpu[i].kvm->stats_fd >= 0);
-	return n;
+	return vm->shell ? 1 + (int)vm->vcpus : 0;
 }
 
 static int leave_poller(struct ukvmm_vm *vm)

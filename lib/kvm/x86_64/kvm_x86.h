@@ -34,8 +34,6 @@ int x86_cpuid_set(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
 int x86_msrs_list(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_err *err);
 int x86_msrs_defaults(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
 
-/* LINT0 ExtINT, LINT1 NMI: the wiring of the two pins on a PC. */
-int x86_lapic_init(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
 /* A 32-bit register of the LAPIC page. */
 uint32_t x86_lapic_get(const struct kvm_lapic_state *lapic, uint32_t reg);
 void x86_lapic_put(struct kvm_lapic_state *lapic, uint32_t reg, uint32_t value);
