@@ -48,7 +48,8 @@ static const struct virtio_host host = {
 	.broken = on_broken,
 };
 
-static void device_new(struct guest *g, uint32_t queues, uint64_t device_features)
+static void device_new(struct guest *g, uint32_t queues, uint64_t device_features,
+	const struct virtio_host *machine, void *ctx)
 {
 	struct virtio_config config = {
 		.virtio_id = 63,
@@ -56,19 +57,30 @@ static void device_new(struct guest *g, uint32_t queues, uint64_t device_feature
 		.config_bytes = CONFIG_BYTES,
 		.features = device_features,
 		.mem = &g->mem,
-		.host = &host,
-		.ctx = g,
+		.host = machine,
+		.ctx = ctx,
 	};
 
 	assert_int_equal(virtio_dev_new(&g->dev, &config), 0);
 }
 
-void guest_init(struct guest *g, uint32_t queues, uint64_t device_features)
+static void memory_new(struct guest *g)
 {
 	memset(g, 0, sizeof *g);
 	assert_int_equal(mem_reserve(&g->mem, LOW_BYTES + HIGH_BYTES, LOW_BYTES, HIGH_BASE), 0);
 	assert_int_equal(mem_back(&g->mem, MEM_HUGE_OFF), 0);
-	device_new(g, queues, device_features);
+}
+
+void guest_init(struct guest *g, uint32_t queues, uint64_t device_features)
+{
+	memory_new(g);
+	device_new(g, queues, device_features, &host, g);
+}
+
+void guest_init_host(struct guest *g, uint32_t queues, const struct virtio_host *machine, void *ctx)
+{
+	memory_new(g);
+	device_new(g, queues, 0, machine, ctx);
 }
 
 void guest_clone(struct guest *g, const struct guest *from, uint32_t queues, uint64_t device_features)
