@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <ukvmm/x86.h>
 
@@ -19,27 +19,36 @@ enum {
 	CONSOLE_BYTES = 1 << 20,
 };
 
-/* The library cannot know the file's name: it was given a descriptor. */
+/* Both files are opened before anything is asked of the host: a mistyped name is the likeliest trouble. */
+struct files {
+	int image, initrd;
+};
+
+static int open_files(struct files *f, const struct run_options *o)
+{
+	f->initrd = -1;
+	f->image = cli_open_image(o->image);
+	if (f->image < 0)
+		return -f->image;
+	if (!o->initrd)
+		return CLI_OK;
+	f->initrd = open(o->initrd, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (f->initrd >= 0)
+		return CLI_OK;
+	report_errno("open", o->initrd, errno);
+	return CLI_FAILED;
+}
+
+/* The library was given descriptors and calls them "image" and "module 0". */
 static int image_status(const struct run_options *o, const struct ukvmm_err *err, int rc)
 {
-	report_err(err, strcmp(err->object, "initrd") == 0 ? o->initrd : o->image);
-	return rc == -ENOEXEC || rc == -EFBIG || rc == -ENOTSUP ? CLI_NOT_BOOTABLE : CLI_FAILED;
+	bool initrd = strncmp(err->object, "module", strlen("module")) == 0;
+
+	report_err(err, initrd ? o->initrd : o->image);
+	return !initrd && (rc == -ENOEXEC || rc == -EFBIG) ? CLI_NOT_BOOTABLE : CLI_FAILED;
 }
 
-static int open_initrd(const char *path)
-{
-	int fd;
-
-	if (!path)
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd >= 0)
-		return fd;
-	report_errno("open", path, errno);
-	return -CLI_FAILED;
-}
-
-static int read_image(struct machine *m, const struct run_options *o)
+static int read_image(struct machine *m, const struct run_options *o, const struct files *f)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct ukvmm_image_config config = {
@@ -47,20 +56,9 @@ static int read_image(struct machine *m, const struct run_options *o)
 		.flags = o->decompress ? UKVMM_IMAGE_DECOMPRESS : 0,
 		.boot = o->boot,
 	};
-	int initrd, rc, fd = cli_open_image(o->image);
+	int rc = ukvmm_image_open(m->host, f->image, f->initrd, &config, &m->image, &err);
 
-	if (fd < 0)
-		return -fd;
-	initrd = open_initrd(o->initrd);
-	if (initrd < -1)
-		return -initrd;
-	rc = ukvmm_image_open(m->host, fd, initrd, &config, &m->image, &err);
-	if (rc < 0)
-		return image_status(o, &err, rc);
-	close(fd);
-	if (initrd >= 0)
-		close(initrd);
-	return CLI_OK;
+	return rc < 0 ? image_status(o, &err, rc) : CLI_OK;
 }
 
 static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
@@ -122,14 +120,17 @@ static int seal(struct machine *m, struct ukvmm_err *err)
 int machine_make(struct machine *m, const struct run_options *o)
 {
 	struct ukvmm_err err = { .size = sizeof err };
-	int status;
+	struct files files;
+	int status = open_files(&files, o);
 
+	if (status != CLI_OK)
+		return status;
 	if (ukvmm_host_open(&m->host, o->kvm_fd, NULL, &err) < 0 ||
 		ukvmm_poller_new(m->host, &m->poller, &err) < 0) {
 		report_err(&err, NULL);
 		return CLI_FAILED;
 	}
-	status = read_image(m, o);
+	status = read_image(m, o, &files);
 	if (status == CLI_OK)
 		status = make_vm(m, o, &err);
 	if (status == CLI_OK)

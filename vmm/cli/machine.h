@@ -12,7 +12,7 @@ struct machine {
 	struct ukvmm_poller *poller;
 	struct ukvmm_image *image;
 	struct ukvmm_vm *vm;
-	char name[64]; /* of the VM: the image's file name */
+	char name[48]; /* of the VM: the image's file name, as much as a VM's name may hold */
 };
 
 /* CLI_OK, or the exit status after a report. */
