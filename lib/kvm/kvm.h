@@ -110,6 +110,7 @@ struct kvm_vcpu {
 	bool io_pending;   /* an I/O exit (or enter_at) is not completed yet: registers are not final */
 	bool waiting;	   /* an AP that was never started, as far as known: its -EAGAIN is normal */
 	char name[64];	   /* "vm0/vcpu1" */
+	uint16_t extint;   /* 0x100 | vector that was injected and has not gone in yet; 0: none */
 	uint64_t exits;
 };
 
@@ -139,12 +140,13 @@ bool kvm_vcpu_inject_ready(const struct kvm_vcpu *vcpu);
 void kvm_vcpu_want_window(struct kvm_vcpu *vcpu, bool on);
 int kvm_vcpu_inject(struct kvm_vcpu *vcpu, uint8_t vector);
 
+
 /* On the vCPU's thread, out of KVM_RUN: */
 bool kvm_vcpu_interrupts_off(const struct kvm_vcpu *vcpu); /* RFLAGS.IF as of the last exit */
 int kvm_vcpu_is_halted(struct kvm_vcpu *vcpu);		   /* MP_STATE: 1 halted, 0 not, <0 errno */
 int kvm_vcpu_is_waiting(struct kvm_vcpu *vcpu);		   /* 1: never started (UNINITIALIZED, INIT_RECEIVED) */
-/* Any interrupt pending in the LAPIC (IRR, NMI, SMI, INIT/SIPI)? And when is its timer due (CLOCK_MONOTONIC,
- * 0: not armed)? For parking. 1 pending, 0 not, <0 errno. */
+/* Any interrupt pending (IRR above the priority, ExtINT, NMI, SMI)? And when is the LAPIC's timer due
+ * (CLOCK_MONOTONIC, 0: not armed)? For parking a VM's only vCPU. 1 pending, 0 not, <0 errno. */
 int kvm_vcpu_idle_until(struct kvm_vcpu *vcpu, uint64_t *timer_deadline);
 
 /* For a REFUSED or SHUTDOWN exit: fills err with the address, the instruction bytes and what kind of host
@@ -157,8 +159,9 @@ int kvm_vcpu_regs(struct kvm_vcpu *vcpu, struct ukvmm_x86_regs *regs);
 int kvm_vcpu_translate(struct kvm_vcpu *vcpu, uint64_t virt, uint64_t *phys);
 
 /* State walks (registers, FPU/XSAVE, XCRs, debug registers, events, MP state, LAPIC, each MSR with a verdict of
- * its own; VM: clock and, with the full irqchip, its chips and PIT). The vCPU is out and completed. An MSR that
- * this host cannot set is skipped if its value is 0 or equal to what is there, else the load fails naming it. */
+ * its own; VM: clock and, with the full irqchip, its chips and PIT: on a load after the vCPUs, whose LAPICs
+ * its IOAPIC may interrupt at once). The vCPU is out and completed (-EBUSY). An MSR that this host cannot
+ * set is skipped if its value is 0 or equal to what is there, else the load fails naming it. */
 int kvm_vm_walk(struct kvm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);
 int kvm_vcpu_walk(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err);
 

@@ -95,13 +95,26 @@ static int run_again(struct kvm_vcpu *vcpu, struct kvm_exit *exit)
 	return 0;
 }
 
+/*
+ * Did this KVM_RUN get as far as the guest? With immediate_exit set it leaves before, and before an injected
+ * ExtINT was taken; only a signal in the loop writes the exit reason.
+ */
+static bool went_in(const struct kvm_vcpu *vcpu, int rc)
+{
+	return rc == 0 || (rc == -EINTR && vcpu->run->exit_reason == KVM_EXIT_INTR);
+}
+
 int kvm_vcpu_run(struct kvm_vcpu *vcpu, struct kvm_exit *exit)
 {
-	int rc = kvm_ioctl(vcpu->vm->host, vcpu->fd, KVM_RUN, 0);
+	int rc;
 
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	rc = kvm_ioctl(vcpu->vm->host, vcpu->fd, KVM_RUN, 0);
 	if (rc == -EAGAIN)
 		return run_again(vcpu, exit);
 	vcpu->io_pending = false; /* whatever happened, KVM completed it first */
+	if (went_in(vcpu, rc))
+		vcpu->extint = 0;
 	if (rc == -EINTR) {
 		*exit = (struct kvm_exit){ .kind = KVM_EXITED_SIGNAL };
 		return 0;

@@ -92,10 +92,12 @@ int kvm_vcpu_inject(struct kvm_vcpu *vcpu, uint8_t vector)
 	struct kvm_interrupt irq = { .irq = vector };
 	int rc = vcpu_ioctl_p(vcpu, KVM_INTERRUPT, &irq);
 
-	/* One at a time: KVM says ready again when it has gone in. */
-	if (rc >= 0)
-		vcpu->run->ready_for_interrupt_injection = 0;
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	/* One at a time: KVM says ready again when it has gone in. Until then no ioctl shows it. */
+	vcpu->run->ready_for_interrupt_injection = 0;
+	vcpu->extint = (uint16_t)(0x100 | vector);
+	return 0;
 }
 
 bool kvm_vcpu_interrupts_off(const struct kvm_vcpu *vcpu)

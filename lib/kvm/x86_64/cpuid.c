@@ -22,11 +22,13 @@ enum {
 #define LEAF_AMD_TOPOLOGY 0x8000001eu
 #define LEAF_AMD_TOPOLOGY_V2 0x80000026u
 
+#define ECX_VMX (1u << 5)
 #define ECX_X2APIC (1u << 21)
 #define ECX_TSC_DEADLINE (1u << 24)
 #define ECX_HYPERVISOR (1u << 31)
 #define EDX_HTT (1u << 28)
 #define AMD_ECX_CMP_LEGACY (1u << 1)
+#define AMD_ECX_SVM (1u << 2)
 #define AMD_ECX_TOPOEXT (1u << 22)
 #define SIGNATURE_AMD 0x68747541u   /* "Auth"enticAMD in EBX */
 #define SIGNATURE_HYGON 0x6f677948u /* "Hygo"nGenuine */
@@ -90,6 +92,8 @@ static void fix_features(struct kvm_cpuid_entry2 *e, const struct topology *t, b
 	put_bits(&e->ebx, 24, 8, t->index);
 	put_bits(&e->ebx, 16, 8, t->vcpus);
 	put_bit(&e->edx, EDX_HTT, t->vcpus > 1);
+	/* No VMs in VMs: the largest attack surface KVM has, and state that the walk does not save. */
+	e->ecx &= ~ECX_VMX;
 	e->ecx |= ECX_HYPERVISOR;
 	/* KVM lists the deadline timer only on newer kernels, but has it with every LAPIC of its own. */
 	put_bit(&e->ecx, ECX_TSC_DEADLINE, lapic);
@@ -107,6 +111,13 @@ static void fix_caches(struct kvm_cpuid_entry2 *e, const struct topology *t)
 	put_bits(&e->eax, 14, 12, level > 2 ? t->vcpus - 1 : 0);
 	if (e->function == LEAF_CACHES)
 		put_bits(&e->eax, 26, 6, t->vcpus - 1);
+}
+
+static void fix_amd_features(struct kvm_cpuid_entry2 *e, const struct topology *t)
+{
+	e->ecx &= ~AMD_ECX_SVM;
+	if (t->amd)
+		put_bit(&e->ecx, AMD_ECX_CMP_LEGACY, t->vcpus > 1);
 }
 
 static void fix_amd_sizes(struct kvm_cpuid_entry2 *e, const struct topology *t)
@@ -132,8 +143,7 @@ static void fix(struct kvm_cpuid_entry2 *e, const struct topology *t, bool tsc, 
 			e->eax = LEAF_TIMING;
 		break;
 	case LEAF_AMD_FEATURES:
-		if (t->amd)
-			put_bit(&e->ecx, AMD_ECX_CMP_LEGACY, t->vcpus > 1);
+		fix_amd_features(e, t);
 		break;
 	case LEAF_AMD_SIZES:
 		fix_amd_sizes(e, t);

@@ -7,6 +7,9 @@
 
 enum { X86_CPUID_MAX = 256, X86_MSRS_MAX = 1024 };
 
+#define X86_MSR_TSC 0x10u
+#define X86_MSR_TSC_DEADLINE 0x6e0u
+
 /* struct kvm_cpuid2 with room. */
 struct x86_cpuid {
 	uint32_t entries, padding;
@@ -16,10 +19,8 @@ struct x86_cpuid {
 /* Immutable once the host is open. */
 struct kvm_host_x86 {
 	struct x86_cpuid cpuid; /* KVM_GET_SUPPORTED_CPUID without its all-zero entries */
-	uint32_t xsave_bytes;	/* of KVM_GET_XSAVE2; 0: only KVM_GET_XSAVE (4096) */
-	bool has_triple_fault_event;
 	uint32_t msrs;
-	uint32_t msr[X86_MSRS_MAX]; /* KVM_GET_MSR_INDEX_LIST */
+	uint32_t msr[X86_MSRS_MAX]; /* KVM_GET_MSR_INDEX_LIST, TSC first and TSC_DEADLINE last */
 };
 
 enum kvm_vendor x86_vendor(void);
@@ -33,6 +34,11 @@ int x86_cpuid_set(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
 
 int x86_msrs_list(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_err *err);
 int x86_msrs_defaults(struct kvm_vcpu *vcpu, struct ukvmm_err *err);
+int x86_msrs_walk(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err);
+int x86_msr_read(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *value);
+
+/* The family of an instruction in words: "popcnt", "an SSE instruction"; "an instruction" when unknown. */
+const char *x86_insn_name(const uint8_t *bytes, size_t len, bool long_mode);
 
 /* A 32-bit register of the LAPIC page. */
 uint32_t x86_lapic_get(const struct kvm_lapic_state *lapic, uint32_t reg);

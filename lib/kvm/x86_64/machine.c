@@ -34,18 +34,13 @@ static int check_caps(const struct kvm_host *host, struct ukvmm_err *err)
 	return 0;
 }
 
-static int read_optional(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_err *err)
+static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 {
 	int sync = kvm_check(host, KVM_CAP_SYNC_REGS), wanted = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-	int xsave = kvm_check(host, KVM_CAP_XSAVE2);
-	int triple = kvm_check(host, KVM_CAP_X86_TRIPLE_FAULT_EVENT);
-	int rc = sync < 0 ? sync : xsave < 0 ? xsave : triple < 0 ? triple : 0;
 
-	if (rc)
-		return kvm_fail(err, rc, "KVM_CHECK_EXTENSION", "/dev/kvm");
+	if (sync < 0)
+		return kvm_fail(err, sync, "KVM_CHECK_EXTENSION", "/dev/kvm");
 	host->has_sync_regs = (sync & wanted) == wanted;
-	x86->xsave_bytes = (uint32_t)xsave;
-	x86->has_triple_fault_event = triple > 0;
 	return 0;
 }
 
@@ -59,7 +54,7 @@ int kvm_arch_host_init(struct kvm_host *host, struct ukvmm_err *err)
 	if (!host->x86)
 		return kvm_fail(err, -ENOMEM, "malloc", "/dev/kvm");
 	host->vendor = x86_vendor();
-	rc = read_optional(host, host->x86, err);
+	rc = read_optional(host, err);
 	if (!rc)
 		rc = x86_cpuid_read(host, &host->x86->cpuid, err);
 	if (!rc)

@@ -10,6 +10,17 @@
 #define MTRR_ENABLE (1u << 11)
 #define MTRR_WRITE_BACK 6u
 
+/* Swaps `index`, if it is there, into the place `to`. */
+static void move_msr(struct kvm_host_x86 *x86, uint32_t index, uint32_t to)
+{
+	for (uint32_t i = 0; i < x86->msrs; i++)
+		if (x86->msr[i] == index) {
+			x86->msr[i] = x86->msr[to];
+			x86->msr[to] = index;
+			return;
+		}
+}
+
 int x86_msrs_list(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_err *err)
 {
 	struct {
@@ -24,6 +35,8 @@ int x86_msrs_list(struct kvm_host *host, struct kvm_host_x86 *x86, struct ukvmm_
 		return kvm_fail(err, rc, "KVM_GET_MSR_INDEX_LIST", "/dev/kvm");
 	memcpy(x86->msr, list.index, list.n * sizeof list.index[0]);
 	x86->msrs = list.n;
+	move_msr(x86, X86_MSR_TSC, 0);
+	move_msr(x86, X86_MSR_TSC_DEADLINE, x86->msrs - 1);
 	return 0;
 }
 
