@@ -7,7 +7,6 @@
 #include "export.h"
 #include "vm.h"
 
-/* Registers are final and nobody runs: paused, or ended. */
 static int check_still(struct ukvmm_vm *vm)
 {
 	bool still;
@@ -18,10 +17,22 @@ static int check_still(struct ukvmm_vm *vm)
 	return still ? 0 : -EBADFD;
 }
 
+/* Nobody runs: paused, or ended. What is still on its way into the registers is brought in: those that a vCPU starts
+ * with, or the access that ended the guest. */
+static int settle(struct ukvmm_vcpu *vcpu)
+{
+	struct kvm_exit exit;
+	int rc = check_still(vcpu->vm);
+
+	if (!rc)
+		rc = kvm_vcpu_complete(vcpu->kvm, &exit);
+	return rc < 0 ? rc : 0;
+}
+
 UKVMM_API int ukvmm_debug_regs(struct ukvmm_vcpu *vcpu, void *regs, size_t bytes)
 {
 	struct ukvmm_x86_regs r;
-	int rc = check_still(vcpu->vm);
+	int rc = settle(vcpu);
 
 	if (!rc)
 		rc = kvm_vcpu_regs(vcpu->kvm, &r);
@@ -41,7 +52,7 @@ UKVMM_API int64_t ukvmm_debug_read(struct ukvmm_vm *vm, uint64_t guest_phys, voi
 
 UKVMM_API int ukvmm_debug_translate(struct ukvmm_vcpu *vcpu, uint64_t guest_virt, uint64_t *guest_phys)
 {
-	int rc = check_still(vcpu->vm);
+	int rc = settle(vcpu);
 
 	return rc ? rc : kvm_vcpu_translate(vcpu->kvm, guest_virt, guest_phys);
 }

@@ -36,6 +36,17 @@ static int walk_board(struct ukvmm_vm *vm, struct ukvmm_state *s)
 	return rc;
 }
 
+/* The registers that a vCPU starts with go in with its first run: a VM that never ran is made to have them. */
+static int walk_vcpu(struct ukvmm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
+{
+	struct kvm_exit exit;
+	int rc = kvm_vcpu_complete(vcpu->kvm, &exit);
+
+	if (rc < 0)
+		return err_set(err, rc, "KVM_RUN", vcpu->kvm->name, "cannot complete an access");
+	return kvm_vcpu_walk(vcpu->kvm, s, err);
+}
+
 int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	int rc = walk_kind(vm, s);
@@ -43,7 +54,7 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 	if (!rc && (rc = kvm_vm_walk(&vm->shell->kvm, s, err)))
 		return rc;
 	for (uint32_t i = 0; !rc && i < vm->vcpus; i++)
-		if ((rc = kvm_vcpu_walk(vm->vcpu[i].kvm, s, err)))
+		if ((rc = walk_vcpu(&vm->vcpu[i], s, err)))
 			return rc;
 	if (!rc)
 		rc = walk_board(vm, s);

@@ -58,7 +58,7 @@ static void registers(int vcpu)
 	struct kvm_segment code = { .limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1 };
 	struct kvm_segment data = { .limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1 };
 	struct kvm_regs regs = { .rip = TINY_LOAD, .rflags = 2, .rsp = 0x8000 };
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = { 0 };
 
 	call(vcpu, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
 	sregs.cs = code;

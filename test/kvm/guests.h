@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guests that the API tests run. */
+#ifndef GUESTS_H
+#define GUESTS_H
+
+#include "tiny.h"
+
+enum { GUEST_PORT = 0x9900, GUEST_GSI = 5 };
+
+extern const struct tiny_code *const guest_exit42;  /* status 42 */
+extern const struct tiny_code *const guest_spin;    /* for ever, in ring 0 */
+extern const struct tiny_code *const guest_dead;    /* cli; hlt */
+extern const struct tiny_code *const guest_halt;    /* sti; hlt, for ever, nothing to wake it */
+extern const struct tiny_code *const guest_hello;   /* "hello\n" on the serial line, then status 0 */
+extern const struct tiny_code *const guest_chatty;  /* serial output without end */
+extern const struct tiny_code *const guest_bell;    /* NOTIFY 1, then 2, ... */
+extern const struct tiny_code *const guest_trap;    /* in al, GUEST_PORT; out GUEST_PORT, al + 1; exits with al */
+extern const struct tiny_code *const guest_strings; /* rep outsb of "abc" to GUEST_PORT, then status 3 */
+/* Idles by the doorbell; each interrupt on GUEST_GSI is a NOTIFY with the count of them. NOTIFY 0 when ready. */
+extern const struct tiny_code *const guest_idle;
+/* Arms the LAPIC timer once (about 20 ms), idles by the doorbell, then exits with status 9. */
+extern const struct tiny_code *const guest_timer;
+
+#endif
