@@ -29,6 +29,9 @@ void kicker_poke(struct ukvmm_kicker *k)
 {
 	int saved = errno, tid;
 
+	/* A thread that leaves clears tid, then waits for senders: those who come later must not count. */
+	if (!atomic_load(&k->tid))
+		return;
 	atomic_fetch_add(&k->senders, 1);
 	tid = atomic_load(&k->tid);
 	if (tid)

@@ -117,7 +117,7 @@ static void a_storm_of_kicks_hits_only_runs(void **state)
 	pthread_sigmask(SIG_BLOCK, NULL, &before);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, storm, k), 0);
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 500; i++)
 		assert_int_equal(run_vcpu(vcpu_of(vm, 0), NULL).reason, UKVMM_STOP_KICKED);
 	atomic_store(&storm_over, true);
 	for (int i = 0; i < 2; i++)
