@@ -19,6 +19,7 @@ void guest_init(struct guest *g, const struct bytes *file, enum boot_protocol wa
 
 void guest_load(struct guest *g)
 {
+	g->err.code = 0;
 	if (boot_load(&g->config, &g->mem, &g->entry, &g->err))
 		fail_msg("%s", g->err.text);
 	assert_int_equal(g->err.code, 0);
