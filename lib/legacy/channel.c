@@ -8,21 +8,21 @@ enum { STATUS_OUT = 0x80, STATUS_NULL = 0x40 };
 
 #define NS_PER_S 1000000000u
 
-static int64_t ticks_of(uint64_t ns)
+uint64_t channel_ran(const struct legacy_8254_channel *c, uint64_t now)
 {
-	return (int64_t)((unsigned __int128)ns * PIT_HZ / NS_PER_S);
+	return c->ran + (c->running && now > c->start ? now - c->start : 0);
 }
 
 int64_t channel_ticks(const struct legacy_8254_channel *c, uint64_t now)
 {
-	return c->ticks + (c->running && now > c->start ? ticks_of(now - c->start) : 0);
+	return (int64_t)((unsigned __int128)channel_ran(c, now) * PIT_HZ / NS_PER_S);
 }
 
 uint64_t channel_when(const struct legacy_8254_channel *c, int64_t tick)
 {
-	uint64_t ticks = tick > c->ticks ? (uint64_t)(tick - c->ticks) : 0;
+	uint64_t ns = (uint64_t)(((unsigned __int128)tick * NS_PER_S + PIT_HZ - 1) / PIT_HZ);
 
-	return c->start + (uint64_t)(((unsigned __int128)ticks * NS_PER_S + PIT_HZ - 1) / PIT_HZ);
+	return c->start + (ns > c->ran ? ns - c->ran : 0);
 }
 
 bool channel_is_periodic(const struct legacy_8254_channel *c)
@@ -72,7 +72,8 @@ static void start(struct legacy_8254_channel *c, bool run, uint64_t now)
 {
 	c->count = c->reload;
 	c->pending = false;
-	c->ticks = c->origin = 0;
+	c->ran = 0;
+	c->origin = 0;
 	c->start = now;
 	c->running = run;
 }
@@ -238,7 +239,7 @@ void channel_gate(struct legacy_8254_channel *c, bool gate, uint64_t now)
 	if (gate) {
 		gate_rises(c, now);
 	} else if (!is_triggered(c)) {
-		c->ticks = channel_ticks(c, now);
+		c->ran = channel_ran(c, now);
 		c->running = false;
 	}
 	c->gate = gate;

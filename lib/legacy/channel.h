@@ -19,12 +19,14 @@ void channel_latch_status(struct legacy_8254_channel *c, uint64_t now);
 void channel_gate(struct legacy_8254_channel *c, bool gate, uint64_t now);
 bool channel_out(struct legacy_8254_channel *c, uint64_t now);
 
+/* How long it has counted, in ns. */
+uint64_t channel_ran(const struct legacy_8254_channel *c, uint64_t now);
 /* The tick that it is, 0 at the load of the count. */
 int64_t channel_ticks(const struct legacy_8254_channel *c, uint64_t now);
 /* The first tick after `tick` at which OUT rises, with the gate as it is; 0: never. Call it with a count in
  * force: takes over a pending one whose time came by `tick`. */
 int64_t channel_next_rise(struct legacy_8254_channel *c, int64_t tick);
-/* now() at `tick`, rounded up. Only while running. */
+/* now() at `tick` (not negative), rounded up. Only while running. */
 uint64_t channel_when(const struct legacy_8254_channel *c, int64_t tick);
 bool channel_is_periodic(const struct legacy_8254_channel *c);
 

@@ -70,7 +70,7 @@ struct legacy_pic {
 struct legacy_pit {
 	struct legacy_8254_channel {
 		uint64_t start;	   /* running: since this now() ... */
-		int64_t ticks;	   /* ... after that many ticks before it */
+		uint64_t ran;	   /* ... after that many ns before it */
 		int64_t origin;	   /* the tick at which a cycle of `count` began */
 		int64_t switch_at; /* pending in modes 2 and 3: the tick at which `reload` takes over */
 		uint32_t count;	   /* in force, 1..65536; 0: none since the control word */

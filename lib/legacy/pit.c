@@ -55,6 +55,7 @@ void pit_timer(struct legacy_board *b)
 {
 	struct legacy_8254_channel *c = &b->pit.channel[0];
 	int64_t due = b->pit.irq_tick, tick = channel_ticks(c, now(b));
+	int64_t next;
 	uint64_t half;
 
 	if (!due)
@@ -63,9 +64,9 @@ void pit_timer(struct legacy_board *b)
 		arm(b, due, 0);
 		return;
 	}
-	b->pit.irq_tick = channel_is_periodic(c) ? following_rise(c, due, tick) : 0;
+	next = channel_is_periodic(c) ? following_rise(c, due, tick) : 0;
 	half = (uint64_t)(c->count > MIN_TICKS ? c->count : MIN_TICKS) * 1000000000u / PIT_HZ / 2;
-	arm(b, b->pit.irq_tick, now(b) + half);
+	arm(b, next, now(b) + half);
 	legacy_pulse(b, GSI_TIMER);
 }
 
@@ -148,13 +149,16 @@ void pit_reset(struct legacy_board *b)
 	b->pit.channel[0].gate = b->pit.channel[1].gate = true;
 }
 
-#define TICKS_MAX (1ll << 60)
+#define RAN_MAX (1ull << 62)
 
 static void channel_walk(struct legacy_8254_channel *c, uint64_t at, struct ukvmm_state *s)
 {
-	int64_t tick = channel_ticks(c, at);
+	int64_t tick;
 
-	walk_i64(s, &tick, 0, TICKS_MAX);
+	c->ran = channel_ran(c, at);
+	c->start = at;
+	walk_u64(s, &c->ran, RAN_MAX);
+	tick = channel_ticks(c, at);
 	walk_i64(s, &c->origin, -65536, tick);
 	walk_i64(s, &c->switch_at, 0, tick + 65536);
 	walk_u32(s, &c->count, 65536);
@@ -175,10 +179,6 @@ static void channel_walk(struct legacy_8254_channel *c, uint64_t at, struct ukvm
 	/* what the arithmetic leans on: a count to divide by, a switch only to a count that was written */
 	walk_require(s, (!c->running || c->count) && (!c->count || c->reload) && (!c->pending || c->reload));
 	walk_require(s, !c->pending || c->mode == 1 || c->mode == 5 || (c->count && c->switch_at >= c->origin));
-	if (s->loading) {
-		c->ticks = tick;
-		c->start = at;
-	}
 }
 
 void pit_walk(struct legacy_board *b, struct ukvmm_state *s)
