@@ -47,8 +47,11 @@ void guest_init(struct guest *g, uint32_t queues, uint64_t device_features);
 /* With another machine: for tests with threads. */
 void guest_init_host(struct guest *g, uint32_t queues, const struct virtio_host *machine, void *ctx);
 void guest_fini(struct guest *g);
-/* A second device over a copy of `from`'s memory, and the driver's view of its queues. */
+/* A second device over a copy of `from`'s memory (rings, 320 KiB of BUFFERS), and the driver's view
+ * of its queues. */
 void guest_clone(struct guest *g, const struct guest *from, uint32_t queues, uint64_t device_features);
+
+void assert_same_memory(struct guest *a, struct guest *b); /* what guest_clone copies */
 
 uint32_t reg_get(struct guest *g, uint64_t off);
 void reg_set(struct guest *g, uint64_t off, uint32_t value);

@@ -278,7 +278,7 @@ static void a_life_goes_on(void **state)
 		live(&after, at, STEPS);
 		assert_same_state(&whole.g, &after.g);
 		assert_int_equal(whole.interrupts, after.interrupts);
-		assert_memory_equal(whole.g.mem.base, after.g.mem.base, whole.g.mem.len);
+		assert_same_memory(&whole.g, &after.g);
 		guest_fini(&before.g);
 		guest_fini(&after.g);
 	}
