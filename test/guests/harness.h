@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs contract guests over the library's public API, as any embedder would. A case is a row of a table: an
+ * image, how to start it, and how it must end. One case at a time, on the caller's thread and those it starts.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ukvmm/ukvmm.h>
+#include <ukvmm/run.h>
+#include <ukvmm/x86.h>
+
+enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 90 };
+
+/* Interrupt chips that a case is run with, one after the other; 0: the default only. */
+enum { SPLIT = 1 << UKVMM_X86_IRQCHIP_SPLIT, FULL = 1 << UKVMM_X86_IRQCHIP_FULL, NONE = 1 << UKVMM_X86_IRQCHIP_NONE };
+
+/* How a case ends. Where open or seal must fail, reason is 0 and code the error. */
+struct outcome {
+	uint32_t reason, flags;	  /* UKVMM_STOP_*; flags exactly */
+	uint32_t status;
+	int code;		  /* ukvmm_image_open or ukvmm_vm_seal fails with it */
+	const char *says[TEXTS];  /* each is part of the guest's output */
+	const char *error[TEXTS]; /* each is part of the error's text */
+};
+
+struct drive;
+
+/* What the embedder does meanwhile. Every call may be NULL; they run on the poller's thread but for trap. */
+struct script {
+	int (*prepare)(struct drive *d);			    /* before seal; 0 or negative errno */
+	void (*output)(struct drive *d);			    /* more output has come */
+	void (*notify)(struct drive *d, uint64_t value);	    /* the guest's doorbell */
+	void (*paused)(struct drive *d);
+	uint64_t (*trap)(struct drive *d, const struct ukvmm_stop *stop); /* the answer; on the vCPU's thread */
+	const char *(*judge)(struct drive *d);			    /* after the end: what is wrong, or NULL */
+};
+
+struct guest_case {
+	const char *name, *image;
+	const char *cmdline; /* %u: number of the line that prepare made */
+	uint32_t boot;	     /* UKVMM_BOOT_* */
+	uint32_t image_flags, vm_flags;
+	uint32_t memory_mib, vcpus, chips;
+	uint32_t initrd_bytes;	/* of the pattern i * 7 + 3; 0: none */
+	const char *initrd_file;
+	uint32_t modules;	/* module i: (i + 1) * 1000 bytes of the pattern, text "module<i>" */
+	uint32_t devices;	/* virtio devices of no use */
+	const struct script *script; /* NULL: ukvmm_vm_run */
+	int (*make)(int guests, const struct guest_case *c); /* the image's fd, in place of a file */
+	uint32_t variant;	/* for make */
+	struct outcome want;
+	struct outcome pvm; /* on kvm_pvm instead, where reason is not 0 */
+};
+
+/* A run of one case. */
+struct drive {
+	const struct guest_case *c;
+	struct ukvmm_host *host;
+	struct ukvmm_poller *poller;
+	struct ukvmm_image *image;
+	struct ukvmm_vm *vm;
+	struct ukvmm_irq *irq;
+	struct ukvmm_stop stop; /* what ended it */
+	struct ukvmm_err err;
+	char output[OUTPUT_BYTES];
+	uint64_t used, lost;
+	/* for scripts */
+	uint64_t step, notified, pauses;
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	uint64_t runnable[8], idles, traps;
+	uint64_t trapped[32][3]; /* address, width, value written (reads: ~0) */
+	int rc;
+};
+
+/* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
+extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
+
+extern const struct script script_echo, script_echo_long, script_doorbell, script_trap, script_pause;
+
+/* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
+int drive_open(struct drive *d, int guests, uint32_t irqchip);
+/* Runs it to its end, by ukvmm_vm_run or by the script. 0 or a negative errno. */
+int drive_run(struct drive *d);
+int drive_script(struct drive *d);
+/* Takes it all down; what is wrong, or NULL. */
+const char *drive_close(struct drive *d);
+
+/* A file without a name: bytes of the pattern, or a copy of what is given. */
+int file_pattern(uint32_t bytes);
+int file_bytes(const void *bytes, size_t len);
+
+int make_bad(int guests, const struct guest_case *c);
+
+#endif
