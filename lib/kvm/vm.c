@@ -35,16 +35,20 @@ static int add_slots(struct kvm_vm *vm, struct ukvmm_err *err)
 	return 0;
 }
 
+int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *cap_name, struct ukvmm_err *err)
+{
+	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
+	int rc = kvm_ioctl_p(vm->host, vm->fd, KVM_ENABLE_CAP, &enable);
+
+	if (rc >= 0)
+		return 0;
+	return err_set(err, rc, "KVM_ENABLE_CAP", vm->name, "%s: %s", cap_name, strerrordesc_np(-rc));
+}
+
 /* A guest that is woken every 100 us would else keep a host CPU busy (measured: 99% against 6%). */
 static int stop_halt_polling(struct kvm_vm *vm, struct ukvmm_err *err)
 {
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_HALT_POLL };
-	int rc;
-
-	if (!vm->host->has_halt_poll)
-		return 0;
-	rc = kvm_ioctl_p(vm->host, vm->fd, KVM_ENABLE_CAP, &cap);
-	return rc < 0 ? kvm_fail(err, rc, "KVM_ENABLE_CAP", vm->name) : 0;
+	return vm->host->has_halt_poll ? kvm_enable(vm, KVM_CAP_HALT_POLL, 0, "KVM_CAP_HALT_POLL", err) : 0;
 }
 
 static int check_kind(const struct kvm_vm *vm, struct ukvmm_err *err)

@@ -261,6 +261,7 @@ int x86_cpuid_set(struct kvm_vcpu *vcpu, struct ukvmm_err *err)
 	struct x86_cpuid set;
 	int rc;
 
+	x86_learn_tsc_khz(vm->host, vcpu->fd);
 	x86_cpuid_for_vcpu(&set, &vm->host->x86->cpuid, vcpu->index, vm->vcpus,
 		__atomic_load_n(&vm->host->tsc_khz, __ATOMIC_RELAXED), vm->irqchip != KVM_CHIP_NONE);
 	rc = vcpu_ioctl_p(vcpu, KVM_SET_CPUID2, &set);

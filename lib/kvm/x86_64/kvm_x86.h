@@ -25,6 +25,9 @@ struct kvm_host_x86 {
 
 enum kvm_vendor x86_vendor(void);
 
+/* Asks a VM's fd, or where that is too old a kernel a vCPU's, unless it is known. Not knowing is no error. */
+void x86_learn_tsc_khz(struct kvm_host *host, int fd);
+
 /* KVM_GET_SUPPORTED_CPUID, once per host. */
 int x86_cpuid_read(struct kvm_host *host, struct x86_cpuid *set, struct ukvmm_err *err);
 /* `set` made right for vCPU `index` of `vcpus`: topology, APIC id, TSC rate (0: not told). */

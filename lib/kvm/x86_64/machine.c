@@ -80,13 +80,10 @@ static int set_reserved_pages(struct kvm_vm *vm, struct ukvmm_err *err)
 	return rc < 0 ? kvm_fail(err, rc, "KVM_SET_IDENTITY_MAP_ADDR", vm->name) : 0;
 }
 
+/* 24 routes kept for IOAPIC pins: without them no EOI of a level interrupt is reported. */
 static int make_split(struct kvm_vm *vm, struct ukvmm_err *err)
 {
-	/* 24 routes kept for IOAPIC pins: without them no EOI of a level interrupt is reported */
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { X86_IOAPIC_PINS } };
-	int rc = kvm_ioctl_p(vm->host, vm->fd, KVM_ENABLE_CAP, &cap);
-
-	return rc < 0 ? kvm_fail(err, rc, "KVM_CAP_SPLIT_IRQCHIP", vm->name) : 0;
+	return kvm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, X86_IOAPIC_PINS, "KVM_CAP_SPLIT_IRQCHIP", err);
 }
 
 static int make_full(struct kvm_vm *vm, struct ukvmm_err *err)
@@ -100,17 +97,16 @@ static int make_full(struct kvm_vm *vm, struct ukvmm_err *err)
 	return rc < 0 ? kvm_fail(err, rc, "KVM_CREATE_PIT2", vm->name) : 0;
 }
 
-/* Kernels that answer only on a vCPU are asked in x86_cpuid_set. Every VM of a host has the same rate, so
- * it does not matter which thread stores it first. */
-static void read_tsc_khz(struct kvm_vm *vm)
+/* Every VM of a host has the same rate, so it does not matter which thread stores it first. */
+void x86_learn_tsc_khz(struct kvm_host *host, int fd)
 {
 	int rc;
 
-	if (__atomic_load_n(&vm->host->tsc_khz, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&host->tsc_khz, __ATOMIC_RELAXED))
 		return;
-	rc = kvm_ioctl(vm->host, vm->fd, KVM_GET_TSC_KHZ, 0);
+	rc = kvm_ioctl(host, fd, KVM_GET_TSC_KHZ, 0);
 	if (rc > 0)
-		__atomic_store_n(&vm->host->tsc_khz, (uint32_t)rc, __ATOMIC_RELAXED);
+		__atomic_store_n(&host->tsc_khz, (uint32_t)rc, __ATOMIC_RELAXED);
 }
 
 int kvm_arch_vm_init(struct kvm_vm *vm, struct ukvmm_err *err)
@@ -119,7 +115,7 @@ int kvm_arch_vm_init(struct kvm_vm *vm, struct ukvmm_err *err)
 
 	if (rc)
 		return rc;
-	read_tsc_khz(vm);
+	x86_learn_tsc_khz(vm->host, vm->fd);
 	switch (vm->irqchip) {
 	case KVM_CHIP_SPLIT:
 		return make_split(vm, err);
