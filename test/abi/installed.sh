@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs into a prefix of its own, moves that, and looks at what is there.
+# usage: installed.sh BUILD-DIR PREFIX LIBDIR VERSION HEADER...
+set -eu
+build=$1 prefix=$2 lib=$3 version=$4
+shift 4
+
+rm -rf "$prefix" "$prefix.moved"
+cmake --install "$build" --prefix "$prefix.moved" >/dev/null
+mv "$prefix.moved" "$prefix"
+
+bad=0
+expect() {
+	[ -e "$prefix/$1" ] || { echo "$prefix/$1: not installed"; bad=1; }
+}
+for name in libukvmm.a libukvmm.so "libukvmm.so.$version" pkgconfig/ukvmm.pc cmake/ukvmm/ukvmm-config.cmake; do
+	expect "$lib/$name"
+done
+for header in "$@"; do
+	expect "include/ukvmm/$header"
+done
+expect share/man/man7/ukvmm.7
+expect share/man/man3/ukvmm_vm_run.3
+
+# the linker finds the library by its SONAME at run time, so that name must be there too
+soname=$(objdump -p "$prefix/$lib/libukvmm.so" | awk '$1 == "SONAME" { print $2 }')
+case $soname in
+libukvmm.so.[0-9]*) expect "$lib/$soname" ;;
+*) echo "$lib/libukvmm.so: SONAME is \"$soname\""; bad=1 ;;
+esac
+if grep -rlF -e "$build" -e "$prefix" "$prefix/include" "$prefix/$lib/pkgconfig" "$prefix/$lib/cmake"; then
+	echo "these files name the machine that they were built on"
+	bad=1
+fi
+[ "$bad" = 0 ] && echo "ok: installed in $prefix"
+exit "$bad"
