@@ -36,8 +36,7 @@ static void load(const struct boot_image *image, const uint8_t *data, size_t len
 	}
 	check(mem_ptr(mem, entry.rip, 1) != NULL);
 	check(mem_ptr(mem, entry.gdt_base, entry.gdt_limit + 1ull) != NULL);
-	mem_unback(mem);
-	check(mem_back(mem, MEM_HUGE_OFF) == 0);
+	mem_drop(mem);
 }
 
 static void parse(const uint8_t *data, size_t len, enum boot_protocol wanted, bool decompress, struct mem *mem)

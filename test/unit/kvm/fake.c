@@ -23,7 +23,7 @@ static const struct {
 	NAME(KVM_GET_LAPIC), NAME(KVM_SET_LAPIC), NAME(KVM_SET_CPUID2), NAME(KVM_GET_MP_STATE),
 	NAME(KVM_SET_MP_STATE), NAME(KVM_GET_VCPU_EVENTS), NAME(KVM_SET_VCPU_EVENTS), NAME(KVM_GET_DEBUGREGS),
 	NAME(KVM_SET_DEBUGREGS), NAME(KVM_ENABLE_CAP), NAME(KVM_GET_XSAVE), NAME(KVM_GET_XSAVE2),
-	NAME(KVM_SET_XSAVE), NAME(KVM_GET_XCRS), NAME(KVM_SET_XCRS), NAME(KVM_GET_STATS_FD),
+	NAME(KVM_SET_XSAVE), NAME(KVM_GET_XCRS), NAME(KVM_SET_XCRS),
 };
 
 const char *fake_name(unsigned long request)
@@ -135,7 +135,6 @@ static int dispatch(struct fake_kvm *fake, int fd, unsigned long request, uintpt
 	case FAKE_VCPU:
 		return fake_vcpu_ioctl(fake, fake->fd[i].vcpu, request, (void *)arg);
 	case FAKE_FREE:
-	case FAKE_STATS:
 		break;
 	}
 	return -EBADF;
@@ -208,20 +207,6 @@ static void fake_close(void *ctx, int fd)
 	pthread_mutex_unlock(&fake->lock);
 }
 
-static int64_t fake_pread(void *ctx, int fd, void *dst, size_t len, uint64_t off)
-{
-	struct fake_kvm *fake = ctx;
-	int64_t n;
-
-	pthread_mutex_lock(&fake->lock);
-	if (fails(fake, "pread", 0))
-		n = -fake->fail_errno;
-	else
-		n = fake_stats_pread(fake->fd[slot_of(fake, fd, FAKE_STATS)].vcpu, dst, len, off);
-	pthread_mutex_unlock(&fake->lock);
-	return n;
-}
-
 /* Intel's leaves, all that lib/kvm changes, with values that it must not leave. */
 static const struct kvm_cpuid_entry2 intel[] = {
 	{ .function = 0, .eax = 0x1f, .ebx = 0x756e6547, .edx = 0x49656e69, .ecx = 0x6c65746e },
@@ -251,7 +236,6 @@ void fake_init(struct fake_kvm *fake)
 		.mmap = fake_mmap,
 		.munmap = fake_munmap,
 		.close = fake_close,
-		.pread = fake_pread,
 		.ctx = fake,
 	};
 	fake->api_version = KVM_API_VERSION;

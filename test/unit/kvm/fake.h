@@ -17,7 +17,7 @@
 
 enum { FAKE_FDS = 512, FAKE_MSRS = 64, FAKE_CPUID = 64, FAKE_CAPS = 32, FAKE_CALLS = 1024, FAKE_FD_BASE = 10000 };
 
-enum fake_kind { FAKE_FREE, FAKE_DEV, FAKE_VM, FAKE_VCPU, FAKE_STATS };
+enum fake_kind { FAKE_FREE, FAKE_DEV, FAKE_VM, FAKE_VCPU };
 
 struct fake_vcpu {
 	uint32_t index;
@@ -31,7 +31,6 @@ struct fake_vcpu {
 	struct kvm_xcrs xcrs;
 	struct kvm_xsave xsave;
 	uint64_t signals_blocked; /* in KVM_RUN */
-	uint64_t blocking;	  /* what the stats file says */
 	int pending_extint;	  /* -1: none */
 	uint32_t msrs;
 	struct kvm_msr_entry msr[FAKE_MSRS];
@@ -108,7 +107,6 @@ const char *fake_name(unsigned long request); /* "KVM_RUN" */
 int fake_vcpu_ioctl(struct fake_kvm *fake, struct fake_vcpu *vcpu, unsigned long request, void *arg);
 int fake_vm_ioctl(struct fake_kvm *fake, struct fake_vm *vm, unsigned long request, uintptr_t arg);
 int fake_dev_ioctl(struct fake_kvm *fake, unsigned long request, uintptr_t arg);
-int64_t fake_stats_pread(struct fake_vcpu *vcpu, void *dst, size_t len, uint64_t off);
 int fake_new_fd(struct fake_kvm *fake, enum fake_kind kind, void *object); /* lock held; -EMFILE */
 void fake_vcpu_reset(struct fake_vcpu *vcpu, uint32_t index);
 

@@ -121,8 +121,6 @@ int fake_vcpu_ioctl(struct fake_kvm *fake, struct fake_vcpu *vcpu, unsigned long
 		return move_msrs(fake, vcpu, arg, request == KVM_SET_MSRS);
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(vcpu, arg);
-	case KVM_GET_STATS_FD:
-		return fake_new_fd(fake, FAKE_STATS, vcpu);
 	case KVM_TRANSLATE:
 		return translate(fake, arg);
 	case KVM_INTERRUPT:
@@ -133,32 +131,3 @@ int fake_vcpu_ioctl(struct fake_kvm *fake, struct fake_vcpu *vcpu, unsigned long
 	return move_cell(vcpu, request, arg);
 }
 
-/* A statistics file of two values, the second being "blocking". */
-int64_t fake_stats_pread(struct fake_vcpu *vcpu, void *dst, size_t len, uint64_t off)
-{
-	enum { NAME_BYTES = 48 };
-	struct {
-		struct kvm_stats_header header;
-		struct {
-			uint32_t flags;
-			int16_t exponent;
-			uint16_t size;
-			uint32_t offset, bucket_size;
-			char name[NAME_BYTES];
-		} desc[2];
-		uint64_t value[2];
-	} file = {
-		.header = { .name_size = NAME_BYTES, .num_desc = 2 },
-		.desc = { { .size = 1, .name = "exits" }, { .size = 1, .offset = 8, .name = "blocking" } },
-		.value = { 77, vcpu->blocking },
-	};
-
-	file.header.desc_offset = (uint32_t)((char *)file.desc - (char *)&file);
-	file.header.data_offset = (uint32_t)((char *)file.value - (char *)&file);
-	if (off >= sizeof file)
-		return 0;
-	if (len > sizeof file - off)
-		len = sizeof file - off;
-	memcpy(dst, (char *)&file + off, len);
-	return (int64_t)len;
-}

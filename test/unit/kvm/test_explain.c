@@ -99,7 +99,7 @@ static void unreadable_bytes(void **state)
 	m.fake.translate_to = ~0ull;
 	says(-EOPNOTSUPP, "refuses an instruction (unreadable) at 0xffffffffffffffff");
 	/* a shell's memory is a bare reservation */
-	mem_unback(&m.mem);
+	mem_drop(&m.mem);
 	refused(0x1000, 0);
 	m.fake.translate_to = 0;
 	says(-EOPNOTSUPP, "unreadable");

@@ -75,7 +75,6 @@ static void two_regions_are_two_slots(void **state)
 static void vcpus_get_their_defaults(void **state)
 {
 	struct fake_vcpu *v;
-	uint32_t lint0, lint1;
 
 	(void)state;
 	assert_int_equal(machine_make(&m, KVM_CHIP_SPLIT, 2), 0);
@@ -83,12 +82,6 @@ static void vcpus_get_their_defaults(void **state)
 	assert_int_equal(v->signals_blocked, ~(1ull << (SIGRTMAX - 2)));
 	assert_int_equal(*fake_msr(v, 0x2ff), 0x806);
 	assert_int_equal(*fake_msr(v, 0x1a0), 1);
-	memcpy(&lint0, v->lapic.regs + 0x350, sizeof lint0);
-	memcpy(&lint1, v->lapic.regs + 0x360, sizeof lint1);
-	assert_int_equal(lint0, 0x700);
-	assert_int_equal(lint1, 0x400);
-	assert_true(m.vcpu[0].stats_fd >= 0);
-	assert_int_equal(m.vcpu[1].stats_fd, -1);
 	assert_false(m.vcpu[0].waiting);
 	assert_true(m.vcpu[1].waiting);
 	assert_int_equal(kvm_vcpu_is_waiting(&m.vcpu[0]), 0);
@@ -248,24 +241,6 @@ static void msi_to_nobody_is_dropped(void **state)
 	machine_drop(&m);
 }
 
-static void stats_tell_who_blocks(void **state)
-{
-	(void)state;
-	assert_int_equal(machine_make(&m, KVM_CHIP_SPLIT, 2), 0);
-	assert_int_equal(kvm_vcpu_blocking(&m.vcpu[0]), 0);
-	machine_vcpu(&m, 0)->blocking = 1;
-	assert_int_equal(kvm_vcpu_blocking(&m.vcpu[0]), 1);
-	assert_int_equal(kvm_vcpu_blocking(&m.vcpu[1]), -ENOTSUP);
-	m.host.blocking_offset = 0;
-	for (uint32_t n = 1; n <= 3; n++) {
-		m.fake.fail_request = 0;
-		m.fake.fail_at = n;
-		m.fake.fail_errno = EIO;
-		assert_int_equal(kvm_vcpu_blocking(&m.vcpu[0]), -EIO);
-	}
-	machine_drop(&m);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -284,7 +259,6 @@ int main(void)
 		TEST(fini_takes_what_was_never_made),
 		TEST(interrupts_reach_kvm),
 		TEST(msi_to_nobody_is_dropped),
-		TEST(stats_tell_who_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
