@@ -55,14 +55,16 @@ void kicker_enter(struct ukvmm_kicker *k, pid_t tid, sigset_t *saved)
 	atomic_store(&k->tid, tid);
 }
 
-void kicker_take_signals(const struct ukvmm_kicker *k)
+bool kicker_take_signals(const struct ukvmm_kicker *k)
 {
 	const struct timespec now = { 0 };
+	bool any = false;
 	sigset_t set;
 
 	kicker_set(k, &set);
 	while (sigtimedwait(&set, NULL, &now) > 0)
-		;
+		any = true;
+	return any;
 }
 
 void kicker_leave(struct ukvmm_kicker *k, const sigset_t *saved)

@@ -32,8 +32,8 @@ void kicker_poke(struct ukvmm_kicker *k);
 void kicker_enter(struct ukvmm_kicker *k, pid_t tid, sigset_t *saved);
 void kicker_leave(struct ukvmm_kicker *k, const sigset_t *saved);
 
-/* Takes pending kick signals after KVM_RUN was interrupted. */
-void kicker_take_signals(const struct ukvmm_kicker *k);
+/* Takes pending kick signals after KVM_RUN was interrupted; were there any? */
+bool kicker_take_signals(const struct ukvmm_kicker *k);
 
 /* Was there a kick? Takes it. */
 bool kicker_take_kick(struct ukvmm_kicker *k);

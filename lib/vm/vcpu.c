@@ -219,6 +219,13 @@ static int serve(struct run *r, const struct kvm_exit *exit)
 	return stopped(r, UKVMM_STOP_FAULT);
 }
 
+/* A VM's first KVM_RUN starts a kernel thread, and a pending signal makes that -EAGAIN: then it is merely an
+ * interruption. Without one it means that no thread could be made. */
+static bool first_run_interrupted(struct run *r, int rc)
+{
+	return rc == -EAGAIN && kicker_take_signals(r->vcpu->kicker);
+}
+
 static int loop(struct run *r)
 {
 	struct ukvmm_vcpu *vcpu = r->vcpu;
@@ -237,7 +244,9 @@ static int loop(struct run *r)
 		inject_extint(vcpu);
 		rc = kvm_vcpu_run(vcpu->kvm, &exit);
 		atomic_store_explicit(&vcpu->exits, vcpu->kvm->exits, memory_order_relaxed);
-		if (rc)
+		if (first_run_interrupted(r, rc))
+			exit.kind = KVM_EXITED_SIGNAL;
+		else if (rc)
 			return err_set(r->err, rc, "KVM_RUN", vcpu->kvm->name, "%s", strerror(-rc));
 		rc = serve(r, &exit);
 		if (rc)
