@@ -34,7 +34,7 @@ void kicker_poke(struct ukvmm_kicker *k)
 		return;
 	atomic_fetch_add(&k->senders, 1);
 	tid = atomic_load(&k->tid);
-	if (tid)
+	if (tid && !atomic_exchange(&k->sent, 1))
 		syscall(SYS_tgkill, k->pid, tid, k->signal);
 	atomic_fetch_sub(&k->senders, 1);
 	errno = saved;
@@ -52,10 +52,11 @@ void kicker_enter(struct ukvmm_kicker *k, pid_t tid, sigset_t *saved)
 
 	kicker_set(k, &set);
 	pthread_sigmask(SIG_BLOCK, &set, saved);
+	atomic_store(&k->sent, 0);
 	atomic_store(&k->tid, tid);
 }
 
-bool kicker_take_signals(const struct ukvmm_kicker *k)
+bool kicker_take_signals(struct ukvmm_kicker *k)
 {
 	const struct timespec now = { 0 };
 	bool any = false;
@@ -64,6 +65,9 @@ bool kicker_take_signals(const struct ukvmm_kicker *k)
 	kicker_set(k, &set);
 	while (sigtimedwait(&set, NULL, &now) > 0)
 		any = true;
+	/* After the taking: whoever finds it set before this has told the reason already, and the caller looks for
+	 * reasons next. */
+	atomic_store(&k->sent, 0);
 	return any;
 }
 

@@ -18,6 +18,8 @@ struct ukvmm_kicker {
 	atomic_uint kicked;  /* sticky, by ukvmm_kick */
 	atomic_uint senders; /* between reading tid and having sent */
 	atomic_int tid;	     /* the thread inside, 0: none */
+	atomic_uint sent;    /* a signal was sent that is not taken yet: real-time signals queue up, and a storm
+				of kicks would use up RLIMIT_SIGPENDING, which timers need, too */
 	atomic_ulong kicks;
 	pid_t pid; /* of the process that made it: a forked child kicks nobody */
 	int signal;
@@ -33,7 +35,7 @@ void kicker_enter(struct ukvmm_kicker *k, pid_t tid, sigset_t *saved);
 void kicker_leave(struct ukvmm_kicker *k, const sigset_t *saved);
 
 /* Takes pending kick signals after KVM_RUN was interrupted; were there any? */
-bool kicker_take_signals(const struct ukvmm_kicker *k);
+bool kicker_take_signals(struct ukvmm_kicker *k);
 
 /* Was there a kick? Takes it. */
 bool kicker_take_kick(struct ukvmm_kicker *k);
