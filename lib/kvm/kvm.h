@@ -135,7 +135,8 @@ int kvm_vcpu_complete(struct kvm_vcpu *vcpu, struct kvm_exit *exit);
 void kvm_vcpu_immediate_exit(struct kvm_vcpu *vcpu, bool on);
 
 /* ExtINT of the user-space 8259s (split). ready: may kvm_vcpu_inject be called now? Otherwise
- * want_window(true) makes KVM exit with INTR_WINDOW as soon as it may. */
+ * want_window(true) makes KVM exit with INTR_WINDOW as soon as it may; another exit may come first (kvm_pvm,
+ * ring 0), so look after every exit. A vCPU in HLT does not look: kick it. */
 bool kvm_vcpu_inject_ready(const struct kvm_vcpu *vcpu);
 void kvm_vcpu_want_window(struct kvm_vcpu *vcpu, bool on);
 int kvm_vcpu_inject(struct kvm_vcpu *vcpu, uint8_t vector);
