@@ -54,7 +54,7 @@ struct fake_kvm {
 	struct kvm_sys sys; /* give &fake.sys to kvm_host_init */
 	pthread_mutex_t lock;
 
-	/* The fail_at-th call from now fails with fail_errno (counting open, dup, ioctl, mmap, pread); with
+	/* The fail_at-th call from now fails with fail_errno (counting open, dup, ioctl, mmap); with
 	 * fail_request, only ioctls of that number count. failed_call: its name, NULL until it happened. */
 	uint32_t fail_at;
 	int fail_errno;

@@ -101,11 +101,9 @@ begin ident			/* MTRRdefType, MISC_ENABLE, then CPUID 1, 0xb.1, 0x40000000, 0x40
 	hlt
 end ident
 
-begin lapic			/* LINT0, LINT1 */
+begin lapic			/* LINT0 */
 	movl	$LAPIC, %ebx
 	movl	0x350(%rbx), %eax
-	outl	%eax, $PORT
-	movl	0x360(%rbx), %eax
 	outl	%eax, $PORT
 	hlt
 end lapic
