@@ -91,7 +91,7 @@ int kvm_vm_init(struct kvm_vm *vm, struct kvm_host *host, const struct mem *mem,
 
 void kvm_vm_fini(struct kvm_vm *vm)
 {
-	if (vm->fd >= 0)
+	if (vm->host && vm->fd >= 0)
 		vm->host->sys->close(vm->host->sys->ctx, vm->fd);
 	vm->fd = -1;
 }
