@@ -165,6 +165,9 @@ static void plain_triple_faults(void **state)
 	shutdown_at(0x401000, 3, 0xffffffff81000000); /* elsewhere */
 	says(-EIO, "triple fault at 0x401000, ring 3");
 	assert_false(broken);
+	shutdown_at(0xffffffff81000100, 3, 0xffffffff81000000); /* well behind the entry */
+	says(-EIO, "triple fault");
+	assert_false(broken);
 	shutdown_at(0, 3, 0); /* no LSTAR */
 	says(-EIO, "triple fault");
 	shutdown_at(0xffffffff81000000, 3, 0xffffffff81000000);
