@@ -114,7 +114,7 @@ struct kvm_vcpu {
 	uint64_t exits;
 };
 
-/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR and FPU defaults, signal
+/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR defaults (FPU and LAPIC start right), signal
  * mask with only `kick` unblocked. No image-dependent state: may be made ahead. On failure nothing is left. */
 int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int kick, struct ukvmm_err *err);
 void kvm_vcpu_fini(struct kvm_vcpu *vcpu);
@@ -140,7 +140,6 @@ void kvm_vcpu_immediate_exit(struct kvm_vcpu *vcpu, bool on);
 bool kvm_vcpu_inject_ready(const struct kvm_vcpu *vcpu);
 void kvm_vcpu_want_window(struct kvm_vcpu *vcpu, bool on);
 int kvm_vcpu_inject(struct kvm_vcpu *vcpu, uint8_t vector);
-
 
 /* On the vCPU's thread, out of KVM_RUN: */
 bool kvm_vcpu_interrupts_off(const struct kvm_vcpu *vcpu); /* RFLAGS.IF as of the last exit */

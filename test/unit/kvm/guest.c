@@ -10,7 +10,8 @@
 
 #include "guest.h"
 
-enum { PML4 = 0x9000, PDPT = 0xa000, PD_LOW = 0xb000, PD_HIGH = 0xc000, GDT = 0x500, IDT = 0x2000, IDT_LIMIT = 0xfff };
+enum { PML4 = 0x9000, PDPT = 0xa000, PD_LOW = 0xb000, PD_HIGH = 0xc000 };
+enum { GDT = 0x500, IDT = 0x2000, IDT_LIMIT = 0xfff };
 
 struct kvm_host guest_host;
 
@@ -73,7 +74,8 @@ static void put_tables(struct guest *g)
 
 void guest_gate(struct guest *g, uint8_t vector, uint64_t address)
 {
-	put(g, IDT + 16u * vector, (address & 0xffff) | 0x08 << 16 | 0x8e00ull << 32 | (address >> 16 & 0xffff) << 48);
+	put(g, IDT + 16u * vector,
+		(address & 0xffff) | 0x08 << 16 | 0x8e00ull << 32 | (address >> 16 & 0xffff) << 48);
 	put(g, IDT + 16u * vector + 8, address >> 32);
 }
 

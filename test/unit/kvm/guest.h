@@ -38,7 +38,7 @@ void guest_end(struct guest *g);
 void guest_gate(struct guest *g, uint8_t vector, uint64_t address);
 /* Runs vCPU `i` until something other than AGAIN, and asserts success. */
 struct kvm_exit guest_run(struct guest *g, uint32_t i);
-/* Runs to a write of GUEST_PORT and returns its value. Fails the test, with KVM's explanation, on another exit. */
+/* Runs to a write of GUEST_PORT and returns its value; another exit fails the test, explained. */
 uint32_t guest_next(struct guest *g, uint32_t i);
 
 #define GUEST(name) extern const char guest_##name[], guest_##name##_end[]
