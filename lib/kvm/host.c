@@ -118,12 +118,7 @@ static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 {
 	int rc = optional(host, KVM_CAP_SPLIT_IRQCHIP, &host->has_split, err);
 
-	if (!rc)
-		rc = optional(host, KVM_CAP_HALT_POLL, &host->has_halt_poll, err);
-	if (!rc)
-		rc = optional(host, KVM_CAP_EXIT_ON_EMULATION_FAILURE,
-			&host->has_emulation_failure_bytes, err);
-	return rc;
+	return rc ? rc : optional(host, KVM_CAP_HALT_POLL, &host->has_halt_poll, err);
 }
 
 static int read_sizes(struct kvm_host *host, struct ukvmm_err *err)

@@ -41,7 +41,7 @@ struct kvm_host {
 	uint32_t max_vcpus;
 	uint32_t tsc_khz; /* of guests; 0 until the first VM was made: KVM does not tell without one */
 	size_t run_bytes;
-	bool has_split, has_halt_poll, has_sync_regs, has_emulation_failure_bytes;
+	bool has_split, has_halt_poll, has_sync_regs;
 	struct kvm_host_x86 *x86;
 };
 
@@ -114,7 +114,7 @@ struct kvm_vcpu {
 	uint64_t exits;
 };
 
-/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR and FPU defaults, signal
+/* KVM_CREATE_VCPU, run mapping (not inherited by fork), CPUID, MSR defaults (FPU and LAPIC start right), signal
  * mask with only `kick` unblocked. No image-dependent state: may be made ahead. On failure nothing is left. */
 int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int kick, struct ukvmm_err *err);
 void kvm_vcpu_fini(struct kvm_vcpu *vcpu);
@@ -135,11 +135,11 @@ int kvm_vcpu_complete(struct kvm_vcpu *vcpu, struct kvm_exit *exit);
 void kvm_vcpu_immediate_exit(struct kvm_vcpu *vcpu, bool on);
 
 /* ExtINT of the user-space 8259s (split). ready: may kvm_vcpu_inject be called now? Otherwise
- * want_window(true) makes KVM exit with INTR_WINDOW as soon as it may. */
+ * want_window(true) makes KVM exit with INTR_WINDOW as soon as it may; another exit may come first (kvm_pvm,
+ * ring 0), so look after every exit. A vCPU in HLT does not look: kick it. */
 bool kvm_vcpu_inject_ready(const struct kvm_vcpu *vcpu);
 void kvm_vcpu_want_window(struct kvm_vcpu *vcpu, bool on);
 int kvm_vcpu_inject(struct kvm_vcpu *vcpu, uint8_t vector);
-
 
 /* On the vCPU's thread, out of KVM_RUN: */
 bool kvm_vcpu_interrupts_off(const struct kvm_vcpu *vcpu); /* RFLAGS.IF as of the last exit */

@@ -25,7 +25,8 @@ static inline int vcpu_ioctl_p(const struct kvm_vcpu *vcpu, unsigned long reques
 /* Fills err in with the system's words for rc, and the cure where one is known. Returns rc. */
 int kvm_fail(struct ukvmm_err *err, int rc, const char *call, const char *object);
 /* KVM_ENABLE_CAP with `arg`; cap_name appears in err. */
-int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *cap_name, struct ukvmm_err *err);
+int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *cap_name,
+	struct ukvmm_err *err);
 
 /* 0 where the host has no such capability. */
 int kvm_check(const struct kvm_host *host, unsigned long cap);

@@ -35,7 +35,8 @@ static int add_slots(struct kvm_vm *vm, struct ukvmm_err *err)
 	return 0;
 }
 
-int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *cap_name, struct ukvmm_err *err)
+int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *cap_name,
+	struct ukvmm_err *err)
 {
 	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
 	int rc = kvm_ioctl_p(vm->host, vm->fd, KVM_ENABLE_CAP, &enable);
@@ -91,7 +92,7 @@ int kvm_vm_init(struct kvm_vm *vm, struct kvm_host *host, const struct mem *mem,
 
 void kvm_vm_fini(struct kvm_vm *vm)
 {
-	if (vm->fd >= 0)
+	if (vm->host && vm->fd >= 0)
 		vm->host->sys->close(vm->host->sys->ctx, vm->fd);
 	vm->fd = -1;
 }

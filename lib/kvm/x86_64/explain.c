@@ -73,7 +73,8 @@ static int explain_emulation(struct kvm_vcpu *vcpu, const struct ukvmm_x86_regs 
 	refused_bytes(vcpu, rip, &bytes);
 	to_hex(&bytes, hex);
 	/* On the others KVM emulates only accesses to device memory, and code that lies there. */
-	return err_set(err, -EOPNOTSUPP, "KVM_RUN", vcpu->name, "%s's emulator refuses %s (%s) at 0x%llx, ring %u; %s",
+	return err_set(err, -EOPNOTSUPP, "KVM_RUN", vcpu->name,
+		"%s's emulator refuses %s (%s) at 0x%llx, ring %u; %s",
 		kvm_vendor_name(vcpu->vm->host->vendor), x86_insn_name(bytes.byte, bytes.len, long_mode), hex,
 		(unsigned long long)rip, r->cpl,
 		pvm ? "a kvm_intel or kvm_amd host runs it" : "it touches or lies in device memory");
@@ -105,8 +106,8 @@ static int explain_shutdown(struct kvm_vcpu *vcpu, const struct ukvmm_x86_regs *
 			"a kvm_intel or kvm_amd host runs it",
 			(unsigned long long)(r->rcx - 2));
 	return err_set(err, -EIO, "KVM_RUN", vcpu->name,
-		"triple fault at 0x%llx, ring %u: an exception with no usable handler", (unsigned long long)r->rip,
-		r->cpl);
+		"triple fault at 0x%llx, ring %u: an exception with no usable handler",
+		(unsigned long long)r->rip, r->cpl);
 }
 
 static int explain_internal(struct kvm_vcpu *vcpu, const struct ukvmm_x86_regs *r, struct ukvmm_err *err)

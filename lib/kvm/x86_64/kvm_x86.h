@@ -45,6 +45,5 @@ const char *x86_insn_name(const uint8_t *bytes, size_t len, bool long_mode);
 
 /* A 32-bit register of the LAPIC page. */
 uint32_t x86_lapic_get(const struct kvm_lapic_state *lapic, uint32_t reg);
-void x86_lapic_put(struct kvm_lapic_state *lapic, uint32_t reg, uint32_t value);
 
 #endif

@@ -158,7 +158,7 @@ static int walk_xsave_area(struct kvm_vcpu *vcpu, void *area, uint32_t have, str
 
 static int walk_xsave(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
 {
-	uint32_t bytes;
+	uint32_t bytes = 0;
 	void *area;
 	int rc = xsave_bytes(vcpu, &bytes, err);
 

@@ -15,7 +15,14 @@
 
 #include "kvm.h"
 
-enum { FAKE_FDS = 512, FAKE_MSRS = 64, FAKE_CPUID = 64, FAKE_CAPS = 32, FAKE_CALLS = 1024, FAKE_FD_BASE = 10000 };
+enum {
+	FAKE_FDS = 512,
+	FAKE_MSRS = 64,
+	FAKE_CPUID = 64,
+	FAKE_CAPS = 32,
+	FAKE_CALLS = 1024,
+	FAKE_FD_BASE = 10000,
+};
 
 enum fake_kind { FAKE_FREE, FAKE_DEV, FAKE_VM, FAKE_VCPU };
 
@@ -54,7 +61,7 @@ struct fake_kvm {
 	struct kvm_sys sys; /* give &fake.sys to kvm_host_init */
 	pthread_mutex_t lock;
 
-	/* The fail_at-th call from now fails with fail_errno (counting open, dup, ioctl, mmap, pread); with
+	/* The fail_at-th call from now fails with fail_errno (counting open, dup, ioctl, mmap); with
 	 * fail_request, only ioctls of that number count. failed_call: its name, NULL until it happened. */
 	uint32_t fail_at;
 	int fail_errno;
@@ -67,7 +74,7 @@ struct fake_kvm {
 	void *run_arg;
 
 	uint32_t refuse_msr_get, refuse_msr_set; /* an index; 0: none */
-	uint64_t translate_to;			 /* KVM_TRANSLATE: guest-physical of guest-virtual 0; ~0: invalid */
+	uint64_t translate_to; /* KVM_TRANSLATE: guest-physical of guest-virtual 0; ~0: invalid */
 	uint32_t caps;
 	struct {
 		unsigned long cap;

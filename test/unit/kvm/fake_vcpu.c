@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake's vCPU and statistics descriptors. */
+/* The fake's vCPU descriptors. */
 #include "fake.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 void fake_vcpu_reset(struct fake_vcpu *vcpu, uint32_t index)
 {
-	uint32_t masked = 0x10000, spurious = 0x1ff;
+	uint32_t masked = 0x10000, spurious = 0x1ff, extint = 0x700;
 
 	vcpu->index = index;
 	vcpu->pending_extint = -1;
@@ -16,6 +16,8 @@ void fake_vcpu_reset(struct fake_vcpu *vcpu, uint32_t index)
 	memcpy(vcpu->lapic.regs + 0xf0, &spurious, sizeof spurious);
 	for (int reg = 0x320; reg <= 0x370; reg += 0x10)
 		memcpy(vcpu->lapic.regs + reg, &masked, sizeof masked);
+	if (!index) /* as KVM resets it */
+		memcpy(vcpu->lapic.regs + 0x350, &extint, sizeof extint);
 }
 
 uint64_t *fake_msr(struct fake_vcpu *vcpu, uint32_t index)
@@ -130,4 +132,3 @@ int fake_vcpu_ioctl(struct fake_kvm *fake, struct fake_vcpu *vcpu, unsigned long
 	}
 	return move_cell(vcpu, request, arg);
 }
-

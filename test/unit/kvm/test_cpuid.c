@@ -129,6 +129,7 @@ static void caches(void **state)
 	(void)state;
 	make(0, 4, 0, true);
 	assert_int_equal(find(4, 0)->eax >> 14 & 0xfff, 0); /* L1: its core's own */
+	assert_int_equal(find(4, 2)->eax >> 14 & 0xfff, 0); /* L2: too */
 	assert_int_equal(find(4, 1)->eax >> 14 & 0xfff, 3); /* L3: all */
 	assert_int_equal(find(4, 0)->eax >> 26, 3);
 	assert_int_equal(find(4, 0)->eax & 0x3fff, 0x121);
@@ -155,7 +156,7 @@ static void zero_leaves_are_not_sent(void **state)
 {
 	(void)state;
 	make(0, 1, 0, true);
-	assert_null(find(4, 2));
+	assert_null(find(4, 3));
 	assert_int_equal(find(7, 0)->ebx, 0x9c27ab);
 }
 

@@ -98,8 +98,8 @@ static void unreadable_bytes(void **state)
 	refused(0xffffffffffffffff, 0);
 	m.fake.translate_to = ~0ull;
 	says(-EOPNOTSUPP, "refuses an instruction (unreadable) at 0xffffffffffffffff");
-	/* a shell's memory is a bare reservation */
-	mem_drop(&m.mem);
+	/* RAM that is still a bare reservation is not touched */
+	m.mem.backed = false;
 	refused(0x1000, 0);
 	m.fake.translate_to = 0;
 	says(-EOPNOTSUPP, "unreadable");
@@ -164,6 +164,9 @@ static void plain_triple_faults(void **state)
 	assert_false(broken);
 	shutdown_at(0x401000, 3, 0xffffffff81000000); /* elsewhere */
 	says(-EIO, "triple fault at 0x401000, ring 3");
+	assert_false(broken);
+	shutdown_at(0xffffffff81000100, 3, 0xffffffff81000000); /* well behind the entry */
+	says(-EIO, "triple fault");
 	assert_false(broken);
 	shutdown_at(0, 3, 0); /* no LSTAR */
 	says(-EIO, "triple fault");

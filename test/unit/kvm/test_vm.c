@@ -190,10 +190,13 @@ static void refused_default_msr_is_named(void **state)
 static void fini_takes_what_was_never_made(void **state)
 {
 	struct kvm_vcpu vcpu = { 0 };
+	struct kvm_vm vm = { 0 };
 
 	(void)state;
 	kvm_vcpu_fini(&vcpu);
 	kvm_vcpu_fini(&vcpu);
+	kvm_vm_fini(&vm);
+	kvm_vm_fini(&vm);
 	assert_int_equal(m.fake.live_fds, 1);
 }
 

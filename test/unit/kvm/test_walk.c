@@ -296,6 +296,47 @@ static void hostile_sizes(void **state)
 	state_fini(&s);
 }
 
+/* The state with `extra` more bytes in a section, its length right. To be freed. */
+static uint8_t *stretched(struct ukvmm_state *s, const char *section, uint32_t extra)
+{
+	size_t at = (size_t)(find(s, section) - s->buf);
+	uint8_t *big = test_calloc(1, s->len + extra);
+	uint32_t length;
+
+	memcpy(&length, s->buf + at + VERSION + 4, sizeof length);
+	memcpy(big, s->buf, at + DATA + length);
+	memcpy(big + at + DATA + length + extra, s->buf + at + DATA + length, s->len - at - DATA - length);
+	put32(big + at + VERSION + 4, length + extra);
+	return big;
+}
+
+/* Sections that hold what they claim, but more than there is room for here. */
+static void too_much_in_a_whole_section(void **state)
+{
+	struct ukvmm_state s;
+	uint8_t *big, *at;
+	uint32_t n;
+
+	(void)state;
+	save_filled(&s);
+	big = stretched(&s, "kvm.xsave", 4096);
+	at = big + (find(&s, "kvm.xsave") - s.buf);
+	put32(at + DATA, 8192);
+	assert_int_equal(load(&b, big, s.len + 4096), -ENOTSUP);
+	assert_non_null(strstr(b.err.text, "8192"));
+	test_free(big);
+	memcpy(&n, find(&s, "kvm.msrs") + DATA, sizeof n);
+	big = stretched(&s, "kvm.msrs", (1025 - n) * 16);
+	at = big + (find(&s, "kvm.msrs") - s.buf);
+	put32(at + DATA, 1025);
+	assert_int_equal(load(&b, big, s.len + (1025 - n) * 16), -EINVAL);
+	test_free(big);
+	big = stretched(&s, "kvm.regs", 8);
+	assert_int_equal(load(&b, big, s.len + 8), -EINVAL);
+	test_free(big);
+	state_fini(&s);
+}
+
 /* Records of the MSR section: index, verdict, value. */
 static uint8_t *msr_record(struct ukvmm_state *s, uint32_t index)
 {
@@ -445,6 +486,7 @@ int main(void)
 		TEST(wrong_version_or_name),
 		TEST(of_another_vcpu),
 		TEST(hostile_sizes),
+		TEST(too_much_in_a_whole_section),
 		TEST(tsc_first_and_its_deadline_last),
 		TEST(msrs_that_cannot_be_read_are_left_out),
 		TEST(msrs_that_cannot_be_set),
