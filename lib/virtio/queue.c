@@ -36,6 +36,8 @@ enum virtio_violation queue_start(struct ukvmm_queue *q)
 void queue_stop(struct ukvmm_queue *q)
 {
 	q->ready = q->kicked = q->starved = false;
+	q->void_copies += q->copies;
+	q->copies = 0;
 	atomic_store_explicit(&q->epoch, q->epoch + 1, memory_order_relaxed);
 }
 
