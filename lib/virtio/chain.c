@@ -35,29 +35,6 @@ static struct ring_desc desc_copy(const struct table *t, uint32_t i)
 	return copy.desc;
 }
 
-static uint32_t segment_take(struct ukvmm_queue *q)
-{
-	struct pool_free *f = &q->free_segments;
-	uint32_t at = f->list;
-
-	if (at != POOL_NONE)
-		f->list = q->pool->segment[at].next;
-	else if (f->fresh < POOL_SEGMENTS)
-		at = f->fresh++;
-	return at;
-}
-
-void chain_drop_segments(struct ukvmm_chain *chain)
-{
-	struct ukvmm_queue *q = chain->queue;
-
-	if (chain->first == POOL_NONE)
-		return;
-	q->pool->segment[chain->last].next = q->free_segments.list;
-	q->free_segments.list = chain->first;
-	chain->first = chain->last = POOL_NONE;
-}
-
 static enum virtio_violation segment_check(
 	const struct ukvmm_chain *chain, const struct ring_desc *d)
 {

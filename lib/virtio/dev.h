@@ -131,13 +131,18 @@ enum virtio_violation queue_start(struct ukvmm_queue *q);
 void queue_stop(struct ukvmm_queue *q);
 /* Back to the state after virtio_dev_new, but for void chains: they stay until queue_forget. */
 void queue_reset(struct ukvmm_queue *q);
-void queue_forget(struct ukvmm_queue *q);
 void queue_kick(struct ukvmm_queue *q);
 
 /* Copies the chain at `head` into `chain`. VIRTIO_OK, why not, or CHAIN_NO_ROOM: the pool has no
  * segment left. It holds no segment unless VIRTIO_OK. */
 #define CHAIN_NO_ROOM VIRTIO_VIOLATIONS
 enum virtio_violation chain_collect(struct ukvmm_chain *chain, uint16_t head);
+
+/* There is one: at most `size` heads are in flight, each once. */
+struct ukvmm_chain *chain_take(struct ukvmm_queue *q);
+void chain_put(struct ukvmm_chain *chain);
+uint32_t segment_take(struct ukvmm_queue *q); /* POOL_NONE: none left */
 void chain_drop_segments(struct ukvmm_chain *chain);
+void queue_forget(struct ukvmm_queue *q); /* takes everything back */
 
 #endif
