@@ -35,29 +35,6 @@ static struct ring_desc desc_copy(const struct table *t, uint32_t i)
 	return copy.desc;
 }
 
-static uint32_t segment_take(struct ukvmm_queue *q)
-{
-	struct pool_free *f = &q->free_segments;
-	uint32_t at = f->list;
-
-	if (at != POOL_NONE)
-		f->list = q->pool->segment[at].next;
-	else if (f->fresh < POOL_SEGMENTS)
-		at = f->fresh++;
-	return at;
-}
-
-void chain_drop_segments(struct ukvmm_chain *chain)
-{
-	struct ukvmm_queue *q = chain->queue;
-
-	if (chain->first == POOL_NONE)
-		return;
-	q->pool->segment[chain->last].next = q->free_segments.list;
-	q->free_segments.list = chain->first;
-	chain->first = chain->last = POOL_NONE;
-}
-
 static enum virtio_violation segment_check(
 	const struct ukvmm_chain *chain, const struct ring_desc *d)
 {
@@ -182,37 +159,70 @@ static uint64_t cursor_step(
 	return n;
 }
 
-/* Under the lock: once a reset is answered, no byte of the driver's memory changes any more. */
-UKVMM_API int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len)
+static uint64_t copy(struct ukvmm_chain *chain, struct chain_cursor *c, uint8_t *bytes, uint64_t len)
 {
-	struct virtio_dev *dev = chain->queue->dev;
-	uint64_t done = 0, gpa, n;
+	struct mem *mem = chain->queue->dev->config.mem;
+	uint64_t done = 0;
 
-	dev_lock(dev);
-	while (!chain_void(chain) && done < len && chain->in.left) {
-		n = cursor_step(chain, &chain->in, len - done, &gpa);
-		if (mem_read(dev->config.mem, gpa, (uint8_t *)dst + done, n))
+	while (done < len) {
+		uint64_t gpa, n = cursor_step(chain, c, len - done, &gpa);
+		int ret = c == &chain->out ? mem_write(mem, gpa, bytes + done, n)
+					   : mem_read(mem, gpa, bytes + done, n);
+
+		if (ret)
 			break;
 		done += n;
 	}
+	return done;
+}
+
+/* Lock held, but not while it copies. Whoever voids the chain meanwhile waits for the end of it. */
+static uint64_t copy_unlocked(
+	struct ukvmm_chain *chain, struct chain_cursor *c, uint8_t *bytes, uint64_t len)
+{
+	struct ukvmm_queue *q = chain->queue;
+	uint32_t epoch = chain->epoch;
+	uint64_t done;
+
+	q->copies++;
+	dev_unlock(q->dev);
+	done = copy(chain, c, bytes, len);
+	dev_lock(q->dev);
+	if (epoch == q->epoch)
+		q->copies--;
+	else if (!--q->void_copies)
+		pthread_cond_broadcast(&q->dev->copied);
+	return done;
+}
+
+/* Once a reset is answered, no byte of the driver's memory may change any more. So a copy is made
+ * under the lock, unless it is so long that vCPUs would wait for their registers. */
+static uint64_t chain_copy(
+	struct ukvmm_chain *chain, struct chain_cursor *c, uint8_t *bytes, uint64_t len)
+{
+	struct virtio_dev *dev = chain->queue->dev;
+	uint64_t done = 0;
+
+	dev_lock(dev);
+	if (len > c->left)
+		len = c->left;
+	if (!chain_void(chain))
+		done = len > COPY_LOCKED ? copy_unlocked(chain, c, bytes, len)
+					 : copy(chain, c, bytes, len);
 	dev_unlock(dev);
-	return (int64_t)done;
+	return done;
+}
+
+UKVMM_API int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len)
+{
+	return (int64_t)chain_copy(chain, &chain->in, dst, len);
 }
 
 UKVMM_API int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len)
 {
-	struct virtio_dev *dev = chain->queue->dev;
-	uint64_t done = 0, gpa, n;
+	uint64_t done = chain_copy(chain, &chain->out, (uint8_t *)(uintptr_t)src, len);
 
-	dev_lock(dev);
-	while (!chain_void(chain) && done < len && chain->out.left) {
-		n = cursor_step(chain, &chain->out, len - done, &gpa);
-		if (mem_write(dev->config.mem, gpa, (const uint8_t *)src + done, n))
-			break;
-		done += n;
-	}
 	chain->written += (uint32_t)done;
-	dev_unlock(dev);
 	return (int64_t)done;
 }
 

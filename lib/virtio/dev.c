@@ -62,6 +62,9 @@ int virtio_dev_new(struct virtio_dev **out, const struct virtio_config *config)
 	ret = -pthread_mutex_init(&dev->lock, NULL);
 	if (ret)
 		goto fail;
+	ret = -pthread_cond_init(&dev->copied, NULL);
+	if (ret)
+		goto fail_lock;
 	dev->config = *config;
 	dev->offered =
 		config->features | FEATURE_VERSION_1 | FEATURE_INDIRECT_DESC | FEATURE_EVENT_IDX;
@@ -76,6 +79,8 @@ int virtio_dev_new(struct virtio_dev **out, const struct virtio_config *config)
 	}
 	*out = dev;
 	return 0;
+fail_lock:
+	pthread_mutex_destroy(&dev->lock);
 fail:
 	free(dev->pools);
 	free(dev);
@@ -86,6 +91,7 @@ void virtio_dev_free(struct virtio_dev *dev)
 {
 	if (!dev)
 		return;
+	pthread_cond_destroy(&dev->copied);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev->pools);
 	free(dev);
@@ -131,6 +137,13 @@ void dev_interrupt(struct virtio_dev *dev, uint32_t bits)
 	 * second edge would find nothing to do, which some guests (Unikraft) take for a fault. */
 	if (!before)
 		dev->config.host->interrupt(dev->config.ctx);
+}
+
+void dev_wait_copies(struct virtio_dev *dev)
+{
+	for (uint32_t i = 0; i < dev->config.queues; i++)
+		while (dev->queue[i].void_copies)
+			pthread_cond_wait(&dev->copied, &dev->lock);
 }
 
 void dev_live_begins(struct virtio_dev *dev)

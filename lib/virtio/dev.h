@@ -27,6 +27,8 @@ enum {
 };
 #define POOL_NONE UINT32_MAX
 
+enum { COPY_LOCKED = 2048 }; /* bytes: longer copies are made without the lock */
+
 struct segment {
 	uint64_t gpa;
 	uint32_t len;
@@ -74,6 +76,7 @@ struct ukvmm_queue {
 	struct pool *pool;
 	struct pool_free free_segments, free_chains;
 	uint32_t in_flight;
+	uint32_t copies, void_copies; /* under way without the lock; of void chains */
 	_Atomic uint32_t epoch;
 	_Atomic uint64_t popped;
 	uint64_t busy[VIRTIO_QUEUE_SIZE / 64]; /* heads in flight */
@@ -86,6 +89,7 @@ struct virtio_dev {
 	uint64_t driver_features; /* the negotiated ones from FEATURES_OK on */
 	uint32_t status, interrupt_status, generation;
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	pthread_cond_t copied; /* a queue's void_copies became 0 */
 	bool resetting; /* virtio_host.reset was called, virtio_dev_reset_done was not */
 	uint8_t config_space[VIRTIO_CONFIG_BYTES];
 	struct pool *pools;
@@ -115,23 +119,30 @@ static inline bool dev_live(const struct virtio_dev *dev)
 void dev_count(struct virtio_dev *dev, enum virtio_violation why);
 void dev_break(struct virtio_dev *dev, enum virtio_violation why); /* counts, NEEDS_RESET */
 void dev_interrupt(struct virtio_dev *dev, uint32_t bits);
+/* Waits for the copies of void chains that are under way; lets go of the lock meanwhile. */
+void dev_wait_copies(struct virtio_dev *dev);
 void dev_live_begins(struct virtio_dev *dev); /* driver_ok and first kicks */
 void status_write(struct virtio_dev *dev, uint32_t value);
 
 /* Resolves the ring addresses. VIRTIO_OK, or why not. */
 enum virtio_violation queue_place(struct ukvmm_queue *q);
 enum virtio_violation queue_start(struct ukvmm_queue *q);
-/* Not ready any more; chains in flight become void. */
+/* Not ready any more; chains in flight become void. See dev_wait_copies. */
 void queue_stop(struct ukvmm_queue *q);
 /* Back to the state after virtio_dev_new, but for void chains: they stay until queue_forget. */
 void queue_reset(struct ukvmm_queue *q);
-void queue_forget(struct ukvmm_queue *q);
 void queue_kick(struct ukvmm_queue *q);
 
 /* Copies the chain at `head` into `chain`. VIRTIO_OK, why not, or CHAIN_NO_ROOM: the pool has no
  * segment left. It holds no segment unless VIRTIO_OK. */
 #define CHAIN_NO_ROOM VIRTIO_VIOLATIONS
 enum virtio_violation chain_collect(struct ukvmm_chain *chain, uint16_t head);
+
+/* There is one: at most `size` heads are in flight, each once. */
+struct ukvmm_chain *chain_take(struct ukvmm_queue *q);
+void chain_put(struct ukvmm_chain *chain);
+uint32_t segment_take(struct ukvmm_queue *q); /* POOL_NONE: none left */
 void chain_drop_segments(struct ukvmm_chain *chain);
+void queue_forget(struct ukvmm_queue *q); /* takes everything back */
 
 #endif

@@ -148,6 +148,7 @@ static void queue_ready_write(struct virtio_dev *dev, uint32_t value)
 	/* Legal at any time, and drivers read 0 back: virtio 1.2 §4.2.2.2. */
 	if (!value) {
 		queue_stop(q);
+		dev_wait_copies(dev);
 		return;
 	}
 	q = queue_open(dev);

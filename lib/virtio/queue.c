@@ -2,8 +2,6 @@
 /* The split ring: virtio 1.2 §2.7. doc/virtio.md draws it. */
 #include "dev.h"
 
-#include <string.h>
-
 #include "export.h"
 
 enum virtio_violation queue_place(struct ukvmm_queue *q)
@@ -36,6 +34,8 @@ enum virtio_violation queue_start(struct ukvmm_queue *q)
 void queue_stop(struct ukvmm_queue *q)
 {
 	q->ready = q->kicked = q->starved = false;
+	q->void_copies += q->copies;
+	q->copies = 0;
 	atomic_store_explicit(&q->epoch, q->epoch + 1, memory_order_relaxed);
 }
 
@@ -44,16 +44,6 @@ void queue_reset(struct ukvmm_queue *q)
 	queue_stop(q);
 	q->size = VIRTIO_QUEUE_SIZE;
 	q->desc_gpa = q->avail_gpa = q->used_gpa = 0;
-}
-
-void queue_forget(struct ukvmm_queue *q)
-{
-	/* A late push of one of them is to find nothing to do. */
-	for (uint32_t i = 0; i < q->free_chains.fresh; i++)
-		q->pool->chain[i].held = false;
-	q->free_segments = q->free_chains = (struct pool_free){ POOL_NONE, 0 };
-	q->in_flight = 0;
-	memset(q->busy, 0, sizeof q->busy);
 }
 
 void queue_kick(struct ukvmm_queue *q)
@@ -130,25 +120,6 @@ static void head_flip(struct ukvmm_queue *q, uint16_t head)
 	q->busy[head / 64] ^= 1ull << head % 64;
 }
 
-static struct ukvmm_chain *chain_take(struct ukvmm_queue *q)
-{
-	uint32_t at = q->free_chains.list;
-
-	if (at == POOL_NONE)
-		return &q->pool->chain[q->free_chains.fresh++];
-	q->free_chains.list = q->pool->chain[at].next_free;
-	return &q->pool->chain[at];
-}
-
-static void chain_put(struct ukvmm_chain *chain)
-{
-	struct ukvmm_queue *q = chain->queue;
-
-	chain->held = false;
-	chain->next_free = q->free_chains.list;
-	q->free_chains.list = (uint32_t)(chain - q->pool->chain);
-}
-
 static enum virtio_violation head_next(struct ukvmm_queue *q, uint16_t *head)
 {
 	*head = atomic_load_explicit(
@@ -168,7 +139,6 @@ static struct ukvmm_chain *queue_take(struct ukvmm_queue *q)
 		dev_break(q->dev, why);
 		return NULL;
 	}
-	/* There is one: at most `size` heads are in flight, each once. */
 	chain = chain_take(q);
 	chain->queue = q;
 	why = chain_collect(chain, head);

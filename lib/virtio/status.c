@@ -12,11 +12,13 @@ static void dev_reset(struct virtio_dev *dev)
 	dev->interrupt_status = 0;
 	dev->driver_features = 0;
 	dev->device_features_sel = dev->driver_features_sel = dev->queue_sel = 0;
-	/* The device has not heard of the last one yet: one word is enough. */
-	if (dev->resetting)
-		return;
-	dev->resetting = true;
-	dev->config.host->reset(dev->config.ctx);
+	/* If the device has not heard of the last one yet, one word is enough. */
+	if (!dev->resetting) {
+		dev->resetting = true;
+		dev->config.host->reset(dev->config.ctx);
+	}
+	/* All is done but for copies that are under way: the driver goes on only after them. */
+	dev_wait_copies(dev);
 }
 
 static void features_ok(struct virtio_dev *dev)

@@ -384,12 +384,14 @@ static void kicks_by_flag(void **state)
 
 	guest_up(g, 1, 8, 0);
 	assert_int_equal(guest_used_flags(g, 0), 0);
-	send(g, 2);
-	serve(g, 1);
-	assert_int_equal(guest_used_flags(g, 0), USED_NO_NOTIFY); /* still busy */
-	serve(g, 1);
-	assert_null(pop(g, 0));
-	assert_int_equal(guest_used_flags(g, 0), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		send(g, 2);
+		serve(g, 1);
+		assert_int_equal(guest_used_flags(g, 0), USED_NO_NOTIFY); /* still busy */
+		serve(g, 1);
+		assert_null(pop(g, 0));
+		assert_int_equal(guest_used_flags(g, 0), 0);
+	}
 }
 
 static void kicks_by_event(void **state)

@@ -4,12 +4,14 @@
 #include "guest.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __SANITIZE_THREAD__
 enum { SCALE = 1 };
 #else
-enum { SCALE = 8 };
+enum { SCALE = 4 };
 #endif
 
 /* ---- no lost wakeup ---- */
@@ -299,7 +301,7 @@ static void *changing_thread(void *arg)
 static void handle_chain(struct machine *m, struct ukvmm_chain *chain)
 {
 	uint64_t readable = ukvmm_chain_readable(chain);
-	uint8_t buf[512];
+	uint8_t buf[4096]; /* copied without the device's lock */
 	int64_t n;
 
 	assert_true(readable <= UINT32_MAX && ukvmm_chain_writable(chain) <= UINT32_MAX);
@@ -307,7 +309,7 @@ static void handle_chain(struct machine *m, struct ukvmm_chain *chain)
 	assert_true(n >= 0 && n <= (int64_t)sizeof buf);
 	memset(buf, 0xee, sizeof buf);
 	for (uint32_t i = 0; i < 16; i++)
-		ukvmm_chain_write(chain, buf, sizeof buf);
+		ukvmm_chain_write(chain, buf, i & 1 ? sizeof buf : 64);
 	atomic_fetch_add(&m->chains, 1);
 	push(&m->g, 0, chain);
 	notify(&m->g, 0);
@@ -392,11 +394,78 @@ static void rewriting_gains_nothing(void **state)
 	machine_fini(&m);
 }
 
+/* ---- a reset in the middle of a copy ---- */
+
+enum { RESETS = 100 * SCALE, COPY = 1 << 20 };
+
+static void *copying_thread(void *arg)
+{
+	struct machine *m = arg;
+	uint8_t *bytes = malloc(COPY);
+
+	assert_non_null(bytes);
+	for (uint32_t round = 1; !atomic_load(&m->over); round++) {
+		struct ukvmm_chain *chain;
+
+		hear(m, &m->kicked);
+		if (atomic_exchange(&m->resetting, false))
+			virtio_dev_reset_done(m->g.dev);
+		chain = pop(&m->g, 0);
+		if (!chain)
+			continue;
+		memset(bytes, (int)round, COPY);
+		atomic_fetch_add(&m->chains, 1);
+		ukvmm_chain_write(chain, bytes, COPY);
+		push(&m->g, 0, chain);
+		say(m, &m->interrupted);
+	}
+	free(bytes);
+	return NULL;
+}
+
+/* The driver that has reset its device owns its memory again, at once. */
+static void memory_is_still_after_a_reset(void **state)
+{
+	static struct machine m;
+	pthread_t device;
+	uint8_t *then = malloc(COPY);
+
+	(void)state;
+	assert_non_null(then);
+	machine_init(&m, FEATURES_ALL);
+	assert_int_equal(pthread_create(&device, NULL, copying_thread, &m), 0);
+	for (uint32_t i = 0; i < RESETS; i++) {
+		uint32_t chains = atomic_load(&m.chains);
+
+		guest_desc(&m.g, 0, 0, BUFFERS, COPY, DESC_WRITE, 0);
+		guest_offer(&m.g, 0, 0);
+		guest_notify(&m.g, 0);
+		while (atomic_load(&m.chains) == chains)
+			sched_yield();
+		if (i & 1) {
+			reg_set(&m.g, REG_STATUS, 0);
+		} else {
+			reg_set(&m.g, REG_QUEUE_SEL, 0);
+			reg_set(&m.g, REG_QUEUE_READY, 0);
+		}
+		memcpy(then, guest_at(&m.g, BUFFERS, COPY), COPY);
+		hear(&m, &m.interrupted);
+		assert_memory_equal(then, guest_at(&m.g, BUFFERS, COPY), COPY);
+		guest_up(&m.g, 1, SIZE, FEATURES_ALL);
+	}
+	atomic_store(&m.over, true);
+	say(&m, &m.kicked);
+	pthread_join(device, NULL);
+	free(then);
+	machine_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_wakeup_is_lost),
 		cmocka_unit_test(rewriting_gains_nothing),
+		cmocka_unit_test(memory_is_still_after_a_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
