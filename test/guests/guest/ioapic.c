@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interrupts through the IOAPIC: the serial port's transmitter on pin 4, edge and level, and the PIT on pin 0.
- * A level line that is still raised at its EOI fires again.
+ * A level line that is still raised at its EOI fires again; level=halt waits for that by HLT.
  */
 #include "apic.h"
 #include "trap.h"
 
 enum { PIN_PIT = 0, PIN_SERIAL = 4, VECTOR_PIT = 0x40, VECTOR_SERIAL = 0x44, VECTOR_LEVEL = 0x54 };
-enum { COM1 = 0x3f8, COM1_IER = COM1 + 1, COM1_IIR = COM1 + 2, COM1_MCR = COM1 + 4, IER_THRE = 2, IIR_THRE = 2 };
+enum { COM1 = 0x3f8, COM1_IER = COM1 + 1, COM1_IIR = COM1 + 2, COM1_MCR = COM1 + 4, IER_THRE = 2, IIR_THRE = 2, SPINS = 3000000 };
 
 static volatile uint32_t pit_fired, serial_fired, level_fired;
 
@@ -62,11 +62,22 @@ static void check_serial_edge(void)
 	check_eq("one interrupt an edge", serial_fired, 2);
 }
 
-static void check_serial_level(void)
+/* With interrupts on and without a halt: a kvm_pvm host forgets to report an EOI that a halt follows at once. */
+static void spin(void)
+{
+	sti();
+	for (uint32_t i = 0; i < SPINS && level_fired < 2; i++)
+		relax();
+	cli();
+}
+
+static void check_serial_level(bool halt)
 {
 	ioapic_route(PIN_SERIAL, VECTOR_LEVEL, IOAPIC_LEVEL);
 	outb(COM1_IER, IER_THRE);
-	while (level_fired < 2)
+	if (!halt)
+		spin();
+	while (halt && level_fired < 2)
 		wait_for_interrupt();
 	outb(COM1_IER, 0);
 	sti();
@@ -97,6 +108,6 @@ void guest_main(void)
 	lapic_enable();
 	check_registers();
 	check_serial_edge();
-	check_serial_level();
+	check_serial_level(arg_is("level", "halt"));
 	check_pit();
 }
