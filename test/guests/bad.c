@@ -11,7 +11,7 @@
 
 enum lie {
 	EMPTY, MAGIC_ONLY, HALF_HEADER, NO_SEGMENTS, HEADERS_OUTSIDE, HEADERS_WRAP, MANY_HEADERS, DATA_CUT, OFFSET_WRAPS,
-	FILE_BIGGER_THAN_MEMORY, SIZE_MAX_ALL, ADDRESS_WRAPS, OUTSIDE_RAM, IN_THE_GAP, OVER_ZERO_PAGE, OVER_TABLES,
+	FILE_BIGGER_THAN_MEMORY, SIZE_MAX_ALL, ADDRESS_WRAPS, ABOVE_4G, OUTSIDE_RAM, IN_THE_GAP, OVER_ZERO_PAGE, OVER_TABLES,
 	OVER_ACPI, ENTRY_OUTSIDE, WRONG_MACHINE, BIG_ENDIAN, RELOCATABLE, TEXT_FILE, BZIMAGE_CUT, BZIMAGE_SETUP,
 };
 
@@ -42,7 +42,8 @@ static void lie_segment(enum lie lie, Elf64_Ehdr *h, Elf64_Phdr *p, size_t *len)
 	case FILE_BIGGER_THAN_MEMORY: p->p_memsz = p->p_filesz - 1; break;
 	case SIZE_MAX_ALL: p->p_filesz = p->p_memsz = ~0ull; break;
 	case ADDRESS_WRAPS: p->p_paddr = ~0ull - 16; break;
-	case OUTSIDE_RAM: p->p_paddr = 64ull << 30; h->e_entry += p->p_paddr - 0x100000; break;
+	case ABOVE_4G: p->p_paddr = 64ull << 30; h->e_entry += p->p_paddr - 0x100000; break;
+	case OUTSIDE_RAM: p->p_paddr = 0x20000000; h->e_entry += p->p_paddr - 0x100000; break;
 	case IN_THE_GAP: p->p_memsz = 0xd0000000; break;
 	case OVER_ZERO_PAGE: p->p_paddr = 0x7000; h->e_entry = 0x7000; break;
 	case OVER_TABLES: p->p_paddr = 0xa000; h->e_entry = 0xa000; break;
@@ -110,6 +111,7 @@ const struct guest_case cases_bad[] = {
 	BAD("file-bigger-than-memory", FILE_BIGGER_THAN_MEMORY, -ENOEXEC),
 	BAD("size-max", SIZE_MAX_ALL, -ENOEXEC),
 	BAD("address-wraps", ADDRESS_WRAPS, -ENOEXEC),
+	BAD("above-4g", ABOVE_4G, -ENOEXEC),
 	BAD("outside-ram", OUTSIDE_RAM, -ENOSPC),
 	BAD("in-the-gap", IN_THE_GAP, -ENOEXEC),
 	BAD("over-zero-page", OVER_ZERO_PAGE, -ENOEXEC),

@@ -31,6 +31,10 @@ const struct guest_case cases_end[] = {
 		.want = { .reason = UKVMM_STOP_DEAD_HALT, .says = { "going\n" } } },
 	{ EXITS("dead-halt-2vcpus", "clihlt"), .vcpus = 2, .want = { .reason = UKVMM_STOP_DEAD_HALT, .says = { "going\n" } } },
 	{ EXITS("501-2vcpus", "501b status=9"), .vcpus = 2, .want = STATUS(9) },
+	{ .name = "stopped-idle", .image = "idle.elf", .vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL,
+		.script = &script_stop, .want = { .reason = UKVMM_STOP_STOPPED, .says = { "idle\n" } } },
+	{ .name = "stopped-halted", .image = "idle.elf", .vcpus = 2, .chips = SPLIT | FULL, .script = &script_stop,
+		.want = { .reason = UKVMM_STOP_STOPPED, .says = { "idle\n" } } },
 	{ .name = "page-fault", .image = "segv.elf", .want = TRIPLE("falling\n") },
 	{ 0 },
 };

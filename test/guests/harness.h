@@ -55,6 +55,8 @@ struct guest_case {
 	uint32_t variant;	/* for make */
 	struct outcome want;
 	struct outcome pvm; /* on kvm_pvm instead, where reason is not 0 */
+	const char *pvm_skip; /* why these chips' runs are skipped on kvm_pvm */
+	uint32_t pvm_skip_chips;
 };
 
 /* A run of one case. */
@@ -82,7 +84,8 @@ struct drive {
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
 extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
 
-extern const struct script script_echo, script_echo_long, script_doorbell, script_trap, script_pause;
+extern const struct script script_echo, script_echo_long, script_doorbell, script_trap, script_stop,
+	script_pause;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);

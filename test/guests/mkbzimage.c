@@ -90,7 +90,7 @@ static void fill_header(uint8_t *boot, size_t stub_len, size_t packed_len)
 int main(int argc, char **argv)
 {
 	static uint8_t boot[2 * SECTOR];
-	size_t stub_len, len, packed_len;
+	size_t stub_len, len, packed_len, padded_len;
 	FILE *out;
 
 	if (argc != 5)
@@ -100,10 +100,12 @@ int main(int argc, char **argv)
 	packed_len = strcmp(argv[3], "xz") ? pack_lz4(len) : pack_xz(len);
 	put(packed + packed_len, len, 4);
 	packed_len += 4;
+	/* The file ends where syssize says, in paragraphs of 16 bytes. */
+	padded_len = (packed_len + 15) & ~15ul;
 	fill_header(boot, stub_len, packed_len);
 	out = fopen(argv[4], "wb");
 	if (!out || fwrite(boot, sizeof boot, 1, out) != 1 || fwrite(stub, stub_len, 1, out) != 1 ||
-	    fwrite(packed, packed_len, 1, out) != 1 || fclose(out))
+	    fwrite(packed, padded_len, 1, out) != 1 || fclose(out))
 		fail("cannot be written", argv[4]);
 	return 0;
 }

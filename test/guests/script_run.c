@@ -46,10 +46,11 @@ static void answer(struct cpu *c, const struct ukvmm_stop *stop)
 	ukvmm_vcpu_answer(c->vcpu, s->trap ? s->trap(c->d, stop) : ~0ull);
 }
 
+/* The first end counts; that another vCPU ended the VM is one only where there is no other. */
 static void ended(struct drive *d, int rc, const struct ukvmm_stop *stop, const struct ukvmm_err *err)
 {
 	pthread_mutex_lock(&d->lock);
-	if (!d->rc && !d->stop.reason && (rc < 0 || stop->reason != UKVMM_STOP_STOPPED)) {
+	if (!d->rc && (!d->stop.reason || d->stop.reason == UKVMM_STOP_STOPPED)) {
 		d->rc = rc < 0 ? rc : 0;
 		d->stop = *stop;
 		d->err = *err;

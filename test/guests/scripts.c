@@ -108,6 +108,16 @@ static const char *trap_judge(struct drive *d)
 
 const struct script script_trap = { .prepare = trap_prepare, .trap = trap_answer, .judge = trap_judge };
 
+/* ---- stopped from outside ---- */
+
+static void stop_output(struct drive *d)
+{
+	if (strstr(d->output, "idle\n"))
+		ukvmm_vm_stop(d->vm);
+}
+
+const struct script script_stop = { .output = stop_output };
+
 /* ---- pauses at each line of output ---- */
 
 static void pause_output(struct drive *d)

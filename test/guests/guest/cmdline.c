@@ -4,10 +4,5 @@
 
 void guest_main(void)
 {
-	const char *s = boot_cmdline();
-
-	print_bytes("[", 1);
-	if (*s)
-		print_bytes(s, strlen(s));
-	print_bytes("]\n", 2);
+	print_cmdline();
 }

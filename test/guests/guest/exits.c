@@ -54,7 +54,7 @@ void guest_main(void)
 	uint32_t status = (uint32_t)arg_number("status", 0);
 
 	print("going\n");
-	if (arg_is("exit", "501b"))
+	if (arg_is("exit", "501b") || arg_is("exit", "501"))
 		outb(0x501, (uint8_t)status);
 	if (arg_is("exit", "501w"))
 		outw(0x501, (uint16_t)status);

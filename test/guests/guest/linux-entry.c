@@ -51,7 +51,7 @@ static void check_gdt(void)
 	check("GDT outside 0x1000-0x2fff", !in_osv_pages(entry.gdtr.base));
 	check("IDT outside 0x1000-0x2fff", !in_osv_pages(entry.idtr.base));
 	check("GDT reaches TR", (entry.tr | 7) <= entry.gdtr.limit);
-	check_eq("GDT code: long mode, present, ring 0", le64(gdt + 8) >> 40 & 0x6fa, 0x29a);
+	check_eq("GDT code: long mode, present, ring 0", le64(gdt + 8) >> 40 & 0x60fa, 0x209a);
 	check_eq("GDT data: present, ring 0, writable", le64(gdt + 16) >> 40 & 0xfa, 0x92);
 	check_eq("TSS: present, busy or available", tss[5] & 0xfd, 0x89);
 	check_eq("TSS limit", le16(tss), 0x67);

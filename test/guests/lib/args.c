@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest.h"
 
+void print_cmdline(void)
+{
+	const char *s = boot_cmdline();
+
+	print_bytes("[", 1);
+	if (*s)
+		print_bytes(s, strlen(s));
+	print_bytes("]\n", 2);
+}
+
 const char *arg(const char *name)
 {
 	const char *s = boot_cmdline();

@@ -61,6 +61,7 @@ struct ram { /* one entry of the memory map */
 
 enum protocol boot_protocol(void);
 const char *boot_cmdline(void); /* "" if there is none */
+void print_cmdline(void);	/* between brackets, for the harness to compare */
 uint32_t boot_ram(struct ram *ram, uint32_t max);
 uint64_t boot_rsdp(void); /* as handed over, else found by the scan of 0xe0000-0xfffff; 0: none */
 const uint8_t *zero_page(void); /* Linux protocol; dies otherwise */

@@ -15,7 +15,7 @@ void map_identity(uint64_t low, uint64_t flags);
 
 /* GDT with a TSS whose ring-0 stack takes interrupts from ring 3; SSE on; memory open to ring 3. */
 void ring3_init(void);
-/* Calls fn in ring 3 with I/O privilege level 3. It must end the guest. */
+/* Calls fn in ring 3 with I/O privilege level 3 and every port open. It must end the guest. */
 __attribute__((noreturn)) void ring3_enter(void (*fn)(void));
 /* In ring 3: waits for one interrupt. HLT faults into a ring-0 stub that idles: needs ring3_init. */
 void ring3_wait(void);

@@ -16,7 +16,7 @@ void trap_report(uint64_t vector, uint64_t error, const struct frame *frame);
 
 void trap_report(uint64_t vector, uint64_t error, const struct frame *frame)
 {
-	print("FAIL exception %u error 0x%x at 0x%x cs 0x%x cr2 0x%x\n", vector, error, frame->rip, frame->cs,
+	print("FAIL exception %u error 0x%x at 0x%x cs 0x%x rflags 0x%x cr2 0x%x\n", vector, error, frame->rip, frame->cs, frame->rflags,
 		read_cr2());
 	guest_exit(1);
 }
