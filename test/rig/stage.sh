@@ -130,7 +130,7 @@ stage_suite()
 	case $suite in
 	selftest) stage_program "$build/test/rig-selftest" rig/bin ;;
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
-	guests) stage_guests && stage_program "$build/test/guests-run" rig/bin ;;
+	guests) stage_guests && stage_tests guests-run ;;
 	linux) stage_linux ;;
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
