@@ -10,6 +10,8 @@
  *   echo        prints "ready", then what it reads in hexadecimal until a 'q'
  *   refused     an instruction that kvm_pvm's emulator does not know, then status 0
  *   memory      prints how many MiB of RAM the e820 map has
+ *   initrd      prints the initrd, a text      cmdline TEXT  prints TEXT
+ * A leading "--" is passed over, so that orders may also come as `ukvmm run IMAGE -- ORDER`.
  */
 #include <stdint.h>
 
@@ -216,14 +218,25 @@ static void do_memory(const char *text)
 	print("\n");
 }
 
+/* boot.rst: ramdisk_image at 0x218, ramdisk_size at 0x21c. */
+static void do_initrd(const char *text)
+{
+	uint32_t at = *(const uint32_t *)(const void *)(zero_page + 0x218);
+	uint32_t len = *(const uint32_t *)(const void *)(zero_page + 0x21c);
+
+	(void)text;
+	for (uint32_t i = 0; i < len; i++)
+		outb(COM1, ((const uint8_t *)(uintptr_t)at)[i]);
+}
+
 static const struct order {
 	const char *word;
 	void (*obey)(const char *text);
 } orders[] = {
-	{ "exit", do_exit },	 { "say", do_say },	{ "fail", do_fail },   { "reset", do_reset },
-	{ "panic", do_panic },	 { "triple", do_triple }, { "halt", do_halt },   { "spin", do_spin },
-	{ "sleep", do_sleep },	 { "flood", do_flood }, { "take", do_take },   { "echo", do_echo },
-	{ "refused", do_refused }, { "memory", do_memory },
+	{ "exit", do_exit },   { "say", do_say },     { "fail", do_fail },	 { "reset", do_reset },
+	{ "panic", do_panic }, { "halt", do_halt },   { "triple", do_triple },	 { "spin", do_spin },
+	{ "sleep", do_sleep }, { "flood", do_flood }, { "take", do_take },	 { "echo", do_echo },
+	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused }, { "cmdline", do_say },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */
@@ -233,6 +246,7 @@ __attribute__((used)) static void start(const uint8_t *rsi)
 
 	zero_page = rsi;
 	text = (const char *)(uintptr_t)*(const uint32_t *)(const void *)(zero_page + 0x228);
+	word(&text, "--");
 	for (uint32_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
 		if (word(&text, orders[i].word)) {
 			orders[i].obey(text);

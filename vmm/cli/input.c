@@ -39,7 +39,8 @@ static bool may_read(struct io *io)
 
 	if (!io->input.tty)
 		return true;
-	pthread_mutex_lock(&io->lock);
+	if (pthread_mutex_trylock(&io->lock))
+		return false;
 	raw = terminal_enter();
 	pthread_mutex_unlock(&io->lock);
 	return raw;

@@ -90,7 +90,8 @@ static void pump(struct run *run)
 	struct io *io = &run->io;
 	int rc = 0, status = 0;
 
-	pthread_mutex_lock(&io->lock);
+	if (pthread_mutex_trylock(&io->lock))
+		return;
 	if (!io->output_broken)
 		rc = sink_pump(&io->sink, run->machine.vm);
 	if (rc < 0)
@@ -119,7 +120,8 @@ static void serve_poller(struct run *run)
 /* Ctrl-Z typed before raw mode, or sent: the shell's terminal must be its own while we are stopped. */
 static void suspend(struct io *io)
 {
-	pthread_mutex_lock(&io->lock);
+	if (pthread_mutex_trylock(&io->lock))
+		return;
 	terminal_leave();
 	kill(getpid(), SIGSTOP);
 	terminal_enter();
@@ -137,20 +139,25 @@ static void end_for_signal(struct run *run, int sig)
 	_exit(CLI_SIGNAL + sig);
 }
 
+static void resume(struct io *io)
+{
+	if (pthread_mutex_trylock(&io->lock))
+		return;
+	terminal_enter();
+	pthread_mutex_unlock(&io->lock);
+}
+
 static void serve_signals(struct run *run)
 {
 	struct signalfd_siginfo info;
 
 	while (read(run->io.signals, &info, sizeof info) == (ssize_t)sizeof info) {
-		if (info.ssi_signo == SIGTSTP) {
+		if (info.ssi_signo == SIGTSTP)
 			suspend(&run->io);
-		} else if (info.ssi_signo == SIGCONT) {
-			pthread_mutex_lock(&run->io.lock);
-			terminal_enter();
-			pthread_mutex_unlock(&run->io.lock);
-		} else {
+		else if (info.ssi_signo == SIGCONT)
+			resume(&run->io);
+		else
 			end_for_signal(run, (int)info.ssi_signo);
-		}
 	}
 }
 
@@ -249,25 +256,38 @@ int io_start(struct run *run)
 	return -pthread_create(&thread, NULL, io_thread, run);
 }
 
-/* stdout is full: 0 once it has room, else the status to give up with. */
-static int await_room(struct run *run)
+/* Which signal is waiting; 0: none that ends us. */
+static int waiting_signal(const struct io *io)
 {
 	struct signalfd_siginfo info;
-	struct pollfd fds[2] = {
-		{ .fd = sink_fd(&run->io.sink), .events = POLLOUT },
-		{ .fd = open_signals(&run->io), .events = POLLIN },
-	};
 
-	for (;;) {
-		if (due(run->deadline))
-			return CLI_TIMEOUT;
+	if (read(io->signals, &info, sizeof info) != (ssize_t)sizeof info)
+		return 0;
+	return info.ssi_signo == SIGTSTP || info.ssi_signo == SIGCONT ? 0 : (int)info.ssi_signo;
+}
+
+/* stdout is full. 0 once it has room, else the status to give up with. Signals and the deadline are the io
+ * thread's where there is one: run_end then ends the program. */
+static int await_room(struct run *run)
+{
+	struct io *io = &run->io;
+	struct pollfd fds[2] = {
+		{ .fd = sink_fd(&io->sink), .events = POLLOUT },
+		{ .fd = io->started ? -1 : open_signals(io), .events = POLLIN },
+	};
+	int sig;
+
+	if (atomic_load(&run->cause))
+		return atomic_load(&run->cause);
+	while (!due(run->deadline)) {
 		poll(fds, 2, wait_ms(run->deadline));
-		if (fds[1].revents && read(fds[1].fd, &info, sizeof info) == (ssize_t)sizeof info &&
-			info.ssi_signo != SIGTSTP && info.ssi_signo != SIGCONT)
-			return CLI_SIGNAL + (int)info.ssi_signo;
+		sig = fds[1].revents ? waiting_signal(io) : 0;
+		if (sig)
+			return CLI_SIGNAL + sig;
 		if (fds[0].revents)
 			return 0;
 	}
+	return CLI_TIMEOUT;
 }
 
 int io_finish(struct run *run, int status)
@@ -275,6 +295,7 @@ int io_finish(struct run *run, int status)
 	struct io *io = &run->io;
 	int rc = 0, replaced = 0;
 
+	atomic_store(&run->finishing, true);
 	pthread_mutex_lock(&io->lock);
 	while (!io->output_broken && replaced == 0) {
 		rc = sink_pump(&io->sink, run->machine.vm);

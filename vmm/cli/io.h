@@ -29,7 +29,8 @@ struct io {
 	int epoll, signals;	/* -1: not made */
 	bool started;
 	bool output_broken;	/* stdout takes no more */
-	pthread_mutex_t lock;	/* sink, output_broken and the terminal */
+	pthread_mutex_t lock;	/* sink, output_broken and the terminal; io_finish takes it for good, so the
+				 * io thread only tries: it must go on to see signals */
 	struct sink sink;
 	struct input input;
 };

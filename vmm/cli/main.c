@@ -68,8 +68,20 @@ static int unknown_command(const char *name)
 	return CLI_FAILED;
 }
 
+/*
+ * A standard descriptor that is closed would be the number of the next file opened, and guest output would
+ * go there. In its place comes one that fails as a closed one does.
+ */
+static void fill_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_fds();
 	if (argc < 2) {
 		fputs(usage, stderr);
 		return CLI_FAILED;

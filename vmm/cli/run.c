@@ -31,6 +31,10 @@ void run_end(struct run *run, int status)
 	int none = 0;
 
 	atomic_compare_exchange_strong(&run->cause, &none, status);
+	if (atomic_load(&run->finishing)) {
+		terminal_leave();
+		_exit(status);
+	}
 	ukvmm_vm_stop(run->machine.vm);
 }
 

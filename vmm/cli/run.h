@@ -27,10 +27,12 @@ struct run {
 	struct machine machine;
 	uint64_t deadline; /* of --timeout; 0: none */
 	atomic_int cause;  /* the exit status that we ended the guest for; 0: we did not */
+	atomic_bool finishing; /* the guest has ended, only its output is left to write */
 	struct io io;
 };
 
-/* Ends the guest for our own reason; the first reason stays. Any thread. */
+/* Ends the guest for our own reason; the first reason stays. Where the guest has ended already, and only a
+ * reader of its output keeps us, ends the program. Any thread. */
 void run_end(struct run *run, int status);
 
 /* ---- ending.c: what to tell the user, and the shell ---- */
