@@ -18,15 +18,35 @@ __attribute__((interrupt)) static void on_timer(struct frame *f)
 	lapic_eoi();
 }
 
-/* 0: the machine has none. */
+/* What the node named doorbell@... has as its reg, 0 if there is none. By words and names only: a full walk takes
+ * 15 ms where ring 0 is emulated, and there are hundreds of us. */
 static uint64_t find_idle_doorbell(void)
 {
-	struct fdt_node node = { 0 };
-	struct fdt_prop reg;
+	enum { BEGIN = 1, END_NODE = 2, PROP = 3, NOP = 4, REG_BYTES = 16 };
+	const uint8_t *blob = fdt_blob();
+	const uint32_t *t = (const uint32_t *)(blob + (blob ? be32(blob + 8) : 0));
+	const uint32_t *end = t + (blob ? be32(blob + 36) / 4 : 0);
+	bool inside = false;
 
-	if (!fdt_compatible("ukvmm,doorbell", &node) || !fdt_prop(&node, "reg", &reg) || reg.len != 16)
-		return 0;
-	return be64(reg.value) + 4;
+	while (t < end) {
+		uint32_t token = __builtin_bswap32(*t++);
+
+		if (token == BEGIN) {
+			inside = !memcmp(t, "doorbell", 8);
+			while (t < end && *t & 0xff && *t & 0xff00 && *t & 0xff0000 && *t & 0xff000000)
+				t++;
+			t++;
+		} else if (token == PROP) {
+			uint32_t len = __builtin_bswap32(*t);
+
+			if (inside && len == REG_BYTES)
+				return be64(t + 2) + 4;
+			t += 2 + (len + 3) / 4;
+		} else if (token != END_NODE && token != NOP) {
+			break;
+		}
+	}
+	return 0;
 }
 
 void guest_main(void)
@@ -48,5 +68,5 @@ void guest_main(void)
 			wait_for_interrupt();
 		}
 	}
-	print("doorbell %x\n", doorbell); check_eq("ticks", fired, ticks);
+	check_eq("ticks", fired, ticks);
 }
