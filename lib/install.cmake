@@ -17,8 +17,8 @@ add_custom_command(OUTPUT ${public_archive}
 	DEPENDS ${objects} COMMENT "libukvmm.a as embedders get it" COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(ukvmm_public_archive ALL DEPENDS ${public_archive})
 
-install(TARGETS ukvmm_shared ukvmm_static EXPORT ukvmm-targets)
-install(FILES ${public_archive} DESTINATION ${CMAKE_INSTALL_LIBDIR}) # in place of ukvmm_static's file
+install(TARGETS ukvmm_shared EXPORT ukvmm-targets)
+install(FILES ${public_archive} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${UKVMM_HEADER_FILES} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ukvmm)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ukvmm)

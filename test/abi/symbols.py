@@ -48,11 +48,35 @@ def plain(symbol):
 	return re.sub(r"^__(\w+)_chk$", r"\1", symbol.split("@")[0])
 
 
-def check_references(obj, source):
-	wrong = {name: what for what, names in FORBIDDEN.items() for name in names.split()}
+def per_object(lines, header):
+	"""Output of one tool for many objects, cut into object -> lines by the line that names each."""
+	out, current = {}, None
+	for line in lines:
+		m = re.match(header, line)
+		if m:
+			current = out.setdefault(m.group(1), [])
+		elif current is not None and line.strip():
+			current.append(line)
+	return out
+
+
+def nm(objects, *options):
+	"""object -> names; nm leaves out the heading when there is only one object."""
+	if not objects:
+		return {}
+	lines = tool("nm", *options, *objects)
+	found = per_object(lines, r"(\S+\.o):$") if len(objects) > 1 else {str(objects[0]): lines}
+	return {o: {line.split()[-1].split("@")[0] for line in ls} for o, ls in found.items()}
+
+
+def objdump(objects, option):
+	return per_object(tool("objdump", option, *objects), r"(\S+\.o):\s+file format")
+
+
+def check_references(source, names):
+	wrong = {name: what for what, words in FORBIDDEN.items() for name in words.split()}
 	problems = []
-	for line in tool("nm", "--undefined-only", obj):
-		name = plain(line.split()[-1])
+	for name in sorted(plain(n) for n in names):
 		if name in wrong and source not in ALLOWED.get(name, {}):
 			problems.append(f"{source}:{find(source, name)}: {name} {wrong[name]}")
 	return problems
@@ -62,15 +86,14 @@ def find(source, name):
 	return report.line_with(source, name) if Path(source).exists() else 1
 
 
-def check_writable(obj, source):
+def check_writable(source, symbols, sections):
 	problems = []
-	for line in tool("objdump", "-t", obj):
+	for line in symbols:
 		m = re.match(r"[0-9a-f]+ .{7} (\S+)\s+([0-9a-f]+)\s+(?:\.hidden )?(\S+)$", line)
 		if m and WRITABLE.match(m.group(1)) and not m.group(3).startswith(".") and int(m.group(2), 16):
 			name = re.sub(r"\.\d+$", "", m.group(3))
 			problems.append(f"{source}:{find(source, name)}: {name} is a writable global ({m.group(1)})")
-	for line in tool("objdump", "-h", obj):
-		words = line.split()
+	for words in (line.split() for line in sections):
 		if len(words) < 3 or not words[0].isdigit():
 			continue
 		if CONSTRUCTOR.match(words[1]):
@@ -80,34 +103,32 @@ def check_writable(obj, source):
 	return problems
 
 
-def defined(objects):
-	out = {}
+def check_objects(objects, build):
+	used, symbols, sections = nm(objects, "--undefined-only"), objdump(objects, "-t"), objdump(objects, "-h")
+	problems = []
 	for obj in objects:
-		for line in tool("nm", "-g", "--defined-only", obj):
-			out[line.split()[-1]] = obj
-	return out
+		source = source_of(obj, build)
+		problems += check_references(source, used.get(obj, ()))
+		problems += check_writable(source, symbols[obj], sections[obj])
+	return problems
 
 
-def check_program(obj, build, internal):
-	source = source_of(obj, build)
-	used = {line.split()[-1].split("@")[0] for line in tool("nm", "--undefined-only", obj)}
-	return [
-		f"{source}:{find(source, name)}: {name} is the library's own, not public"
-		for name in sorted(used & internal)
-	]
+def check_programs(programs, build, internal):
+	problems = []
+	for obj, names in nm(programs, "--undefined-only").items():
+		source = source_of(obj, build)
+		for name in sorted(names & internal):
+			problems.append(f"{source}:{find(source, name)}: {name} is the library's own, not public")
+	return problems
 
 
 def main():
 	build, map_path, objects = Path(sys.argv[1]).resolve(), sys.argv[2], sys.argv[3:]
-	problems = []
-	for obj in objects:
-		source = source_of(obj, build)
-		problems += check_references(obj, source) + check_writable(obj, source)
+	problems = check_objects(objects, build) if objects else []
 	public = set(re.findall(r"^\s*(\w+);$", Path(map_path).read_text(), re.M))
-	internal = set(defined(objects)) - public
+	internal = set().union(*nm(objects, "-g", "--defined-only").values()) - public
 	programs = sorted(p for d in ("vmm", "examples") for p in (build / d).rglob("*.c.o"))
-	for obj in programs:
-		problems += check_program(obj, build, internal)
+	problems += check_programs(programs, build, internal)
 	report.finish(problems, len(objects), f"library objects, {len(programs)} of programs")
 
 
