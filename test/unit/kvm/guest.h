@@ -3,6 +3,8 @@
  * Tiny guests on the machine's own /dev/kvm. Memory: GDT 0x500 (0x08 code, 0x10 data, 0x23 user data, 0x2b user
  * code, 0x38 TSS), TSS at 0 with RSP0 0x7000, IDT 0x2000, page tables from 0x9000 (1 GiB identity, and the 4th
  * GiB for devices; all user-accessible), code at 0x100000, stacks below 0x8000 and 0x6000.
+ * Ring 3 reaches GUEST_PORT by IOPL 3; kvm_pvm loses that on iretq, but there the TSS, whose permission bitmap is
+ * zero up to port 0x33f, lets it through.
  */
 #ifndef TEST_GUEST_H
 #define TEST_GUEST_H
