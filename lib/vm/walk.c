@@ -51,11 +51,12 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	int rc = walk_kind(vm, s);
 
-	if (!rc && (rc = kvm_vm_walk(&vm->shell->kvm, s, err)))
-		return rc;
+	/* vCPUs before the VM: its clock is set when all of them have their TSC */
 	for (uint32_t i = 0; !rc && i < vm->vcpus; i++)
 		if ((rc = walk_vcpu(&vm->vcpu[i], s, err)))
 			return rc;
+	if (!rc && (rc = kvm_vm_walk(&vm->shell->kvm, s, err)))
+		return rc;
 	if (!rc)
 		rc = walk_board(vm, s);
 	if (!rc)
