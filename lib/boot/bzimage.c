@@ -95,9 +95,18 @@ static int load_address(const struct boot_file *file, uint64_t *gpa)
 	return 0;
 }
 
+/* syssize counts paragraphs of 16 bytes; not every builder pads its file to the last one's end. */
+static uint64_t kernel_bytes(const struct boot_file *file, uint64_t offset)
+{
+	uint64_t bytes = field(file, SYSSIZE, 4) * 16ull;
+	uint64_t left = file->len > offset ? file->len - offset : 0;
+
+	return bytes > left && bytes - left < 16 ? left : bytes;
+}
+
 static int place(const struct boot_file *file, struct boot_image *image)
 {
-	uint64_t offset = kernel_offset(file), bytes = field(file, SYSSIZE, 4) * 16ull, gpa, end;
+	uint64_t offset = kernel_offset(file), bytes = kernel_bytes(file, offset), gpa, end;
 	uint64_t init_size = field(file, INIT_SIZE, 4);
 	int rc = load_address(file, &gpa);
 

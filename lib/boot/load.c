@@ -176,8 +176,7 @@ static int load(struct boot_job *job, struct x86_entry *entry)
 		return boot_load_multiboot(job, entry);
 	case BOOT_HVT:
 		return err_set(job->err, -ENOTSUP, "boot_load", job->config->name,
-			"this is a %s unikernel, which is not supported yet: build it for Solo5 "
-			"virtio instead",
+			"a %s unikernel: recognised, but its protocol is not supported yet",
 			job->image->guest);
 	default:
 		return err_set(job->err, -EINVAL, "boot_load", job->config->name,

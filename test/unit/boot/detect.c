@@ -181,6 +181,18 @@ static void bzimage_without_preferred_address_goes_to_its_alignment(void **state
 	bytes_free(&file);
 }
 
+static void bzimage_may_end_inside_its_last_paragraph(void **state)
+{
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
+
+	(void)state;
+	file.len -= 15;
+	assert_int_equal(parsed(&file, BOOT_AUTO).segment[0].file_bytes, 1024 + 1);
+	file.len--;
+	expect_refused(&file, BOOT_AUTO, false, "truncated");
+	bytes_free(&file);
+}
+
 static void bzimage_initrd_limit_is_lifted_above_4g(void **state)
 {
 	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
@@ -290,6 +302,7 @@ int main(void)
 		cmocka_unit_test(solo5_for_other_tenders),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(bzimage_without_preferred_address_goes_to_its_alignment),
+		cmocka_unit_test(bzimage_may_end_inside_its_last_paragraph),
 		cmocka_unit_test(bzimage_initrd_limit_is_lifted_above_4g),
 		cmocka_unit_test(multiboot_elf),
 		cmocka_unit_test(multiboot_address_fields_win_over_elf),

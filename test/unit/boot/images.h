@@ -73,7 +73,7 @@ uint8_t byte_sum(const struct guest *g, uint64_t gpa, uint64_t len);
 /* Parses and expects -ENOEXEC with `text` in the reason. */
 void expect_refused(
 	const struct bytes *file, enum boot_protocol wanted, bool decompress, const char *text);
-/* Loads and expects `code`, `text` in the reason and untouched memory. */
+/* Loads and expects `code`, `text` in the reason and memory in which no page was touched. */
 void expect_not_loaded(struct guest *g, int code, const char *text);
 
 extern const struct boot_device test_devices[2];

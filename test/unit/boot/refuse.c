@@ -87,16 +87,6 @@ static void elf_overlapping_segments(void **state)
 	bytes_free(&file);
 }
 
-static void elf_entry_above_4g(void **state)
-{
-	struct test_segment s = {.paddr = 0x200000000, .data = "12345678", .len = 8};
-	struct bytes file = make_elf64(0x200000000, &s, 1);
-
-	(void)state;
-	expect_refused(&file, BOOT_AUTO, false, "above 4 GiB");
-	bytes_free(&file);
-}
-
 static void elf_too_many_segments(void **state)
 {
 	struct test_segment s[BOOT_SEGMENTS + 1] = {0};
@@ -146,6 +136,23 @@ static void malformed_notes_are_no_notes(void **state)
 		bytes_free(&file);
 		bytes_free(&note);
 	}
+}
+
+static void entries_above_4g(void **state)
+{
+	uint64_t entry = 0x200000000;
+	struct bytes note = make_note("Xen", 18, &entry, 8), file;
+	struct test_segment s[2] = {
+		{.paddr = entry, .data = "12345678", .len = 8},
+		{.type = PT_NOTE, .data = note.data, .len = note.len},
+	};
+
+	(void)state;
+	file = make_elf64(entry, s, 2);
+	expect_refused(&file, BOOT_PVH, false, "entry 0x200000000 is above 4 GiB");
+	expect_refused(&file, BOOT_LINUX, false, "entry 0x200000000 is above 4 GiB");
+	bytes_free(&file);
+	bytes_free(&note);
 }
 
 static void pvh_entry_outside(void **state)
@@ -283,10 +290,10 @@ int main(void)
 		cmocka_unit_test(elf_header_values),
 		cmocka_unit_test(elf_cut_off_anywhere),
 		cmocka_unit_test(elf_overlapping_segments),
-		cmocka_unit_test(elf_entry_above_4g),
 		cmocka_unit_test(elf_too_many_segments),
 		cmocka_unit_test(elf_programs_of_an_operating_system),
 		cmocka_unit_test(malformed_notes_are_no_notes),
+		cmocka_unit_test(entries_above_4g),
 		cmocka_unit_test(pvh_entry_outside),
 		cmocka_unit_test(bzimage_values),
 		cmocka_unit_test(multiboot_values),
