@@ -15,6 +15,7 @@
 
 const struct guest_case cases_machine[] = {
 	{ .name = "all-ones", .image = "all-ones.elf", .chips = SPLIT | FULL | NONE, .want = OK },
+	{ .name = "kvmclock", .image = "kvmclock.elf", .chips = SPLIT | FULL, .want = OK },
 	{ .name = "timer", .image = "timer.elf", .chips = SPLIT | FULL, .want = OK },
 	{ .name = "timer-x2apic", .image = "timer.elf", .cmdline = "mode=x2apic", .chips = SPLIT | FULL, .want = OK },
 	{ .name = "ioapic", .image = "ioapic.elf", .chips = SPLIT | FULL, .want = OK },
@@ -39,6 +40,14 @@ const struct guest_case cases_machine[] = {
 		.want = OK },
 	{ .name = "doorbell-hlt", .image = "doorbell.elf", .cmdline = "irq=%u count=20 idle=hlt",
 		.chips = SPLIT | FULL, .script = &script_doorbell, .want = OK },
+	{ .name = "doorbell-park-lapic", .image = "doorbell.elf", .cmdline = "tick=lapic count=20",
+		.vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL, .script = &script_ticks, .want = OK },
+	{ .name = "doorbell-park-pit", .image = "doorbell.elf", .cmdline = "tick=pit count=20",
+		.vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL, .script = &script_ticks, .want = OK },
+	{ .name = "doorbell-park-pit-pic", .image = "doorbell.elf", .cmdline = "tick=pit count=20 chip=pic",
+		.vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL, .script = &script_ticks, .want = OK },
+	{ .name = "trap-without-answer", .image = "trap.elf", .cmdline = "port=0x9000 mmio=0xe1000000",
+		.script = &script_trap_only, .want = { .reason = UKVMM_STOP_TRAP } },
 	{ .name = "trap", .image = "trap.elf", .cmdline = "port=0x9000 mmio=0xe1000000", .chips = SPLIT | NONE,
 		.script = &script_trap, .want = OK_SAYS("port 10 3210 76543210\nmmio 10 3212 76543214 fedcba9876543218\n") },
 	{ .name = "ring3", .image = "ring3.elf", .chips = SPLIT | FULL, .want = OK },

@@ -71,6 +71,7 @@ struct drive {
 	struct ukvmm_err err;
 	char output[OUTPUT_BYTES];
 	uint64_t used, lost;
+	uint32_t irqchip;
 	/* for scripts */
 	uint64_t step, notified, pauses;
 	/* under lock */
@@ -84,8 +85,8 @@ struct drive {
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
 extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
 
-extern const struct script script_echo, script_echo_long, script_doorbell, script_trap, script_stop,
-	script_pause;
+extern const struct script script_echo, script_echo_long, script_doorbell, script_ticks, script_trap,
+	script_trap_only, script_stop, script_pause;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);
