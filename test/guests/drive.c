@@ -158,7 +158,6 @@ int drive_open(struct drive *d, int guests, uint32_t irqchip)
 
 	d->err.size = sizeof d->err;
 	d->stop.size = sizeof d->stop;
-	d->irqchip = irqchip;
 	rc = ukvmm_poller_new(d->host, &d->poller, &d->err);
 	if (!rc)
 		rc = open_files(d, guests);
