@@ -34,8 +34,9 @@ void kicker_poke(struct ukvmm_kicker *k)
 		return;
 	atomic_fetch_add(&k->senders, 1);
 	tid = atomic_load(&k->tid);
-	if (tid && !atomic_exchange(&k->sent, 1))
-		syscall(SYS_tgkill, k->pid, tid, k->signal);
+	/* Not sent: the user's limit of queued signals is used up; the next one tries again. */
+	if (tid && !atomic_exchange(&k->sent, 1) && syscall(SYS_tgkill, k->pid, tid, k->signal))
+		atomic_store(&k->sent, 0);
 	atomic_fetch_sub(&k->senders, 1);
 	errno = saved;
 }
