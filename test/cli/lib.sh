@@ -16,7 +16,7 @@ need_kvm() {
 
 # run ARG...: `ukvmm ARG...` with nothing on stdin; sets status, out, err
 run() {
-	timeout --foreground 100 "$UKVMM" "$@" <"${input:-/dev/null}" >"$dir/out" 2>"$dir/err"
+	"$UKVMM" "$@" <"${input:-/dev/null}" >"$dir/out" 2>"$dir/err"
 	status=$?
 	out=$(<"$dir/out")
 	err=$(<"$dir/err")
