@@ -59,10 +59,8 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 		return rc;
 	if (!rc)
 		rc = walk_board(vm, s);
-	if (!rc)
-		rc = devices_walk(vm, s);
-	if (!rc)
-		return 0;
-	return err_set(err, rc, s->loading ? "load" : "save", vm->name, "section \"%s\" is bad or does not fit",
-		s->section);
+	if (rc)
+		return err_set(err, rc, s->loading ? "load" : "save", vm->name,
+			"section \"%s\" is bad or does not fit", s->section);
+	return devices_walk(vm, s, err);
 }
