@@ -162,7 +162,7 @@ static void each(struct run *r, bool list)
 			for (uint32_t chip = 0; chip <= UKVMM_X86_IRQCHIP_NONE; chip++) {
 				char name[NAME_MAX_BYTES];
 
-				if (c->chips ? !(c->chips >> chip & 1) : chip)
+				if (c->chips ? !(c->chips >> chip & 1) : chip != 0)
 					continue;
 				snprintf(name, sizeof name, "%s%s%s", c->name, chip ? "-" : "", chip ? chip_names[chip] : "");
 				if (!chosen(r, name))
