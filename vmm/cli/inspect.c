@@ -111,7 +111,8 @@ static void print_segments(const struct inspect *in)
 {
 	struct ukvmm_image_segment s;
 
-	printf("segments   %12s %12s %14s %12s\n", "file offset", "file bytes", "address", "memory");
+	printf("segments   %12s %12s %14s %12s\n", "file offset", "file bytes", "address",
+		"memory");
 	for (uint32_t i = 0; i < in->info.segments; i++) {
 		s = (struct ukvmm_image_segment){ .size = sizeof s };
 		if (ukvmm_image_segment(in->image, i, &s) < 0)
