@@ -34,7 +34,8 @@ void kicker_poke(struct ukvmm_kicker *k)
 		return;
 	atomic_fetch_add(&k->senders, 1);
 	tid = atomic_load(&k->tid);
-	if (tid && !atomic_exchange(&k->sent, 1))
+	/* the thread belongs to the process that made the VM; a child's copy of the handle reaches nobody */
+	if (tid && getpid() == k->pid && !atomic_exchange(&k->sent, 1))
 		syscall(SYS_tgkill, k->pid, tid, k->signal);
 	atomic_fetch_sub(&k->senders, 1);
 	errno = saved;
