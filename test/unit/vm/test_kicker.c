@@ -143,7 +143,7 @@ static void a_storm_never_hits_outside(void **state)
 	atomic_store(&done, false);
 	for (int i = 0; i < KICKERS; i++)
 		assert_int_equal(pthread_create(&kicker[i], NULL, kick_all_the_time, k), 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < ROUNDS || !seen; i++) { /* the kickers may start late */
 		kicker_enter(k, gettid(), &mask);
 		seen += kicker_take_kick(k);
 		kicker_leave(k, &mask);
@@ -151,7 +151,6 @@ static void a_storm_never_hits_outside(void **state)
 	atomic_store(&done, true);
 	for (int i = 0; i < KICKERS; i++)
 		pthread_join(kicker[i], NULL);
-	assert_true(seen > 0);
 	assert_int_equal(hits, 0);
 }
 
