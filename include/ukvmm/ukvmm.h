@@ -209,7 +209,7 @@ int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct 
 
 /* ---- VM ---- */
 
-#define UKVMM_VM_PARK_IDLE 1u /* ukvmm_vcpu_run may return IDLE; honoured for VMs of one vCPU */
+#define UKVMM_VM_PARK_IDLE 1u /* ukvmm_vcpu_run may return IDLE; honoured for VMs of one vCPU with a split interrupt chip; others halt in KVM */
 
 #define UKVMM_HUGEPAGES_AUTO 0u /* on for RAM of 1 GiB and more of Linux guests, else off */
 #define UKVMM_HUGEPAGES_ON 1u

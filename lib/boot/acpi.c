@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI 6.4 chapter 5: hardware-reduced, with the legacy PM1a control register beside it, because Solo5 and
- * IncludeOS power off by that; and with both DSDT pointers, because IncludeOS reads the 32-bit one. */
+/* ACPI 6.4 chapter 5: hardware-reduced, with the legacy PM1a control register beside it, because
+ * Solo5 and IncludeOS power off by that; and with both DSDT pointers, because IncludeOS reads the
+ * 32-bit one. */
 #include "tables.h"
 
 #include "le.h"
@@ -64,8 +65,8 @@ static size_t table_begin(struct writer *w, const char signature[static 4], uint
 	writer_bytes(w, signature, 4);
 	writer_u32(w, 0); /* length */
 	writer_u8(w, revision);
-	writer_u8(w, 0); /* checksum */
-	writer_bytes(w, "UKVMM " "UKVMM VM", 14);
+	writer_u8(w, 0);		       /* checksum */
+	writer_bytes(w, "UKVMM UKVMM VM", 14); /* OEM id, table id */
 	writer_u32(w, 1);
 	writer_bytes(w, "UKVM", 4);
 	writer_u32(w, 1);
@@ -116,7 +117,8 @@ static size_t build_fadt(struct writer *w, uint64_t dsdt)
 	put16(p, FADT_P_LVL3_LAT, LATENCY_NONE);
 	put16(p, FADT_IAPC_BOOT_ARCH, BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA);
 	put32(p, FADT_FLAGS,
-		FLAG_WBINVD | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_RESET_REG | FLAG_HW_REDUCED);
+		FLAG_WBINVD | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_RESET_REG |
+			FLAG_HW_REDUCED);
 	put_port(p, FADT_RESET_REG, 1, PORT_I8042);
 	put8(p, FADT_RESET_VALUE, I8042_RESET);
 	put8(p, FADT_MINOR, 4);

@@ -34,7 +34,8 @@ void aml_end(struct writer *w, size_t mark)
 		w->bad = true;
 	if (w->bad)
 		return;
-	/* ACPI 6.4 20.2.4: byte count - 1 in bits 7-6, then the low four bits, then the high eight */
+	/* ACPI 6.4 20.2.4: byte count - 1 in bits 7-6, then the low four bits, then the high eight
+	 */
 	w->data[mark] = (uint8_t)((PKG_LENGTH_BYTES - 1) << 6 | (len & 0xf));
 	w->data[mark + 1] = (uint8_t)(len >> 4);
 }

@@ -5,8 +5,8 @@
 
 #include "cursor.h"
 
-/* Things with a PkgLength: everything between begin and end is inside. Returns a mark for end. At most
- * 4095 bytes (end makes the writer bad beyond that). */
+/* Things with a PkgLength: everything between begin and end is inside. Returns a mark for end. At
+ * most 4095 bytes (end makes the writer bad beyond that). */
 size_t aml_scope(struct writer *w, const char name[static 4]); /* \name */
 size_t aml_device(struct writer *w, const char name[static 4]);
 void aml_end(struct writer *w, size_t mark);

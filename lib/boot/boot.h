@@ -94,7 +94,8 @@ struct boot_config {
 
 /* Fills guest memory (freshly zeroed) and *entry. -ENOSPC: RAM too small, text says what is needed;
  * -E2BIG: command line too long; -ENOEXEC: a segment overlaps the tables or lies outside RAM;
- * -ENOTSUP: hvt. On failure nothing has been written. */
+ * -ENOTSUP: hvt; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
+ * On failure nothing has been written. */
 int boot_load(const struct boot_config *config, const struct mem *mem, struct x86_entry *entry,
 	struct ukvmm_err *err);
 

@@ -27,8 +27,8 @@ enum {
 	PREF_ADDRESS = 0x258,
 	INIT_SIZE = 0x260,
 
-	PROTOCOL_2_12 = 0x20c,		  /* the first with xloadflags */
-	XLF_KERNEL_64 = 1 << 0,		  /* 64-bit entry at 0x200 */
+	PROTOCOL_2_12 = 0x20c,	/* the first with xloadflags */
+	XLF_KERNEL_64 = 1 << 0, /* 64-bit entry at 0x200 */
 	XLF_ABOVE_4G = 1 << 1,
 	ENTRY_64 = 0x200,
 	SECTOR = 512,
@@ -52,7 +52,7 @@ static uint64_t field64(const struct boot_file *file, uint64_t off)
 bool boot_bzimage_is(const struct boot_file *file)
 {
 	return file->len >= MAGIC + 4 && !memcmp(file->data + MAGIC, "HdrS", 4) &&
-		field(file, BOOT_FLAG, 2) == BOOT_FLAG_MAGIC;
+	       field(file, BOOT_FLAG, 2) == BOOT_FLAG_MAGIC;
 }
 
 static uint64_t kernel_offset(const struct boot_file *file)
@@ -70,15 +70,16 @@ static int check_entry(const struct boot_file *file)
 		return boot_refuse(file, "bzImage is cut off inside its header, at %llu bytes",
 			(unsigned long long)file->len);
 	if (version < PROTOCOL_2_12)
-		return boot_refuse(file, "bzImage of boot protocol %u.%02u has no 64-bit entry (2.12 is needed)",
+		return boot_refuse(file,
+			"bzImage of boot protocol %u.%02u has no 64-bit entry (2.12 is needed)",
 			version >> 8, version & 0xff);
 	if (!(field(file, XLOADFLAGS, 2) & XLF_KERNEL_64))
 		return boot_refuse(file, "bzImage of a 32-bit kernel: XLF_KERNEL_64 is not set");
 	return 0;
 }
 
-/* A relocatable kernel moves itself up to pref_address anyway (boot.rst, init_size), so a lower place would
- * save nothing: only a header without one leaves the choice to us. */
+/* A relocatable kernel moves itself up to pref_address anyway (boot.rst, init_size), so a lower
+ * place would save nothing: only a header without one leaves the choice to us. */
 static int load_address(const struct boot_file *file, uint64_t *gpa)
 {
 	uint64_t preferred = field64(file, PREF_ADDRESS), align = field(file, KERNEL_ALIGNMENT, 4);
@@ -87,30 +88,43 @@ static int load_address(const struct boot_file *file, uint64_t *gpa)
 	if (preferred >= BOOT_HIGH_RAM)
 		return 0;
 	if (!field(file, RELOCATABLE, 1) || !align || align & (align - 1))
-		return boot_refuse(file, "bzImage wants to be loaded at %#llx, below 1 MiB, and cannot move",
+		return boot_refuse(file,
+			"bzImage wants to be loaded at %#llx, below 1 MiB, and cannot move",
 			(unsigned long long)preferred);
 	*gpa = align > BOOT_HIGH_RAM ? align : BOOT_HIGH_RAM;
 	return 0;
 }
 
+/* syssize counts paragraphs of 16 bytes; not every builder pads its file to the last one's end. */
+static uint64_t kernel_bytes(const struct boot_file *file, uint64_t offset)
+{
+	uint64_t bytes = field(file, SYSSIZE, 4) * 16ull;
+	uint64_t left = file->len > offset ? file->len - offset : 0;
+
+	return bytes > left && bytes - left < 16 ? left : bytes;
+}
+
 static int place(const struct boot_file *file, struct boot_image *image)
 {
-	uint64_t offset = kernel_offset(file), bytes = field(file, SYSSIZE, 4) * 16ull, gpa, end;
+	uint64_t offset = kernel_offset(file), bytes = kernel_bytes(file, offset), gpa, end;
 	uint64_t init_size = field(file, INIT_SIZE, 4);
 	int rc = load_address(file, &gpa);
 
 	if (rc)
 		return rc;
 	if (!bytes || out_of(offset, bytes, file->len))
-		return boot_refuse(file, "bzImage says its kernel is %#llx + %#llx, the file has %#llx: truncated?",
-			(unsigned long long)offset, (unsigned long long)bytes, (unsigned long long)file->len);
+		return boot_refuse(file,
+			"bzImage says its kernel is %#llx + %#llx, the file has %#llx: truncated?",
+			(unsigned long long)offset, (unsigned long long)bytes,
+			(unsigned long long)file->len);
 	if (bytes > init_size || bytes <= ENTRY_64)
-		return boot_refuse(file, "bzImage of %#llx bytes says that it needs %#llx: malformed",
+		return boot_refuse(file,
+			"bzImage of %#llx bytes says that it needs %#llx: malformed",
 			(unsigned long long)bytes, (unsigned long long)init_size);
 	if (add_wraps(gpa, init_size, &end))
-		return boot_refuse(file, "bzImage load address %#llx + %#llx wraps", (unsigned long long)gpa,
-			(unsigned long long)init_size);
-	image->segment[0] = (struct boot_segment){ offset, bytes, gpa, init_size, 7 };
+		return boot_refuse(file, "bzImage load address %#llx + %#llx wraps",
+			(unsigned long long)gpa, (unsigned long long)init_size);
+	image->segment[0] = (struct boot_segment){offset, bytes, gpa, init_size, 7};
 	image->segments = 1;
 	image->low = gpa;
 	image->high = end;
@@ -118,11 +132,12 @@ static int place(const struct boot_file *file, struct boot_image *image)
 	return 0;
 }
 
-/* kernel_version: file offset - 0x200 of a string such as "6.1.0-18-cloud-amd64 (builder@host) #1 SMP". */
+/* kernel_version: file offset - 0x200 of a string such as "6.1.0-18-cloud-amd64 (builder@host) #1
+ * SMP". */
 static void name_kernel(const struct boot_file *file, struct boot_image *image)
 {
 	uint32_t at = field(file, KERNEL_VERSION, 2);
-	char release[48] = { 0 };
+	char release[48] = {0};
 	struct reader r;
 
 	reader_init(&r, file->data, file->len);
@@ -139,11 +154,13 @@ static void name_kernel(const struct boot_file *file, struct boot_image *image)
 
 static void read_limits(const struct boot_file *file, struct boot_image *image)
 {
-	uint32_t max = field(file, CMDLINE_SIZE, 4), len = MAGIC - SETUP_SECTS + field(file, JUMP_LENGTH, 1);
+	uint32_t max = field(file, CMDLINE_SIZE, 4),
+		 len = MAGIC - SETUP_SECTS + field(file, JUMP_LENGTH, 1);
 
 	image->cmdline_max = max && max < BOOT_CMDLINE_MAX ? max : BOOT_CMDLINE_MAX;
-	image->initrd_max = field(file, XLOADFLAGS, 2) & XLF_ABOVE_4G ? UINT64_MAX :
-									field(file, INITRD_ADDR_MAX, 4);
+	image->initrd_max = field(file, XLOADFLAGS, 2) & XLF_ABOVE_4G
+				    ? UINT64_MAX
+				    : field(file, INITRD_ADDR_MAX, 4);
 	/* boot.rst: the header ends at 0x202 + the byte at 0x201 */
 	if (len > sizeof image->setup_header)
 		len = sizeof image->setup_header;
@@ -169,14 +186,15 @@ int boot_bzimage_parse(const struct boot_file *file, struct boot_image *image)
 	return 0;
 }
 
-int boot_bzimage_payload(const struct boot_file *file, const struct boot_image *image, uint64_t *off,
-	uint64_t *len)
+int boot_bzimage_payload(
+	const struct boot_file *file, const struct boot_image *image, uint64_t *off, uint64_t *len)
 {
 	uint64_t start = field(file, PAYLOAD_OFFSET, 4);
 
 	*len = field(file, PAYLOAD_OFFSET + 4, 4);
 	if (out_of(start, *len, image->segment[0].file_bytes) || *len < 8)
-		return boot_refuse(file, "bzImage payload %#llx + %#llx lies outside of its kernel (%#llx bytes)",
+		return boot_refuse(file,
+			"bzImage payload %#llx + %#llx lies outside of its kernel (%#llx bytes)",
 			(unsigned long long)start, (unsigned long long)*len,
 			(unsigned long long)image->segment[0].file_bytes);
 	*off = image->segment[0].offset + start;

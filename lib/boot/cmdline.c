@@ -7,7 +7,8 @@
 
 enum { TOKEN_BYTES = 64 };
 
-/* Where the words after a lone "--" begin: they are the application's. The end of the text without one. */
+/* Where the words after a lone "--" begin: they are the application's. The end of the text without
+ * one. */
 static size_t own_part(const char *text)
 {
 	size_t at = 0;
@@ -28,7 +29,8 @@ uint64_t boot_cmdline_bytes(const char *text, uint32_t devices)
 	return strlen(text) + (uint64_t)devices * TOKEN_BYTES + 2;
 }
 
-void boot_cmdline_build(struct writer *w, const char *text, const struct boot_device *device, uint32_t devices)
+void boot_cmdline_build(
+	struct writer *w, const char *text, const struct boot_device *device, uint32_t devices)
 {
 	size_t own = own_part(text), start = w->len;
 
@@ -36,8 +38,8 @@ void boot_cmdline_build(struct writer *w, const char *text, const struct boot_de
 	for (uint32_t i = 0; i < devices; i++) {
 		char token[TOKEN_BYTES];
 		/* this very form is what the strictest parsers (Hermit, Nanos) take */
-		int len = snprintf(token, sizeof token, "virtio_mmio.device=4K@0x%" PRIx64 ":%u", device[i].gpa,
-			device[i].gsi);
+		int len = snprintf(token, sizeof token, "virtio_mmio.device=4K@0x%" PRIx64 ":%u",
+			device[i].gpa, device[i].gsi);
 
 		if (w->len > start && !w->bad && w->data[w->len - 1] != ' ')
 			writer_u8(w, ' ');

@@ -7,8 +7,8 @@
 /* Intel SDM volume 3, 3.4.5: flat, present, accessed. */
 #define SEGMENT_CODE64 0x00af9b000000ffffull
 #define SEGMENT_CODE32 0x00cf9b000000ffffull
-#define SEGMENT_DATA 0x00cf93000000ffffull
-#define SEGMENT_TSS 0x00008b0000000067ull /* busy, base 0, limit 0x67 */
+#define SEGMENT_DATA   0x00cf93000000ffffull
+#define SEGMENT_TSS    0x00008b0000000067ull /* busy, base 0, limit 0x67 */
 
 enum {
 	GDT_BYTES = 5 * 8, /* a TSS takes two entries in long mode */
@@ -37,7 +37,8 @@ void boot_gdt_write(const struct mem *mem, enum x86_mode mode, struct x86_entry 
 
 void boot_page_tables_write(const struct mem *mem)
 {
-	uint8_t *pdpt = mem_ptr(mem, BOOT_PDPT, MEM_PAGE), *pd = mem_ptr(mem, BOOT_PD, PDS * MEM_PAGE);
+	uint8_t *pdpt = mem_ptr(mem, BOOT_PDPT, MEM_PAGE),
+		*pd = mem_ptr(mem, BOOT_PD, PDS * MEM_PAGE);
 
 	put64(mem_ptr(mem, BOOT_PML4, MEM_PAGE), 0, BOOT_PDPT | PAGE_PRESENT_WRITE);
 	for (size_t i = 0; i < PDS; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The flattened device tree (Devicetree Specification 0.4): how our own guests find what they have. Addresses
- * and sizes are two cells; interrupts are <GSI, 1> (1: rising edge), with the IOAPIC as their parent.
+ * The flattened device tree (Devicetree Specification 0.4): how our own guests find what they have.
+ * Addresses and sizes are two cells; interrupts are <GSI, 1> (1: rising edge), with the IOAPIC as
+ * their parent.
  */
 #include "tables.h"
 
@@ -73,14 +74,14 @@ static void text(struct tree *t, const char *name, const char *s)
 
 static void reg(struct tree *t, uint64_t addr, uint64_t len)
 {
-	fdt64_t cells[2] = { cpu_to_fdt64(addr), cpu_to_fdt64(len) };
+	fdt64_t cells[2] = {cpu_to_fdt64(addr), cpu_to_fdt64(len)};
 
 	bytes(t, "reg", cells, sizeof cells);
 }
 
 static void interrupts(struct tree *t, uint32_t gsi)
 {
-	fdt32_t cells[2] = { cpu_to_fdt32(gsi), cpu_to_fdt32(RISING_EDGE) };
+	fdt32_t cells[2] = {cpu_to_fdt32(gsi), cpu_to_fdt32(RISING_EDGE)};
 
 	bytes(t, "interrupts", cells, sizeof cells);
 }
@@ -116,7 +117,8 @@ static void add_cpus(struct tree *t, const struct boot_config *config)
 	begin(t, "cpus");
 	u32(t, "#address-cells", 1);
 	u32(t, "#size-cells", 0);
-	/* timebase-frequency (section 3.8): the rate of the time base register, which is the TSC here */
+	/* timebase-frequency (section 3.8): the rate of the time base register, which is the TSC
+	 * here */
 	if (config->tsc_khz)
 		u64(t, "timebase-frequency", config->tsc_khz * 1000ull);
 	for (uint32_t i = 0; i < config->vcpus; i++) {
@@ -130,7 +132,7 @@ static void add_cpus(struct tree *t, const struct boot_config *config)
 
 static void add_board(struct tree *t, const struct boot_config *config)
 {
-	fdt32_t io[3] = { cpu_to_fdt32(1), cpu_to_fdt32(X86_PORT_SERIAL), cpu_to_fdt32(8) };
+	fdt32_t io[3] = {cpu_to_fdt32(1), cpu_to_fdt32(X86_PORT_SERIAL), cpu_to_fdt32(8)};
 
 	if (config->irqchip) {
 		begin_at(t, "interrupt-controller", X86_IOAPIC_BASE);
@@ -179,7 +181,7 @@ uint64_t boot_devtree_bytes(const struct boot_config *config, uint64_t cmdline_b
 
 int boot_devtree_build(const struct boot_devtree *d, void *buf, uint64_t cap)
 {
-	struct tree t = { .fdt = buf };
+	struct tree t = {.fdt = buf};
 
 	keep(&t, fdt_create(buf, (int)cap));
 	if (!t.error)

@@ -6,8 +6,8 @@
 #include "aml.h"
 #include "x86_map.h"
 
-/* Solo5 and IncludeOS look for these bytes without an AML interpreter: Name (_S5_, Package (4) {5, 5, 0, 0}),
- * each number with its prefix. */
+/* Solo5 and IncludeOS look for these bytes without an AML interpreter: Name (_S5_, Package (4) {5,
+ * 5, 0, 0}), each number with its prefix. */
 static void add_s5(struct writer *w)
 {
 	writer_bytes(w, "\x08_S5_\x12\x0a\x04", 8);

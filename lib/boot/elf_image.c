@@ -47,14 +47,16 @@ static int check_segment(const struct boot_file *file, const struct phdr *p, uin
 
 	if (out_of(p->offset, p->filesz, file->len))
 		return boot_refuse(file,
-			"segment %u wants file bytes %#llx + %#llx, the file has %#llx: truncated?", index,
-			(unsigned long long)p->offset, (unsigned long long)p->filesz,
+			"segment %u wants file bytes %#llx + %#llx, the file has %#llx: truncated?",
+			index, (unsigned long long)p->offset, (unsigned long long)p->filesz,
 			(unsigned long long)file->len);
 	if (p->filesz > p->memsz)
-		return boot_refuse(file, "segment %u has more bytes in the file (%#llx) than in memory (%#llx)",
+		return boot_refuse(file,
+			"segment %u has more bytes in the file (%#llx) than in memory (%#llx)",
 			index, (unsigned long long)p->filesz, (unsigned long long)p->memsz);
 	if (add_wraps(p->paddr, p->memsz, &end))
-		return boot_refuse(file, "segment %u (%#llx + %#llx) wraps around the address space", index,
+		return boot_refuse(file,
+			"segment %u (%#llx + %#llx) wraps around the address space", index,
 			(unsigned long long)p->paddr, (unsigned long long)p->memsz);
 	return 0;
 }
@@ -67,14 +69,16 @@ static int check_overlaps(const struct boot_file *file, const struct boot_elf *e
 		const struct boot_segment *s = &elf->segment[i];
 
 		if (overlaps(s->gpa, s->mem_bytes, last->gpa, last->mem_bytes))
-			return boot_refuse(file, "segments overlap: %#llx + %#llx and %#llx + %#llx",
+			return boot_refuse(file,
+				"segments overlap: %#llx + %#llx and %#llx + %#llx",
 				(unsigned long long)s->gpa, (unsigned long long)s->mem_bytes,
 				(unsigned long long)last->gpa, (unsigned long long)last->mem_bytes);
 	}
 	return 0;
 }
 
-static int add_segment(const struct boot_file *file, struct boot_elf *elf, const struct phdr *p, uint32_t index)
+static int add_segment(
+	const struct boot_file *file, struct boot_elf *elf, const struct phdr *p, uint32_t index)
 {
 	int rc = check_segment(file, p, index);
 
@@ -93,7 +97,8 @@ static int add_segment(const struct boot_file *file, struct boot_elf *elf, const
 	return check_overlaps(file, elf);
 }
 
-static int use_phdr(const struct boot_file *file, struct boot_elf *elf, const struct phdr *p, uint32_t index)
+static int use_phdr(
+	const struct boot_file *file, struct boot_elf *elf, const struct phdr *p, uint32_t index)
 {
 	switch (p->type) {
 	case PT_LOAD:
@@ -130,28 +135,29 @@ static int read_header(const struct boot_file *file, struct reader *r, struct he
 	h->phentsize = reader_u16(r);
 	h->phnum = reader_u16(r);
 	if (r->bad)
-		return boot_refuse(file, "ELF header is cut off at %llu bytes", (unsigned long long)file->len);
+		return boot_refuse(
+			file, "ELF header is cut off at %llu bytes", (unsigned long long)file->len);
 	if ((!is64 && h->ident[EI_CLASS] != ELFCLASS32) || h->ident[EI_DATA] != ELFDATA2LSB)
-		return boot_refuse(file, "ELF of class %u, byte order %u: not an x86 kernel", h->ident[EI_CLASS],
-			h->ident[EI_DATA]);
+		return boot_refuse(file, "ELF of class %u, byte order %u: not an x86 kernel",
+			h->ident[EI_CLASS], h->ident[EI_DATA]);
 	if (h->machine != (is64 ? EM_X86_64 : EM_386))
 		return boot_refuse(file, "ELF for machine %u%s: not an x86_64 kernel", h->machine,
 			h->machine == EM_AARCH64 ? " (arm64)" : "");
 	if (h->type != ET_EXEC && h->type != ET_DYN)
 		return boot_refuse(file, "ELF of type %u is not an executable", h->type);
 	if (h->phentsize != (is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) || h->phnum == PN_XNUM)
-		return boot_refuse(file, "ELF program headers of %u bytes, %u of them: malformed", h->phentsize,
-			h->phnum);
+		return boot_refuse(file, "ELF program headers of %u bytes, %u of them: malformed",
+			h->phentsize, h->phnum);
 	return 0;
 }
 
 int boot_elf_parse(const struct boot_file *file, struct boot_elf *elf)
 {
-	struct header h = { 0 };
+	struct header h = {0};
 	struct reader r;
 	int rc;
 
-	*elf = (struct boot_elf){ 0 };
+	*elf = (struct boot_elf){0};
 	reader_init(&r, file->data, file->len);
 	rc = read_header(file, &r, &h);
 	if (rc)
@@ -160,11 +166,13 @@ int boot_elf_parse(const struct boot_file *file, struct boot_elf *elf)
 	elf->dynamic = h.type == ET_DYN;
 	elf->entry = h.entry;
 	if (out_of(h.phoff, (uint64_t)h.phnum * h.phentsize, file->len))
-		return boot_refuse(file, "program headers at %#llx lie outside of the file (%#llx bytes): truncated?",
+		return boot_refuse(file,
+			"program headers at %#llx lie outside of the file (%#llx bytes): "
+			"truncated?",
 			(unsigned long long)h.phoff, (unsigned long long)file->len);
 	reader_seek(&r, h.phoff);
 	for (uint32_t i = 0; i < h.phnum; i++) {
-		struct phdr p = { 0 };
+		struct phdr p = {0};
 
 		read_phdr(&r, elf->is64, &p);
 		rc = use_phdr(file, elf, &p, i);

@@ -10,7 +10,7 @@ enum { SEARCH_LINUX = 64 << 20, SEARCH_SMALL = 16 << 20 };
 /* A printable word at most `room` long, as far as the file goes. */
 static void copy_word(char *dst, size_t room, const uint8_t *src, const uint8_t *end)
 {
-	while (room-- > 1 && src < end && *src > ' ' && *src <= '~')
+	while (room-- > 1 && src<end && * src> ' ' && *src <= '~')
 		*dst++ = (char)*src++;
 	*dst = 0;
 }
@@ -20,15 +20,16 @@ static const uint8_t *find(const struct boot_file *file, uint64_t limit, const c
 	return memmem(file->data, file->len < limit ? file->len : limit, text, strlen(text));
 }
 
-/* `name`, and the version that follows `text` in the file: it must begin with a digit, as talk about other
- * systems' versions does not. */
-static bool named_with_version(const struct boot_file *file, struct boot_image *image, uint64_t limit,
-	const char *text, const char *name)
+/* `name`, and the version that follows `text` in the file: it must begin with a digit, as talk
+ * about other systems' versions does not. */
+static bool named_with_version(const struct boot_file *file, struct boot_image *image,
+	uint64_t limit, const char *text, const char *name)
 {
 	const uint8_t *at = find(file, limit, text);
 	char version[40];
 
-	if (!at || at + strlen(text) >= file->data + file->len || at[strlen(text)] < '0' || at[strlen(text)] > '9')
+	if (!at || at + strlen(text) >= file->data + file->len || at[strlen(text)] < '0' ||
+		at[strlen(text)] > '9')
 		return false;
 	copy_word(version, sizeof version, at + strlen(text), file->data + file->len);
 	snprintf(image->guest, sizeof image->guest, "%s %s", name, version);
@@ -37,13 +38,14 @@ static bool named_with_version(const struct boot_file *file, struct boot_image *
 
 void boot_identify(const struct boot_file *file, struct boot_image *image)
 {
-	/* strings that the guests' sources put into every build: OSv loader.cc prints its version, Nanos
-	 * answers uname with its maker's name, Unikraft's linker script makes .uk_ sections */
+	/* strings that the guests' sources put into every build: OSv loader.cc prints its version,
+	 * Nanos answers uname with its maker's name, Unikraft's linker script makes .uk_ sections
+	 */
 	static const struct {
 		const char *text, *name;
-	} marks[] = { { "hermit_loader", "Hermit loader" }, { ".uk_ctortab", "Unikraft" }, { ".uk_libparam", "Unikraft" },
-		{ ".uk_inittab", "Unikraft" }, { "nanovms", "Nanos" }, { "IncludeOS", "IncludeOS" },
-		{ "rumprun", "rumprun" } };
+	} marks[] = {{"hermit_loader", "Hermit loader"}, {".uk_ctortab", "Unikraft"},
+		{".uk_libparam", "Unikraft"}, {".uk_inittab", "Unikraft"}, {"nanovms", "Nanos"},
+		{"IncludeOS", "IncludeOS"}, {"rumprun", "rumprun"}};
 
 	if (image->guest[0])
 		return;

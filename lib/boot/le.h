@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Little-endian stores at an offset, for tables whose fields have fixed places and unaligned neighbours.
- * The caller owns a buffer that is large enough: offsets are constants, never numbers from outside. */
+/* Little-endian stores at an offset, for tables whose fields have fixed places and unaligned
+ * neighbours. The caller owns a buffer that is large enough: offsets are constants, never numbers
+ * from outside. */
 #ifndef BOOT_LE_H
 #define BOOT_LE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 64-bit Linux protocol (boot.rst "64-bit boot protocol"), in the form that every guest entered by it
- * accepts: Linux, Nanos, OSv, Unikraft, Hermit and ours. */
+/* The 64-bit Linux protocol (boot.rst "64-bit boot protocol"), in the form that every guest entered
+ * by it accepts: Linux, Nanos, OSv, Unikraft, Hermit and ours. */
 #include <errno.h>
 #include <string.h>
 
@@ -24,11 +24,13 @@ static int reserve_tables(struct boot_job *job)
 	if (!rc)
 		rc = boot_job_reserve(job, BOOT_STACK_LOW, MEM_PAGE, NULL, 0, "the boot stack");
 	if (!rc)
-		rc = boot_job_reserve(job, BOOT_PML4, BOOT_PD_END - BOOT_PML4, NULL, 0, "the page tables");
+		rc = boot_job_reserve(
+			job, BOOT_PML4, BOOT_PD_END - BOOT_PML4, NULL, 0, "the page tables");
 	return rc;
 }
 
-/* Starts a setup_data node in the block at BOOT_CMDLINE; its gpa. The length is set by the caller. */
+/* Starts a setup_data node in the block at BOOT_CMDLINE; its gpa. The length is set by the caller.
+ */
 static uint64_t begin_setup_data(struct writer *w, uint32_t type)
 {
 	uint64_t gpa;
@@ -52,8 +54,8 @@ static uint64_t add_seed(struct boot_job *job)
 	return gpa;
 }
 
-/* Linux itself gets none: it has ACPI, and a kernel with CONFIG_OF would count CPUs twice and take the devices
- * of the tree without their interrupts. */
+/* Linux itself gets none: it has ACPI, and a kernel with CONFIG_OF would count CPUs twice and take
+ * the devices of the tree without their interrupts. */
 static bool wants_devtree(const struct boot_image *image)
 {
 	return strncmp(image->guest, "Linux", 5) != 0;
@@ -73,7 +75,8 @@ static int add_devtree(struct boot_job *job, uint64_t previous)
 	int len = w->bad ? -ENOSPC : boot_devtree_build(&d, w->data + w->len, w->cap - w->len);
 
 	if (len < 0)
-		return err_set(job->err, -E2BIG, "boot_load", job->config->name, "the device tree does not fit");
+		return err_set(job->err, -E2BIG, "boot_load", job->config->name,
+			"the device tree does not fit");
 	w->len += (size_t)len;
 	put64(w->data, previous - BOOT_CMDLINE, gpa); /* next */
 	put32(w->data, gpa - BOOT_CMDLINE + 12, (uint32_t)len);
@@ -109,7 +112,8 @@ static int plan(struct boot_job *job, struct boot_zero_page *z)
 		return rc;
 	if (job->config->modules > 1)
 		return err_set(job->err, -EINVAL, "boot_load", job->config->name,
-			"the Linux protocol takes one module, the initrd; %u were given", job->config->modules);
+			"the Linux protocol takes one module, the initrd; %u were given",
+			job->config->modules);
 	rc = boot_job_image(job, "initrd");
 	if (!rc)
 		rc = add_text(job, z);
@@ -122,7 +126,7 @@ static int plan(struct boot_job *job, struct boot_zero_page *z)
 
 int boot_load_linux(struct boot_job *job, struct x86_entry *entry)
 {
-	struct boot_zero_page z = { 0 };
+	struct boot_zero_page z = {0};
 	int rc = plan(job, &z);
 
 	if (rc)

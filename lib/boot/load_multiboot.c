@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Multiboot specification 0.6.96, sections 3.2 and 3.3. Everything that the information structure points to is
- * in one block with it, out of the way of what guests do below it. */
+/* Multiboot specification 0.6.96, sections 3.2 and 3.3. Everything that the information structure
+ * points to is in one block with it, out of the way of what guests do below it. */
 #include <errno.h>
 #include <string.h>
 
@@ -78,7 +78,7 @@ static void build_info(struct boot_job *job, struct writer *w)
 	writer_bytes(w, job->text.data, job->cmdline_len + 1);
 	writer_init(&head, w->data, INFO_BYTES);
 	writer_u32(&head, HAS_MEMORY | HAS_CMDLINE | HAS_MEMORY_MAP | HAS_LOADER_NAME |
-			(job->config->modules ? HAS_MODULES : 0));
+				  (job->config->modules ? HAS_MODULES : 0));
 	writer_u32(&head, BOOT_LOW_RAM_END >> 10);
 	writer_u32(&head, (uint32_t)((job->mem->region[0].len - BOOT_HIGH_RAM) >> 10));
 	writer_u32(&head, 0); /* boot device */
@@ -112,7 +112,8 @@ static int plan(struct boot_job *job, struct writer *info)
 	build_info(job, info);
 	if (info->bad)
 		return err_set(job->err, -E2BIG, "boot_load", job->config->name,
-			"command line and module texts do not fit into the multiboot block of %u bytes",
+			"command line and module texts do not fit into the multiboot block of %u "
+			"bytes",
 			BOOT_MULTIBOOT_END - BOOT_MULTIBOOT_INFO);
 	return boot_job_reserve(job, BOOT_MULTIBOOT_INFO, info->len, info->data, info->len,
 		"the multiboot information");

@@ -91,7 +91,8 @@ static int plan(struct boot_job *job, struct writer *info)
 	if (info->bad || job->text.bad || job->text.len > BOOT_CMDLINE_END - BOOT_CMDLINE)
 		return err_set(job->err, -E2BIG, "boot_load", job->config->name,
 			"command line and module texts do not fit into the boot area");
-	rc = boot_job_reserve(job, BOOT_START_INFO, info->len, info->data, info->len, "the start info");
+	rc = boot_job_reserve(
+		job, BOOT_START_INFO, info->len, info->data, info->len, "the start info");
 	if (rc)
 		return rc;
 	return boot_job_reserve(job, BOOT_CMDLINE, job->text.len, job->text.data, job->text.len,

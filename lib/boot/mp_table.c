@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intel MultiProcessor Specification 1.4, chapter 4: for guests without ACPI (OSv, Linux with acpi=off). */
+/* Intel MultiProcessor Specification 1.4, chapter 4: for guests without ACPI (OSv, Linux with
+ * acpi=off). */
 #include "tables.h"
 
 #include "le.h"
@@ -37,7 +38,7 @@ static uint32_t entries(const struct boot_config *config)
 uint64_t boot_mp_bytes(const struct boot_config *config)
 {
 	return FLOATING_BYTES + HEADER_BYTES + (uint64_t)config->vcpus * PROCESSOR_BYTES +
-		(entries(config) - config->vcpus) * (uint64_t)ENTRY_BYTES;
+	       (entries(config) - config->vcpus) * (uint64_t)ENTRY_BYTES;
 }
 
 static uint8_t checksum(const uint8_t *p, size_t len)
@@ -67,9 +68,9 @@ static void add_header(struct writer *w, const struct boot_config *config)
 	writer_bytes(w, "PCMP", 4);
 	writer_u16(w, (uint16_t)(boot_mp_bytes(config) - FLOATING_BYTES));
 	writer_u8(w, SPEC_1_4);
-	writer_u8(w, 0); /* checksum */
-	writer_bytes(w, "UKVMM   " "UKVMM VM    ", 20);
-	writer_zero(w, 6); /* OEM table */
+	writer_u8(w, 0);			     /* checksum */
+	writer_bytes(w, "UKVMM   UKVMM VM    ", 20); /* OEM id, product id */
+	writer_zero(w, 6);			     /* OEM table */
 	writer_u16(w, (uint16_t)entries(config));
 	writer_u32(w, X86_LAPIC_BASE & 0xffffffff);
 	writer_u32(w, 0); /* extended table */
@@ -89,7 +90,8 @@ static void add_processors(struct writer *w, uint32_t vcpus)
 }
 
 /* Interrupt flags 0: as the ISA bus has them, edge and active high. */
-static void add_interrupt(struct writer *w, uint8_t entry, uint8_t kind, uint8_t irq, uint8_t apic, uint8_t pin)
+static void add_interrupt(
+	struct writer *w, uint8_t entry, uint8_t kind, uint8_t irq, uint8_t apic, uint8_t pin)
 {
 	writer_u8(w, entry);
 	writer_u8(w, kind);

@@ -23,7 +23,7 @@ static bool read_at(const struct boot_file *file, uint64_t off, struct boot_mult
 	magic = reader_u32(&r);
 	if (magic != HEADER_MAGIC)
 		return false;
-	*header = (struct boot_multiboot){ .offset = off, .flags = reader_u32(&r) };
+	*header = (struct boot_multiboot){.offset = off, .flags = reader_u32(&r)};
 	checksum = reader_u32(&r);
 	if (r.bad || magic + header->flags + checksum)
 		return false;
@@ -45,25 +45,32 @@ bool boot_multiboot_find(const struct boot_file *file, struct boot_multiboot *he
 	return false;
 }
 
-int boot_multiboot_aout(const struct boot_file *file, const struct boot_multiboot *h, struct boot_image *image)
+int boot_multiboot_aout(
+	const struct boot_file *file, const struct boot_multiboot *h, struct boot_image *image)
 {
 	uint64_t before = (uint64_t)h->header_addr - h->load_addr, start, file_bytes, mem_bytes;
 
 	if (h->header_addr < h->load_addr || before > h->offset)
-		return boot_refuse(file, "multiboot header at %#x is loaded at %#x: outside of the file",
+		return boot_refuse(file,
+			"multiboot header at %#x is loaded at %#x: outside of the file",
 			h->header_addr, h->load_addr);
 	start = h->offset - before;
-	file_bytes = h->load_end_addr ? (uint64_t)h->load_end_addr - h->load_addr : file->len - start;
+	file_bytes =
+		h->load_end_addr ? (uint64_t)h->load_end_addr - h->load_addr : file->len - start;
 	if (h->load_end_addr && h->load_end_addr < h->load_addr)
-		return boot_refuse(file, "multiboot load addresses %#x to %#x run backwards", h->load_addr,
-			h->load_end_addr);
+		return boot_refuse(file, "multiboot load addresses %#x to %#x run backwards",
+			h->load_addr, h->load_end_addr);
 	if (out_of(start, file_bytes, file->len))
-		return boot_refuse(file, "multiboot header wants file bytes %#llx + %#llx, the file has %#llx: truncated?",
-			(unsigned long long)start, (unsigned long long)file_bytes, (unsigned long long)file->len);
+		return boot_refuse(file,
+			"multiboot header wants file bytes %#llx + %#llx, the file has %#llx: "
+			"truncated?",
+			(unsigned long long)start, (unsigned long long)file_bytes,
+			(unsigned long long)file->len);
 	mem_bytes = h->bss_end_addr ? (uint64_t)h->bss_end_addr - h->load_addr : file_bytes;
 	if (h->bss_end_addr && (h->bss_end_addr < h->load_addr || mem_bytes < file_bytes))
-		return boot_refuse(file, "multiboot bss ends at %#x, before what is loaded", h->bss_end_addr);
-	image->segment[0] = (struct boot_segment){ start, file_bytes, h->load_addr, mem_bytes, 7 };
+		return boot_refuse(
+			file, "multiboot bss ends at %#x, before what is loaded", h->bss_end_addr);
+	image->segment[0] = (struct boot_segment){start, file_bytes, h->load_addr, mem_bytes, 7};
 	image->segments = mem_bytes ? 1 : 0;
 	image->low = h->load_addr;
 	image->high = h->load_addr + mem_bytes;

@@ -7,8 +7,8 @@
 #include "cursor.h"
 
 enum {
-	XEN_PHYS32_ENTRY = 18,		/* XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h */
-	SOLO5_ABI1 = 0x31494241,	/* "ABI1" */
+	XEN_PHYS32_ENTRY = 18,	 /* XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h */
+	SOLO5_ABI1 = 0x31494241, /* "ABI1" */
 };
 
 struct note {
@@ -22,7 +22,8 @@ static void note_use(const struct note *note, struct boot_notes *notes)
 	struct reader desc;
 
 	reader_init(&desc, note->desc, note->desc_bytes);
-	if (note->type == XEN_PHYS32_ENTRY && note->name_bytes == 4 && !memcmp(note->name, "Xen", 4)) {
+	if (note->type == XEN_PHYS32_ENTRY && note->name_bytes == 4 &&
+		!memcmp(note->name, "Xen", 4)) {
 		/* Linux writes 8 bytes (OSv too), Nanos 4 */
 		notes->pvh_entry = note->desc_bytes >= 8 ? reader_u64(&desc) : reader_u32(&desc);
 		notes->has_pvh = !desc.bad;
@@ -55,7 +56,7 @@ void boot_notes_scan(const struct boot_file *file, uint64_t off, uint64_t len, u
 		return;
 	reader_init(&r, file->data + off, len);
 	while (r.pos < r.len) {
-		struct note note = { 0 };
+		struct note note = {0};
 
 		note.name_bytes = reader_u32(&r);
 		note.desc_bytes = reader_u32(&r);

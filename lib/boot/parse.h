@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of boot_parse, one per format. Each reads file bytes only through a bounded cursor, and fails with
- * -ENOEXEC and a plain reason; `err` may be NULL. They keep pointers into the file, never copies of it. */
+/* Parts of boot_parse, one per format. Each reads file bytes only through a bounded cursor, and
+ * fails with -ENOEXEC and a plain reason; `err` may be NULL. They keep pointers into the file,
+ * never copies of it. */
 #ifndef BOOT_PARSE_H
 #define BOOT_PARSE_H
 
@@ -16,14 +17,17 @@ struct boot_file {
 /* Fills file->err with -ENOEXEC and a formatted reason; returns -ENOEXEC. */
 int boot_refuse(const struct boot_file *file, const char *fmt, ...) ERR_PRINTF(2, 3);
 
+/* The same for a file of no known format, which it names if it can. */
+int boot_refuse_unknown(const struct boot_file *file);
+
 struct boot_notes {
 	bool has_pvh, has_solo5;
-	uint64_t pvh_entry;	       /* "Xen" note XEN_ELFNOTE_PHYS32_ENTRY */
+	uint64_t pvh_entry;		  /* "Xen" note XEN_ELFNOTE_PHYS32_ENTRY */
 	uint32_t solo5_target, solo5_abi; /* "Solo5" note ABI1 */
 };
 
-/* Looks through the notes in [off, off + len) of the file, each field `align`ed (4 or 8). Stops at the first
- * malformed one: a kernel's own notes are not what makes it bootable. */
+/* Looks through the notes in [off, off + len) of the file, each field `align`ed (4 or 8). Stops at
+ * the first malformed one: a kernel's own notes are not what makes it bootable. */
 void boot_notes_scan(const struct boot_file *file, uint64_t off, uint64_t len, uint64_t align,
 	struct boot_notes *notes);
 
@@ -53,11 +57,13 @@ bool boot_bzimage_is(const struct boot_file *file);
 /* Setup header, load address and limits (boot.rst). */
 int boot_bzimage_parse(const struct boot_file *file, struct boot_image *image);
 /* The compressed payload: its place in the file. */
-int boot_bzimage_payload(const struct boot_file *file, const struct boot_image *image, uint64_t *off,
-	uint64_t *len);
+int boot_bzimage_payload(
+	const struct boot_file *file, const struct boot_image *image, uint64_t *off, uint64_t *len);
 
-/* Unpacks a bzImage payload (whose last four bytes are its unpacked size) into *out, from malloc. */
-int boot_unpack(const struct boot_file *file, uint64_t off, uint64_t len, uint8_t **out, uint64_t *out_len);
+/* Unpacks a bzImage payload (whose last four bytes are its unpacked size) into *out, from malloc.
+ */
+int boot_unpack(
+	const struct boot_file *file, uint64_t off, uint64_t len, uint8_t **out, uint64_t *out_len);
 
 struct boot_multiboot {
 	uint64_t offset; /* of the header in the file */
@@ -69,6 +75,22 @@ bool boot_multiboot_find(const struct boot_file *file, struct boot_multiboot *he
 /* Its address fields as one segment (flag bit 16). */
 int boot_multiboot_aout(const struct boot_file *file, const struct boot_multiboot *header,
 	struct boot_image *image);
+
+/* What was found in a file before a protocol is chosen. */
+struct boot_found {
+	bool is_elf, is_bzimage, has_multiboot;
+	int elf_error; /* of an ELF file whose headers are bad */
+	struct boot_elf elf;
+	struct boot_multiboot multiboot;
+};
+
+bool boot_is_hvt(const struct boot_found *f);
+/* An image by one protocol: segments, entry and limits. */
+int boot_parse_hvt(const struct boot_file *file, struct boot_found *f, struct boot_image *image);
+int boot_parse_multiboot(
+	const struct boot_file *file, struct boot_found *f, struct boot_image *image);
+int boot_parse_pvh(const struct boot_file *file, struct boot_found *f, struct boot_image *image);
+int boot_parse_linux(const struct boot_file *file, struct boot_found *f, struct boot_image *image);
 
 /* What the file says it is, into image->guest, by strings that guests carry; bounded. */
 void boot_identify(const struct boot_file *file, struct boot_image *image);

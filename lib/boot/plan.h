@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes where in one guest's memory. Everything is entered here first, and refused if it lies outside of
- * RAM or on top of something else; nothing is written before the whole plan holds.
+ * What goes where in one guest's memory. Everything is entered here first, and refused if it lies
+ * outside of RAM or on top of something else; nothing is written before the whole plan holds.
  */
 #ifndef BOOT_PLAN_H
 #define BOOT_PLAN_H
@@ -26,11 +26,13 @@ struct boot_plan {
 	uint32_t pieces;
 };
 
-/* -ENOSPC: more RAM would make it fit; -ENOEXEC: it lies outside of what can be RAM, or overlaps. */
+/* -ENOSPC: more RAM would make it fit; -ENOEXEC: it lies outside of what can be RAM, or overlaps.
+ */
 int boot_plan_add(struct boot_plan *plan, const struct boot_piece *piece);
-/* The highest page-aligned free place that ends at or below `max`, as high as low RAM reaches: enters it and
- * sets *gpa. -ENOSPC. */
-int boot_plan_add_high(struct boot_plan *plan, const struct boot_piece *piece, uint64_t max, uint64_t *gpa);
+/* The highest page-aligned free place that ends at or below `max`, as high as low RAM reaches:
+ * enters it and sets *gpa. -ENOSPC. */
+int boot_plan_add_high(
+	struct boot_plan *plan, const struct boot_piece *piece, uint64_t max, uint64_t *gpa);
 /* Copies everything; cannot fail. */
 void boot_plan_write(const struct boot_plan *plan);
 

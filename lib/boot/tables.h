@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables. A `build` appends to a writer, which is `bad` when it was too small; a `write` fills planned,
- * zeroed guest memory in place and cannot fail.
+ * The tables. A `build` appends to a writer, which is `bad` when it was too small; a `write` fills
+ * planned, zeroed guest memory in place and cannot fail.
  */
 #ifndef BOOT_TABLES_H
 #define BOOT_TABLES_H
@@ -10,8 +10,10 @@
 #include "cursor.h"
 #include "job.h"
 
-/* The user's text, and a `virtio_mmio.device=4K@0x<hex>:<irq>` per device before any " -- ", and a NUL. */
-void boot_cmdline_build(struct writer *w, const char *text, const struct boot_device *device, uint32_t devices);
+/* The user's text, and a `virtio_mmio.device=4K@0x<hex>:<irq>` per device before any " -- ", and a
+ * NUL. */
+void boot_cmdline_build(
+	struct writer *w, const char *text, const struct boot_device *device, uint32_t devices);
 uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most */
 
 /* GDT at BOOT_GDT (flat segments of the mode, a TSS) and the BIOS data area's serial port; sets the
@@ -25,7 +27,8 @@ struct boot_zero_page {
 	uint32_t cmdline_len;
 };
 /* struct boot_params (boot.rst "zero page"): setup header, command line, initrd, e820. */
-void boot_zero_page_write(const struct mem *mem, const struct boot_image *image, const struct boot_zero_page *z);
+void boot_zero_page_write(
+	const struct mem *mem, const struct boot_image *image, const struct boot_zero_page *z);
 
 /* RSDP first, then DSDT, FADT, MADT, XSDT; gpa is where the writer's start will be. */
 void boot_acpi_build(struct writer *w, uint64_t gpa, const struct boot_config *config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Payloads as the Linux build makes them (scripts/Makefile.lib): `lz4 -l` or `xz`, then the unpacked size as a
- * little-endian u32. That size is the file's own claim: it bounds the output, and must come out exactly. */
+/* Payloads as the Linux build makes them (scripts/Makefile.lib): `lz4 -l` or `xz`, then the
+ * unpacked size as a little-endian u32. That size is the file's own claim: it bounds the output,
+ * and must come out exactly. */
 #include "parse.h"
 
 #include <errno.h>
@@ -13,9 +14,9 @@
 
 enum {
 	LZ4_LEGACY_MAGIC = 0x184c2102,
-	LZ4_LEGACY_BLOCK = 8 << 20,		/* uncompressed bytes of a full block */
-	UNPACKED_MAX = 256 << 20,		/* kernels are 30-100 MiB */
-	XZ_MEMORY_MAX = 256 << 20,		/* dictionaries of kernels are 32 MiB or less */
+	LZ4_LEGACY_BLOCK = 8 << 20, /* uncompressed bytes of a full block */
+	UNPACKED_MAX = 256 << 20,   /* kernels are 30-100 MiB */
+	XZ_MEMORY_MAX = 256 << 20,  /* dictionaries of kernels are 32 MiB or less */
 };
 
 enum compression { PACKED_UNKNOWN, PACKED_LZ4, PACKED_XZ, PACKED_OTHER };
@@ -26,13 +27,13 @@ static const struct {
 	uint8_t magic_len;
 	char magic[6];
 } known[] = {
-	{ PACKED_LZ4, "LZ4", 4, "\x02\x21\x4c\x18" },
-	{ PACKED_XZ, "XZ", 6, "\xfd" "7zXZ" },
-	{ PACKED_OTHER, "gzip", 2, "\x1f\x8b" },
-	{ PACKED_OTHER, "zstd", 4, "\x28\xb5\x2f\xfd" },
-	{ PACKED_OTHER, "bzip2", 3, "BZh" },
-	{ PACKED_OTHER, "LZMA", 3, "\x5d\x00\x00" },
-	{ PACKED_OTHER, "LZO", 4, "\x89LZO" },
+	{PACKED_LZ4, "LZ4", 4, "\x02\x21\x4c\x18"},
+	{PACKED_XZ, "XZ", 6, "\3757zXZ"},
+	{PACKED_OTHER, "gzip", 2, "\x1f\x8b"},
+	{PACKED_OTHER, "zstd", 4, "\x28\xb5\x2f\xfd"},
+	{PACKED_OTHER, "bzip2", 3, "BZh"},
+	{PACKED_OTHER, "LZMA", 3, "\x5d\x00\x00"},
+	{PACKED_OTHER, "LZO", 4, "\x89LZO"},
 };
 
 static enum compression recognise(const uint8_t *data, uint64_t len, const char **name)
@@ -54,7 +55,8 @@ static bool unpack_lz4(const uint8_t *data, uint64_t len, uint8_t *out, uint64_t
 	reader_init(&r, data, len);
 	while (r.pos < r.len && done < out_len) {
 		uint32_t bytes = reader_u32(&r);
-		uint64_t room = out_len - done < LZ4_LEGACY_BLOCK ? out_len - done : LZ4_LEGACY_BLOCK;
+		uint64_t room =
+			out_len - done < LZ4_LEGACY_BLOCK ? out_len - done : LZ4_LEGACY_BLOCK;
 		const void *block;
 		int n;
 
@@ -63,7 +65,8 @@ static bool unpack_lz4(const uint8_t *data, uint64_t len, uint8_t *out, uint64_t
 		if (bytes > (uint32_t)LZ4_compressBound(LZ4_LEGACY_BLOCK))
 			return false;
 		block = reader_take(&r, bytes);
-		n = block ? LZ4_decompress_safe(block, (char *)out + done, (int)bytes, (int)room) : -1;
+		n = block ? LZ4_decompress_safe(block, (char *)out + done, (int)bytes, (int)room)
+			  : -1;
 		if (n <= 0)
 			return false;
 		done += (uint64_t)n;
@@ -76,11 +79,13 @@ static bool unpack_xz(const uint8_t *data, uint64_t len, uint8_t *out, uint64_t 
 	uint64_t memory = XZ_MEMORY_MAX;
 	size_t in = 0, done = 0;
 
-	return lzma_stream_buffer_decode(&memory, 0, NULL, data, &in, len, out, &done, out_len) == LZMA_OK &&
-		done == out_len;
+	return lzma_stream_buffer_decode(&memory, 0, NULL, data, &in, len, out, &done, out_len) ==
+		       LZMA_OK &&
+	       done == out_len;
 }
 
-int boot_unpack(const struct boot_file *file, uint64_t off, uint64_t len, uint8_t **out, uint64_t *out_len)
+int boot_unpack(
+	const struct boot_file *file, uint64_t off, uint64_t len, uint8_t **out, uint64_t *out_len)
 {
 	const uint8_t *data = file->data + off;
 	const char *name = "an unknown method";
@@ -93,16 +98,20 @@ int boot_unpack(const struct boot_file *file, uint64_t off, uint64_t len, uint8_
 	reader_seek(&r, len - 4);
 	*out_len = reader_u32(&r);
 	if (kind != PACKED_LZ4 && kind != PACKED_XZ)
-		return boot_refuse(file, "its kernel is compressed by %s: only LZ4 and XZ are unpacked here; the "
-			"kernel can do it itself", name);
+		return boot_refuse(file,
+			"its kernel is compressed by %s: only LZ4 and XZ are unpacked here; the "
+			"kernel can do it itself",
+			name);
 	if (!*out_len || *out_len > UNPACKED_MAX)
-		return boot_refuse(file, "%s payload claims to unpack to %llu bytes: 1 to %d are accepted", name,
+		return boot_refuse(file,
+			"%s payload claims to unpack to %llu bytes: 1 to %d are accepted", name,
 			(unsigned long long)*out_len, UNPACKED_MAX);
 	buf = malloc(*out_len);
 	if (!buf)
-		return err_set(file->err, -ENOMEM, "malloc", file->name, "no memory for the unpacked kernel");
-	ok = kind == PACKED_LZ4 ? unpack_lz4(data + 4, len - 8, buf, *out_len) :
-				       unpack_xz(data, len - 4, buf, *out_len);
+		return err_set(file->err, -ENOMEM, "malloc", file->name,
+			"no memory for the unpacked kernel");
+	ok = kind == PACKED_LZ4 ? unpack_lz4(data + 4, len - 8, buf, *out_len)
+				: unpack_xz(data, len - 4, buf, *out_len);
 	if (!ok) {
 		free(buf);
 		return boot_refuse(file, "%s payload is corrupt or not %llu bytes unpacked", name,

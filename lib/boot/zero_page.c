@@ -25,8 +25,8 @@ enum {
 	E820_RAM = 1,
 };
 
-/* For an ELF file, which brings no header: what its guests check (guest-boot facts of Nanos, OSv, Unikraft
- * and Hermit: the magic numbers) and what Linux's early code looks at. */
+/* For an ELF file, which brings no header: what its guests check (guest-boot facts of Nanos, OSv,
+ * Unikraft and Hermit: the magic numbers) and what Linux's early code looks at. */
 static void invent_header(uint8_t *p)
 {
 	put16(p, BOOT_FLAG, 0xaa55);
@@ -36,7 +36,8 @@ static void invent_header(uint8_t *p)
 	put32(p, KERNEL_ALIGNMENT, 16 << 20);
 }
 
-/* RAM only and no reserved entries: Hermit takes every entry for RAM, and Linux knows the hole below 1 MiB. */
+/* RAM only and no reserved entries: Hermit takes every entry for RAM, and Linux knows the hole
+ * below 1 MiB. */
 static void write_e820(uint8_t *p, const struct mem *mem)
 {
 	struct boot_ram ram[BOOT_RAM_RANGES];
@@ -50,7 +51,8 @@ static void write_e820(uint8_t *p, const struct mem *mem)
 	}
 }
 
-void boot_zero_page_write(const struct mem *mem, const struct boot_image *image, const struct boot_zero_page *z)
+void boot_zero_page_write(
+	const struct mem *mem, const struct boot_image *image, const struct boot_zero_page *z)
 {
 	uint8_t *p = mem_ptr(mem, BOOT_ZERO_PAGE, MEM_PAGE);
 
@@ -60,7 +62,8 @@ void boot_zero_page_write(const struct mem *mem, const struct boot_image *image,
 		invent_header(p);
 	put8(p, TYPE_OF_LOADER, 0xff);
 	put32(p, CMD_LINE_PTR, BOOT_CMDLINE);
-	/* the actual length with its NUL, not the kernel's limit: Nanos, Unikraft and Hermit read that much */
+	/* the actual length with its NUL, not the kernel's limit: Nanos, Unikraft and Hermit read
+	 * that much */
 	put32(p, CMDLINE_SIZE, z->cmdline_len + 1);
 	put32(p, RAMDISK_IMAGE, (uint32_t)z->initrd);
 	put32(p, RAMDISK_SIZE, (uint32_t)z->initrd_bytes);

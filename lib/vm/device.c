@@ -154,23 +154,30 @@ void devices_free(struct ukvmm_vm *vm)
 	vm->devices = 0;
 }
 
+/* A reset that is told may set free what waited for it, a DRIVER_OK or another reset: until nothing is left. A
+ * guest that resets without end gets its turns like everybody. */
 static void tell(struct ukvmm_device *d)
 {
-	unsigned what = atomic_exchange(&d->tell, 0);
+	enum { TURNS = 3 };
 
-	if (what & TELL_RESET) {
-		if (d->ops.reset)
-			d->ops.reset(d->ctx);
-		virtio_dev_reset_done(d->virtio);
+	for (int i = 0; i < TURNS; i++) {
+		unsigned what = atomic_exchange(&d->tell, 0);
+
+		if (!what)
+			return;
+		if (what & TELL_RESET) {
+			if (d->ops.reset)
+				d->ops.reset(d->ctx);
+			virtio_dev_reset_done(d->virtio);
+		}
+		if (what & TELL_DRIVER_OK && d->ops.driver_ok)
+			d->ops.driver_ok(d->ctx, atomic_load(&d->features));
 	}
-	if (what & TELL_DRIVER_OK && d->ops.driver_ok)
-		d->ops.driver_ok(d->ctx, atomic_load(&d->features));
+	poller_work(d->vm->poller, d->vm);
 }
 
-static void serve_queues(struct ukvmm_device *d)
+static void serve_queues(struct ukvmm_device *d, unsigned kicked)
 {
-	unsigned kicked = atomic_exchange(&d->kicked, 0);
-
 	for (uint32_t q = 0; kicked >> q; q++) {
 		struct ukvmm_queue *queue = virtio_dev_queue(d->virtio, q);
 		uint64_t before = virtio_queue_popped(queue);
@@ -186,14 +193,16 @@ static void serve_queues(struct ukvmm_device *d)
 
 void devices_work(struct ukvmm_vm *vm)
 {
+	/* while pausing, kicks wait for the resume */
+	bool serve = !(atomic_load(&vm->ctl) & CTL_PAUSE);
+
 	for (uint32_t i = 0; i < vm->devices; i++) {
 		struct ukvmm_device *d = vm->device[i];
+		/* before what is told: a queue must not be served ahead of the DRIVER_OK that made it live */
+		unsigned kicked = serve ? atomic_exchange(&d->kicked, 0) : 0;
 
-		if (atomic_load(&d->tell))
-			tell(d);
-		/* while pausing, kicks wait for the resume */
-		if (!(atomic_load(&vm->ctl) & CTL_PAUSE) && atomic_load(&d->kicked))
-			serve_queues(d);
+		tell(d);
+		serve_queues(d, kicked);
 	}
 }
 
@@ -204,6 +213,7 @@ bool devices_quiesce(struct ukvmm_vm *vm)
 	for (uint32_t i = 0; i < vm->devices; i++) {
 		struct ukvmm_device *d = vm->device[i];
 
+		tell(d); /* the vCPUs are out: nothing new comes, and what is told is nobody's to save */
 		if (!d->quiescing) {
 			d->quiescing = true;
 			atomic_store(&d->quiet, false);

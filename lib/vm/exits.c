@@ -71,6 +71,12 @@ static int port_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_st
 	return 0;
 }
 
+/* Every source of interrupts must be visible here: other vCPUs' IPIs are not, nor is KVM's own PIT. */
+static bool vm_may_park(const struct ukvmm_vm *vm)
+{
+	return vm->config.flags & UKVMM_VM_PARK_IDLE && vm->vcpus == 1 && vm->kind.irqchip == KVM_CHIP_SPLIT;
+}
+
 static void doorbell_access(struct ukvmm_vcpu *vcpu, uint64_t off, uint64_t *value)
 {
 	const struct kvm_exit *x = &vcpu->access.exit;
@@ -83,7 +89,7 @@ static void doorbell_access(struct ukvmm_vcpu *vcpu, uint64_t off, uint64_t *val
 			atomic_store(&vm->ready_at, ukvmm_now());
 		poller_post(vm->poller, vm, UKVMM_EV_NOTIFY, *value);
 	} else if (off == DOORBELL_IDLE && x->width == 4) {
-		vcpu->idle_asked = vm->config.flags & UKVMM_VM_PARK_IDLE && vm->vcpus == 1;
+		vcpu->idle_asked = vm_may_park(vm);
 	}
 }
 

@@ -338,8 +338,11 @@ static void serve_fds(struct ukvmm_poller *p)
 	}
 }
 
-static void serve_timers(struct ukvmm_poller *p, uint64_t now)
+/* After serve_fds, with a time read here: a timerfd that has fired and been read must find its deadline past, or
+ * nobody would arm it again. */
+static void serve_timers(struct ukvmm_poller *p)
 {
+	uint64_t now = ukvmm_now();
 	struct timer *timer;
 
 	pthread_mutex_lock(&p->lock);
@@ -391,7 +394,7 @@ static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, 
 UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max,
 	uint64_t budget_ns)
 {
-	uint64_t now = ukvmm_now();
+	uint64_t until = budget_ns ? ukvmm_now() + budget_ns : 0;
 	uint32_t n;
 
 	pthread_mutex_lock(&p->lock);
@@ -404,8 +407,8 @@ UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *event
 	pthread_mutex_unlock(&p->lock);
 
 	serve_fds(p);
-	serve_timers(p, now);
-	n = serve_queue(p, events, max, budget_ns ? now + budget_ns : 0);
+	serve_timers(p);
+	n = serve_queue(p, events, max, until);
 
 	pthread_mutex_lock(&p->lock);
 	p->dispatching = false;

@@ -156,8 +156,8 @@ static void poll_until_stopped(struct runner *r, uint64_t deadline, struct ukvmm
 	}
 }
 
-/* With all signals blocked in the new threads. Returns how many run. */
-static uint32_t start(struct runner *r, struct runner_cpu *cpu)
+/* With all signals blocked in the new threads. Returns how many run; *rc says why not all. */
+static uint32_t start(struct runner *r, struct runner_cpu *cpu, int *rc)
 {
 	sigset_t all, mask;
 	uint32_t i;
@@ -166,8 +166,8 @@ static uint32_t start(struct runner *r, struct runner_cpu *cpu)
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
 	for (i = 0; i < r->vm->vcpus; i++) {
 		cpu[i] = (struct runner_cpu){ .runner = r, .index = i, .vcpu = &r->vm->vcpu[i] };
-		r->rc = -pthread_create(&cpu[i].thread, NULL, cpu_thread, &cpu[i]);
-		if (r->rc)
+		*rc = -pthread_create(&cpu[i].thread, NULL, cpu_thread, &cpu[i]);
+		if (*rc)
 			break;
 	}
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
@@ -176,10 +176,14 @@ static uint32_t start(struct runner *r, struct runner_cpu *cpu)
 
 static void run_all(struct runner *r, struct runner_cpu *cpu, uint64_t deadline, struct ukvmm_capture *cap)
 {
-	uint32_t started = start(r, cpu);
+	const struct ukvmm_stop none = { 0 };
+	struct ukvmm_err err = { .size = sizeof err };
+	int rc = 0;
+	uint32_t started = start(r, cpu, &rc);
 
 	if (started < r->vm->vcpus) {
-		err_set(&r->err, r->rc, "pthread_create", r->vm->name, "%s", strerror(-r->rc));
+		err_set(&err, rc, "pthread_create", r->vm->name, "%s", strerror(-rc));
+		note(r, rc, &none, &err);
 		ukvmm_vm_stop(r->vm);
 		/* those without a thread come back through this one */
 		for (uint32_t i = started; i < r->vm->vcpus; i++)

@@ -14,9 +14,14 @@ for kind in shared $static; do
 	dir=$out/$kind
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	# shellcheck disable=SC2046 # nothing or one word
-	make -s -C "$source/examples/embed" OUT="$dir" CC="$cc" CFLAGS="$cflags -Wall -Wextra -Werror" \
-		LDFLAGS="-Wl,-rpath,$prefix/$lib" $([ "$kind" = static ] && echo STATIC=1)
+	link=
+	[ "$kind" = static ] && link=-static
+	for program in run-one scheduler-500 own-device drop-privileges; do
+		# shellcheck disable=SC2046,SC2086 # lists of words
+		"$cc" -std=gnu11 $cflags -Wall -Wextra -Werror $(pkg-config --cflags ukvmm) $link -o "$dir/$program" \
+			"$source/examples/embed/$program.c" "$source/examples/embed/cost.c" \
+			-Wl,-rpath,"$prefix/$lib" $(pkg-config ${link:+-}$link --libs ukvmm) -pthread
+	done
 	if [ "$kind" = static ] && readelf -d "$dir/run-one" | grep NEEDED; then
 		echo "$dir/run-one: not static"
 		exit 1

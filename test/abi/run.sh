@@ -1,8 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs a program and wants its status and a piece of its output, and the line of costs. 77 where there is no
-# /dev/kvm to be had. usage: run.sh STATUS OUTPUT PROGRAM ARGS...
+# /dev/kvm to be had. usage: run.sh [--root] STATUS OUTPUT PROGRAM ARGS...
 set -u
+if [ "$1" = --root ]; then
+	shift
+	[ "$(id -u)" = 0 ] || { echo "SKIPPED: only root has privileges to drop"; exit 77; }
+fi
 want=$1 text=$2
 shift 2
 

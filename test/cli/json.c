@@ -18,21 +18,33 @@ static cJSON *find(cJSON *at, char *path)
 	return at;
 }
 
+static int print(cJSON *root, char *path)
+{
+	cJSON *at = find(root, path);
+	char *value;
+
+	if (!at)
+		return 1;
+	if (cJSON_IsString(at)) {
+		puts(at->valuestring);
+		return 0;
+	}
+	value = cJSON_PrintUnformatted(at);
+	puts(value ? value : "");
+	cJSON_free(value);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	size_t len = fread(text, 1, sizeof text - 1, stdin);
-	cJSON *root, *at;
+	cJSON *root;
+	int status = 2;
 
 	text[len] = '\0';
 	root = cJSON_ParseWithOpts(text, NULL, 1);
-	if (!root || argc != 2)
-		return 2;
-	at = find(root, argv[1]);
-	if (!at)
-		return 1;
-	if (cJSON_IsString(at))
-		puts(at->valuestring);
-	else
-		puts(cJSON_PrintUnformatted(at));
-	return 0;
+	if (root && argc == 2)
+		status = print(root, argv[1]);
+	cJSON_Delete(root);
+	return status;
 }

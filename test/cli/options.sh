@@ -35,6 +35,9 @@ for boot in auto linux; do
 	order 'exit 5' --boot $boot
 	ends "--boot $boot" 5
 done
+run run --boot pvh "$GUESTS/hello.elf"
+ends '--boot pvh' 0
+is '--boot pvh: output' "$out" 'hello from a guest'
 for boot in pvh multiboot; do
 	order 'exit 5' --boot $boot
 	ends "--boot $boot, which the image does not have" 126 "ukvmm: [a-z_]+\\($GUEST\\): .*"
@@ -48,6 +51,14 @@ ends 'hlt without an interrupt chip' 1 'ukvmm: .*halted.*'
 for mode in auto on off; do
 	order 'exit 5' --hugepages $mode
 	ends "--hugepages $mode" 5
+done
+for packer in lz4 xz; do
+	run run --decompress "$GUESTS/bzimage-$packer.img"
+	ends "--decompress, $packer" 0
+	is "--decompress, $packer: the payload runs" "$out" 'hello from a guest'
+	run run "$GUESTS/bzimage-$packer.img"
+	[ "$out" != 'hello from a guest' ]
+	result $? "without --decompress the bzImage's own code runs, $packer"
 done
 order 'exit 5' --decompress
 ends '--decompress of what is not compressed' 5

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -50,6 +51,7 @@ static void hold_front(int tty, pid_t to)
 	sigset_t set;
 	int sig;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	signal(SIGTTOU, SIG_IGN);
 	sigemptyset(&set);
@@ -60,7 +62,6 @@ static void hold_front(int tty, pid_t to)
 	sigwait(&set, &sig);
 	if (tcsetpgrp(tty, to) < 0)
 		_exit(97);
-	/* until the hang-up at the session leader's end */
 	for (;;)
 		pause();
 }
@@ -72,6 +73,10 @@ static void become(const struct term *t, const char *order, bool background)
 	pid_t self;
 
 	setrlimit(RLIMIT_CORE, &no_core);
+	/* whoever runs the tests may ignore these */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	setsid();
 	if (ioctl(t->slave, TIOCSCTTY, 0) < 0)
 		_exit(99);

@@ -53,7 +53,7 @@ refused --kvm-fd --kvm-fd -- 2147483648 image
 refused --timeline --timeline=xml image
 refused --mem image --mem
 refused --frobnicate --frobnicate image
-refused --cp --cp=0 image
+refused --cpus --cp=0 image
 refused -x image -x
 refused '--decompress=1' --decompress=1 image
 refused IMAGE

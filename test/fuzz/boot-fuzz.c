@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One file as an image, by every protocol, unpacked or not; what parses is loaded into 16 MiB with itself as
- * initrd and its own tail as the command line. */
+/* One file as an image, by every protocol, unpacked or not; what parses is loaded into 16 MiB with
+ * itself as initrd and its own tail as the command line. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +20,21 @@ static void check(bool holds)
 
 static void load(const struct boot_image *image, const uint8_t *data, size_t len, struct mem *mem)
 {
-	static const struct boot_device device[] = { { X86_VIRTIO_BASE, X86_VIRTIO_STRIDE, 5 } };
-	struct boot_module module = { data, len, "a module" };
-	char cmdline[CMDLINE + 1] = { 0 };
+	static const struct boot_device device[] = {{X86_VIRTIO_BASE, X86_VIRTIO_STRIDE, 5}};
+	struct boot_module module = {data, len, "a module"};
+	char cmdline[CMDLINE + 1] = {0};
 	struct x86_entry entry;
-	struct ukvmm_err err = { .size = sizeof err };
-	struct boot_config config = { .name = "vm0", .image = image, .cmdline = cmdline, .device = device, .devices = 1,
-		.module = &module, .modules = len & 1, .vcpus = 1, .irqchip = len & 2, .doorbell = X86_DOORBELL_BASE };
+	struct ukvmm_err err = {.size = sizeof err};
+	struct boot_config config = {.name = "vm0",
+		.image = image,
+		.cmdline = cmdline,
+		.device = device,
+		.devices = 1,
+		.module = &module,
+		.modules = len & 1,
+		.vcpus = 1,
+		.irqchip = len & 2,
+		.doorbell = X86_DOORBELL_BASE};
 
 	memcpy(cmdline, len > CMDLINE ? data + len - CMDLINE : data, len > CMDLINE ? CMDLINE : len);
 	if (boot_load(&config, mem, &entry, &err)) {
@@ -39,9 +47,10 @@ static void load(const struct boot_image *image, const uint8_t *data, size_t len
 	mem_drop(mem);
 }
 
-static void parse(const uint8_t *data, size_t len, enum boot_protocol wanted, bool decompress, struct mem *mem)
+static void parse(const uint8_t *data, size_t len, enum boot_protocol wanted, bool decompress,
+	struct mem *mem)
 {
-	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_err err = {.size = sizeof err};
 	struct boot_image image;
 
 	if (boot_parse(&image, data, len, wanted, decompress, "image", &err)) {

@@ -16,7 +16,7 @@ const struct guest_case cases_boot[] = {
 	{ .name = "hello-pvh", .image = "hello.elf", .boot = UKVMM_BOOT_PVH, .want = OK_SAYS("hello from a guest\n") },
 	{ .name = "hello-4vcpus", .image = "hello.elf", .vcpus = 4, .want = OK_SAYS("hello from a guest\n") },
 
-	{ .name = "linux-entry", .image = "linux-entry.elf", .cmdline = "mem=134217728", .want = OK },
+	{ .name = "linux-entry", .image = "linux-entry.elf", .cmdline = "mem=134217728", .chips = SPLIT | FULL | NONE, .want = OK },
 	{ .name = "linux-entry-initrd", .image = "linux-entry.elf", .cmdline = "mem=67108864 initrd=5000",
 		.memory_mib = 64, .initrd_bytes = 5000, .want = OK },
 	{ .name = "linux-entry-5g", .image = "linux-entry.elf", .cmdline = "mem=5368709120 initrd=5000",

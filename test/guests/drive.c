@@ -168,10 +168,11 @@ int drive_open(struct drive *d, int guests, uint32_t irqchip)
 
 int drive_run(struct drive *d)
 {
+	const struct script *s = d->c->script;
 	struct ukvmm_capture cap = { .size = sizeof cap, .buf = d->output, .len = sizeof d->output - 1 };
 	int rc;
 
-	if (d->c->script)
+	if (s && (s->output || s->notify || s->paused || s->trap))
 		return drive_script(d);
 	rc = ukvmm_vm_run(d->vm, ukvmm_now() + DEADLINE_S * 1000000000ull, &cap, &d->stop, &d->err);
 	d->used = cap.used;

@@ -30,12 +30,13 @@ struct outcome {
 
 struct drive;
 
-/* What the embedder does meanwhile. Every call may be NULL; they run on the poller's thread but for trap. */
+/* What the embedder does meanwhile. Every call may be NULL; they run on the poller's thread unless it says otherwise. */
 struct script {
 	int (*prepare)(struct drive *d);			    /* before seal; 0 or negative errno */
 	void (*output)(struct drive *d);			    /* more output has come */
 	void (*notify)(struct drive *d, uint64_t value);	    /* the guest's doorbell */
 	void (*paused)(struct drive *d);
+	void (*idle)(struct drive *d); /* a vCPU came back IDLE; on its thread */
 	uint64_t (*trap)(struct drive *d, const struct ukvmm_stop *stop); /* the answer; on the vCPU's thread */
 	const char *(*judge)(struct drive *d);			    /* after the end: what is wrong, or NULL */
 };
@@ -84,8 +85,8 @@ struct drive {
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
 extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
 
-extern const struct script script_echo, script_echo_long, script_doorbell, script_trap, script_stop,
-	script_pause;
+extern const struct script script_echo, script_echo_long, script_doorbell, script_park, script_ticks, script_trap,
+	script_trap_only, script_stop, script_pause;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);

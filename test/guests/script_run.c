@@ -76,6 +76,8 @@ static void *cpu_main(void *arg)
 			pthread_mutex_lock(&c->d->lock);
 			c->d->idles++;
 			pthread_mutex_unlock(&c->d->lock);
+			if (c->d->c->script->idle)
+				c->d->c->script->idle(c->d);
 			wait_runnable(c);
 			break;
 		case UKVMM_STOP_PAUSED:

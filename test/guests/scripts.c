@@ -39,7 +39,7 @@ static const char *echo_judge(struct drive *d)
 const struct script script_echo = { .output = echo_output, .judge = echo_judge };
 const struct script script_echo_long = { .output = echo_long_output, .judge = echo_judge };
 
-/* ---- doorbell: the guest says how many interrupts it has had, each is answered by one more ---- */
+/* ---- doorbell: the guest says how many interrupts it has had; that is answered by one more ---- */
 
 enum { DOORBELL_INTERRUPTS = 20 };
 
@@ -53,7 +53,7 @@ static void doorbell_notify(struct drive *d, uint64_t value)
 	if (value == d->step)
 		d->step++;
 	d->notified++;
-	if (value < DOORBELL_INTERRUPTS)
+	if (d->irq && value < DOORBELL_INTERRUPTS)
 		ukvmm_irq_pulse(d->irq);
 }
 
@@ -61,15 +61,34 @@ static const char *doorbell_judge(struct drive *d)
 {
 	if (d->notified != DOORBELL_INTERRUPTS + 1 || d->step != d->notified)
 		return "not each notification came once and in order";
-	if (d->c->vm_flags & UKVMM_VM_PARK_IDLE && !d->idles)
-		return "the vCPU never came back IDLE";
 	if (!(d->c->vm_flags & UKVMM_VM_PARK_IDLE) && d->idles)
 		return "the vCPU came back IDLE though nobody asked for that";
 	return NULL;
 }
 
+/* Each interrupt comes when the vCPU is parked: then it parks exactly once for each. */
+static void park_idle(struct drive *d)
+{
+	ukvmm_irq_pulse(d->irq);
+}
+
+static void park_notify(struct drive *d, uint64_t value)
+{
+	if (value == d->step)
+		d->step++;
+	d->notified++;
+}
+
+static const char *park_judge(struct drive *d)
+{
+	return d->idles == DOORBELL_INTERRUPTS ? doorbell_judge(d) : "the vCPU did not come back IDLE once a wait";
+}
+
+const struct script script_park = { .prepare = doorbell_prepare, .notify = park_notify, .idle = park_idle,
+	.judge = park_judge };
 const struct script script_doorbell = { .prepare = doorbell_prepare, .notify = doorbell_notify,
 	.judge = doorbell_judge };
+const struct script script_ticks = { .notify = doorbell_notify, .judge = doorbell_judge };
 
 /* ---- trapped ranges ---- */
 
@@ -107,6 +126,7 @@ static const char *trap_judge(struct drive *d)
 }
 
 const struct script script_trap = { .prepare = trap_prepare, .trap = trap_answer, .judge = trap_judge };
+const struct script script_trap_only = { .prepare = trap_prepare };
 
 /* ---- stopped from outside ---- */
 

@@ -54,6 +54,7 @@ static void a_halted_guest_is_kicked(void **state)
 	runner_start(&r, vcpu_of(vm, 0));
 	ukvmm_kick(k);
 	runner_join(&r);
+	assert_int_equal(r.rc, 0);
 	assert_int_equal(r.stop.reason, UKVMM_STOP_KICKED);
 	ukvmm_kicker_unref(k);
 	ukvmm_vm_destroy(vm);
@@ -90,6 +91,7 @@ static void a_signal_handler_may_kick(void **state)
 	runner_start(&r, vcpu_of(vm, 0));
 	raise(SIGUSR1);
 	runner_join(&r);
+	assert_int_equal(r.rc, 0);
 	assert_int_equal(r.stop.reason, UKVMM_STOP_KICKED);
 	sigaction(SIGUSR1, &old, NULL);
 	ukvmm_kicker_unref(handler_kicker);

@@ -129,6 +129,27 @@ static void check_nproc(struct doctor *d)
 		vms < FEW_VMS ? "ulimit -u 4096, or nproc in /etc/security/limits.conf" : "");
 }
 
+/* Each vCPU run with a limit takes a POSIX timer, which counts as a pending signal of the user. */
+static void check_sigpending(struct doctor *d)
+{
+	unsigned long long used = 0, max = 0, left;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && max == 0 && fgets(line, sizeof line, f))
+		if (sscanf(line, "SigQ: %llu/%llu", &used, &max) != 2)
+			max = 0;
+	if (f)
+		fclose(f);
+	if (max == 0)
+		return;
+	left = used < max ? max - used : 0;
+	doctor_cure(doctor_find(d, "sigpending", left < FEW_VMS ? FINDING_WARN : FINDING_OK,
+			"%llu signals and timers for this user (RLIMIT_SIGPENDING), %llu in use: one is needed "
+			"for each vCPU", max, used),
+		left < FEW_VMS ? "ulimit -i unlimited, or end what holds them" : "");
+}
+
 /* Our cgroup's directory for the pids controller, under v1 or v2; false where there is none. */
 static bool pids_dir(char *dir, size_t len)
 {
@@ -182,5 +203,6 @@ void doctor_limits(struct doctor *d)
 {
 	check_nofile(d);
 	check_nproc(d);
+	check_sigpending(d);
 	check_pids(d);
 }

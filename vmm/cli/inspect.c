@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ukvmm/ukvmm.h>
 
@@ -16,6 +17,7 @@ struct inspect {
 	const char *path;
 	uint32_t boot;
 	bool decompress, json, help;
+	struct ukvmm_host *host;
 	struct ukvmm_image *image;
 	struct ukvmm_image_info info;
 };
@@ -77,7 +79,6 @@ static int parse(struct inspect *in, int argc, char **argv)
 static int read_image(struct inspect *in)
 {
 	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_host *host;
 	struct ukvmm_image_config config = {
 		.size = sizeof config,
 		.flags = in->decompress ? UKVMM_IMAGE_DECOMPRESS : 0,
@@ -87,11 +88,14 @@ static int read_image(struct inspect *in)
 
 	if (fd < 0)
 		return -fd;
-	if (ukvmm_host_open(&host, -1, NULL, &err) < 0) {
+	rc = ukvmm_host_open(&in->host, -1, NULL, &err);
+	if (rc < 0) {
 		report_err(&err, NULL);
+		close(fd);
 		return CLI_FAILED;
 	}
-	rc = ukvmm_image_open(host, fd, -1, &config, &in->image, &err);
+	rc = ukvmm_image_open(in->host, fd, -1, &config, &in->image, &err);
+	close(fd);
 	if (rc < 0) {
 		report_err(&err, in->path);
 		return rc == -ENOEXEC || rc == -EFBIG ? CLI_NOT_BOOTABLE : CLI_FAILED;
@@ -191,11 +195,13 @@ int cli_inspect(int argc, char **argv)
 		return cli_flush(CLI_OK);
 	}
 	status = read_image(&in);
-	if (status != CLI_OK)
-		return status;
-	if (in.json)
+	if (status == CLI_OK && in.json)
 		print_json(&in);
-	else
+	if (status == CLI_OK && !in.json)
 		print_text(&in);
-	return cli_flush(in.info.boot == UKVMM_BOOT_HVT ? CLI_NOT_BOOTABLE : CLI_OK);
+	if (status == CLI_OK)
+		status = cli_flush(in.info.boot == UKVMM_BOOT_HVT ? CLI_NOT_BOOTABLE : CLI_OK);
+	ukvmm_image_unref(in.image);
+	ukvmm_host_close(in.host);
+	return status;
 }

@@ -123,7 +123,8 @@ static void suspend(struct io *io)
 	if (pthread_mutex_trylock(&io->lock))
 		return;
 	terminal_leave();
-	kill(getpid(), SIGSTOP);
+	/* to this thread: a process's signal may find another one, and we would not stop here */
+	raise(SIGSTOP);
 	terminal_enter();
 	pthread_mutex_unlock(&io->lock);
 }

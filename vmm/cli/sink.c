@@ -22,11 +22,11 @@ void sink_init(struct sink *s)
  */
 static void open_sink(struct sink *s)
 {
+	int own = -1, mode = fcntl(STDOUT_FILENO, F_GETFL);
 	struct stat st;
-	int own = -1;
 
 	s->fd = STDOUT_FILENO;
-	if (fstat(STDOUT_FILENO, &st) < 0)
+	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY || fstat(STDOUT_FILENO, &st) < 0)
 		return;
 	s->socket = S_ISSOCK(st.st_mode);
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))

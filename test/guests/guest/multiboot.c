@@ -37,6 +37,16 @@ static void check_memory(const uint8_t *mb, uint64_t bytes)
 	check("mem_lower", le32(mb + MB_MEM_LOWER) >= 512 && le32(mb + MB_MEM_LOWER) <= 640);
 }
 
+/* rumprun takes its console from the BIOS data area: a serial port, no video. */
+static void check_bios_data(void)
+{
+	const uint8_t *bda;
+
+	__asm__("" : "=r"(bda) : "0"(0x400ull));
+	check_eq("BIOS data: COM1", le16(bda), 0x3f8);
+	check_eq("BIOS data: no CRT controller", le16(bda + 0x63), 0);
+}
+
 static void check_modules(const uint8_t *mb, uint64_t modules)
 {
 	const uint8_t *m = (const uint8_t *)(uint64_t)le32(mb + MB_MODS);
@@ -72,6 +82,7 @@ void guest_main(void)
 	print_cmdline();
 	check_memory(mb, arg_number("mem", 0));
 	check_modules(mb, modules);
+	check_bios_data();
 	if (arg_is("info", "low"))
 		check("information in 0x9d400-0x9ffff (IncludeOS)", entry.rbx >= 0x9d400 && entry.rbx < 0xa0000);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI and MP tables as a guest finds them in memory: checksums, pointers, and what iasl reads in them. */
+/* ACPI and MP tables as a guest finds them in memory: checksums, pointers, and what iasl reads in
+ * them. */
 #include "images.h"
 
 #include <stdio.h>
@@ -19,9 +20,10 @@ static void load(struct guest *g, uint32_t vcpus)
 	struct bytes file = make_plain();
 
 	for (uint32_t i = 0; i < X86_DEVICES; i++)
-		device[i] = (struct boot_device){ X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, 4096, gsi[i] };
+		device[i] =
+			(struct boot_device){X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, 4096, gsi[i]};
 	memcpy(kept, file.data, file.len);
-	guest_init(g, &(struct bytes){ kept, file.len }, BOOT_AUTO, 16);
+	guest_init(g, &(struct bytes){kept, file.len}, BOOT_AUTO, 16);
 	bytes_free(&file);
 	g->config.vcpus = vcpus;
 	g->config.device = device;
@@ -77,10 +79,11 @@ static void fixed_description(void **state)
 	load(&g, 1);
 	fadt = table(&g, "FACP");
 	assert_int_equal(peek32(&g, fadt + 4), 276);
-	assert_int_equal(peek32(&g, fadt + 40), table(&g, "DSDT")); /* IncludeOS reads the 32-bit one */
-	assert_int_equal(peek32(&g, fadt + 64), 0x604);		    /* Solo5, IncludeOS */
-	assert_int_equal(peek32(&g, fadt + 112) >> 20 & 1, 1);	    /* hardware-reduced */
-	assert_int_equal(peek32(&g, fadt + 112) >> 10 & 1, 1);	    /* reset register */
+	assert_int_equal(
+		peek32(&g, fadt + 40), table(&g, "DSDT"));     /* IncludeOS reads the 32-bit one */
+	assert_int_equal(peek32(&g, fadt + 64), 0x604);	       /* Solo5, IncludeOS */
+	assert_int_equal(peek32(&g, fadt + 112) >> 20 & 1, 1); /* hardware-reduced */
+	assert_int_equal(peek32(&g, fadt + 112) >> 10 & 1, 1); /* reset register */
 	assert_int_equal(peek64(&g, fadt + 120), 0x64);
 	assert_int_equal(peek16(&g, fadt + 128) & 0xff, 0xfe);
 	assert_int_equal(peek64(&g, fadt + 248), X86_PORT_SLEEP_CONTROL);
@@ -100,8 +103,8 @@ static void s5_as_plain_bytes(void **state)
 	dsdt = table(&g, "DSDT");
 	s5 = memmem(mem_ptr(&g.mem, dsdt, peek32(&g, dsdt + 4)), peek32(&g, dsdt + 4), "_S5_", 4);
 	assert_non_null(s5);
-	assert_int_equal(s5[-1], 0x08); /* Name */
-	assert_int_equal(s5[4], 0x12);	/* Package */
+	assert_int_equal(s5[-1], 0x08);	 /* Name */
+	assert_int_equal(s5[4], 0x12);	 /* Package */
 	assert_int_equal(s5[5] >> 6, 0); /* of a one-byte length */
 	assert_int_equal(s5[6], 4);
 	assert_int_equal(s5[7], 0x0a); /* byte prefix */
@@ -136,7 +139,7 @@ static void mp_table(void **state)
 {
 	struct guest g;
 	uint64_t table_at, e;
-	uint32_t seen[5] = { 0 };
+	uint32_t seen[5] = {0};
 
 	(void)state;
 	load(&g, 3);
@@ -156,7 +159,8 @@ static void mp_table(void **state)
 		if (type == 2)
 			assert_int_equal(peek32(&g, e + 4), 0xfec00000);
 		if (type == 3)
-			assert_int_equal(peek16(&g, e + 6), 3 | seen[3] << 8); /* IOAPIC 3, the pin of the IRQ */
+			assert_int_equal(peek16(&g, e + 6),
+				3 | seen[3] << 8); /* IOAPIC 3, the pin of the IRQ */
 		seen[type]++;
 		e += type ? 8 : 20;
 	}
@@ -183,7 +187,7 @@ static void largest_tables_fit(void **state)
 
 static void builders_are_bad_when_short_of_room(void **state)
 {
-	struct boot_config config = { .vcpus = 2, .device = test_devices, .devices = 2 };
+	struct boot_config config = {.vcpus = 2, .device = test_devices, .devices = 2};
 	uint8_t buf[4096];
 	struct writer w;
 	size_t acpi, mp;
@@ -221,9 +225,11 @@ static char *disassemble(const struct guest *g, const char *signature)
 	snprintf(path, sizeof path, TEST_DIR "/%s.aml", signature);
 	f = fopen(path, "wb");
 	assert_non_null(f);
-	assert_int_equal(fwrite(mem_ptr(&g->mem, at, peek32(g, at + 4)), peek32(g, at + 4), 1, f), 1);
+	assert_int_equal(
+		fwrite(mem_ptr(&g->mem, at, peek32(g, at + 4)), peek32(g, at + 4), 1, f), 1);
 	fclose(f);
-	snprintf(command, sizeof command, "cd '" TEST_DIR "' && rm -f %s.dsl && '" IASL "' -d %s.aml > %s.log 2>&1",
+	snprintf(command, sizeof command,
+		"cd '" TEST_DIR "' && rm -f %s.dsl && '" IASL "' -d %s.aml > %s.log 2>&1",
 		signature, signature, signature);
 	assert_int_equal(system(command), 0);
 	snprintf(path, sizeof path, TEST_DIR "/%s.dsl", signature);
@@ -271,7 +277,8 @@ static void iasl_compiles_what_it_read(void **state)
 	(void)state;
 	load(&g, 2);
 	text = disassemble(&g, "DSDT");
-	assert_int_equal(system("cd '" TEST_DIR "' && '" IASL "' -p again DSDT.dsl > again.log 2>&1"), 0);
+	assert_int_equal(
+		system("cd '" TEST_DIR "' && '" IASL "' -p again DSDT.dsl > again.log 2>&1"), 0);
 	free(text);
 	guest_fini(&g);
 }
@@ -279,11 +286,11 @@ static void iasl_compiles_what_it_read(void **state)
 static void iasl_reads_the_data_tables(void **state)
 {
 	static const char *const wanted[][2] = {
-		{ "FACP", "Hardware Reduced (V5) : 1" },
-		{ "FACP", "Reset Register Supported (V2) : 1" },
-		{ "FACP", "Hypervisor ID : 0000004D4D564B55" },
-		{ "APIC", "Subtable Type : 01 [I/O APIC]" },
-		{ "XSDT", "ACPI Table Address   1" },
+		{"FACP", "Hardware Reduced (V5) : 1"},
+		{"FACP", "Reset Register Supported (V2) : 1"},
+		{"FACP", "Hypervisor ID : 0000004D4D564B55"},
+		{"APIC", "Subtable Type : 01 [I/O APIC]"},
+		{"XSDT", "ACPI Table Address   1"},
 	};
 	struct guest g;
 

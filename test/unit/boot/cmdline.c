@@ -23,7 +23,8 @@ static void check(const char *text, uint32_t devices, const char *wanted)
 
 static void no_device_no_change(void **state)
 {
-	static const char *const text[] = { "", "console=ttyS0", "a  b ", " a", "a -- b", "--", "-- a", "a --" };
+	static const char *const text[] = {
+		"", "console=ttyS0", "a  b ", " a", "a -- b", "--", "-- a", "a --"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
@@ -41,7 +42,8 @@ static void tokens_follow_the_text(void **state)
 static void tokens_precede_the_applications_part(void **state)
 {
 	(void)state;
-	check("netdev.ip=10.0.0.2/24 -- -c /etc/x", 2, "netdev.ip=10.0.0.2/24 " TOKENS " -- -c /etc/x");
+	check("netdev.ip=10.0.0.2/24 -- -c /etc/x", 2,
+		"netdev.ip=10.0.0.2/24 " TOKENS " -- -c /etc/x");
 	check("-- app --", 2, TOKENS " -- app --");
 	check("--", 2, TOKENS " --");
 	check("a --", 2, "a " TOKENS " --");

@@ -7,7 +7,7 @@
 
 static struct boot_image parsed(const struct bytes *file, enum boot_protocol wanted)
 {
-	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_err err = {.size = sizeof err};
 	struct boot_image image;
 
 	if (boot_parse(&image, file->data, file->len, wanted, false, "image", &err))
@@ -37,8 +37,12 @@ static void plain_elf64_is_linux(void **state)
 static void elf_is_loaded_by_physical_address(void **state)
 {
 	struct test_segment s[2] = {
-		{ .vaddr = 0x40200000, .paddr = 0x200000, .data = "text", .len = 4 },
-		{ .vaddr = 0x40300000, .paddr = 0x300000, .mem_bytes = 0x5000, .data = "data", .len = 4 },
+		{.vaddr = 0x40200000, .paddr = 0x200000, .data = "text", .len = 4},
+		{.vaddr = 0x40300000,
+			.paddr = 0x300000,
+			.mem_bytes = 0x5000,
+			.data = "data",
+			.len = 4},
 	};
 	struct bytes file = make_elf64(0x200000, s, 2);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
@@ -55,7 +59,8 @@ static void elf_is_loaded_by_physical_address(void **state)
 static void check_pvh(uint32_t desc_bytes)
 {
 	uint64_t entry = 0x101234;
-	struct bytes note = make_note("Xen", 18, &entry, desc_bytes), file = make_noted(0x100000, &note);
+	struct bytes note = make_note("Xen", 18, &entry, desc_bytes),
+		     file = make_noted(0x100000, &note);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
 
 	assert_int_equal(image.protocol, BOOT_LINUX); /* only on request */
@@ -83,7 +88,8 @@ static void pvh_note_of_8_bytes(void **state)
 static void pvh_where_the_elf_entry_is_not_physical(void **state)
 {
 	uint64_t entry = 0x100004;
-	struct bytes note = make_note("Xen", 18, &entry, 8), file = make_noted(0xffffffff80100000, &note);
+	struct bytes note = make_note("Xen", 18, &entry, 8),
+		     file = make_noted(0xffffffff80100000, &note);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
 
 	(void)state;
@@ -96,8 +102,9 @@ static void pvh_where_the_elf_entry_is_not_physical(void **state)
 static void other_notes_are_passed_over(void **state)
 {
 	uint32_t entry = 0x100000;
-	struct bytes other = make_note("GNU", 18, "12345", 5), xen = make_note("Xen", 18, &entry, 4);
-	struct bytes both = { test_malloc(other.len + xen.len), other.len + xen.len }, file;
+	struct bytes other = make_note("GNU", 18, "12345", 5),
+		     xen = make_note("Xen", 18, &entry, 4);
+	struct bytes both = {test_malloc(other.len + xen.len), other.len + xen.len}, file;
 
 	(void)state;
 	memcpy(both.data, other.data, other.len);
@@ -115,8 +122,9 @@ static void other_notes_are_passed_over(void **state)
 
 static void solo5_hvt_note_wins(void **state)
 {
-	uint32_t abi[4] = { 1, 2, 0, 0 };
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi), file = make_noted(0x100000, &note);
+	uint32_t abi[4] = {1, 2, 0, 0};
+	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
+		     file = make_noted(0x100000, &note);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
 
 	(void)state;
@@ -129,8 +137,9 @@ static void solo5_hvt_note_wins(void **state)
 
 static void solo5_for_other_tenders(void **state)
 {
-	uint32_t abi[4] = { 2, 2, 0, 0 };
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi), file = make_noted(0x100000, &note);
+	uint32_t abi[4] = {2, 2, 0, 0};
+	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
+		     file = make_noted(0x100000, &note);
 
 	(void)state;
 	expect_refused(&file, BOOT_AUTO, false, "Solo5 tender");
@@ -141,7 +150,7 @@ static void solo5_for_other_tenders(void **state)
 
 static void bzimage(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0x1f, 0x8b }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0x1f, 0x8b}, 16}, file = make_bzimage(&payload);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
 
 	(void)state;
@@ -162,7 +171,7 @@ static void bzimage(void **state)
 
 static void bzimage_without_preferred_address_goes_to_its_alignment(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 
 	(void)state;
 	poke64(&file, 0x258, 0);
@@ -172,9 +181,21 @@ static void bzimage_without_preferred_address_goes_to_its_alignment(void **state
 	bytes_free(&file);
 }
 
+static void bzimage_may_end_inside_its_last_paragraph(void **state)
+{
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
+
+	(void)state;
+	file.len -= 15;
+	assert_int_equal(parsed(&file, BOOT_AUTO).segment[0].file_bytes, 1024 + 1);
+	file.len--;
+	expect_refused(&file, BOOT_AUTO, false, "truncated");
+	bytes_free(&file);
+}
+
 static void bzimage_initrd_limit_is_lifted_above_4g(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 
 	(void)state;
 	poke16(&file, 0x236, 3);
@@ -184,13 +205,14 @@ static void bzimage_initrd_limit_is_lifted_above_4g(void **state)
 
 static void multiboot_elf(void **state)
 {
-	uint8_t text[64] = { 0 };
-	struct test_segment s = { .vaddr = 0x80100000, .paddr = 0x100000, .data = text, .len = sizeof text };
+	uint8_t text[64] = {0};
+	struct test_segment s = {
+		.vaddr = 0x80100000, .paddr = 0x100000, .data = text, .len = sizeof text};
 	struct boot_image image;
 	struct bytes file;
 
 	(void)state;
-	put_multiboot(text + 16, &(struct multiboot_fields){ .flags = 3 });
+	put_multiboot(text + 16, &(struct multiboot_fields){.flags = 3});
 	file = make_elf32(0x100010, &s, 1);
 	image = parsed(&file, BOOT_AUTO);
 	assert_int_equal(image.protocol, BOOT_MULTIBOOT);
@@ -209,9 +231,10 @@ static void multiboot_elf(void **state)
 
 static void multiboot_address_fields_win_over_elf(void **state)
 {
-	uint8_t text[64] = { 0 };
-	struct test_segment s = { .vaddr = 0x400000, .paddr = 0x400000, .data = text, .len = sizeof text };
-	struct multiboot_fields f = { 0x10003, 0x200010, 0x200000, 0x200030, 0x208000, 0x200020 };
+	uint8_t text[64] = {0};
+	struct test_segment s = {
+		.vaddr = 0x400000, .paddr = 0x400000, .data = text, .len = sizeof text};
+	struct multiboot_fields f = {0x10003, 0x200010, 0x200000, 0x200030, 0x208000, 0x200020};
 	struct boot_image image;
 	struct bytes file;
 
@@ -234,9 +257,9 @@ static void multiboot_address_fields_win_over_elf(void **state)
 
 static void multiboot_flat_file_to_its_end(void **state)
 {
-	uint8_t text[64] = { 0 };
-	struct multiboot_fields f = { 0x10000, 0x100008, 0x100000, 0, 0, 0x100028 };
-	struct bytes file = { text, sizeof text };
+	uint8_t text[64] = {0};
+	struct multiboot_fields f = {0x10000, 0x100008, 0x100000, 0, 0, 0x100028};
+	struct bytes file = {text, sizeof text};
 	struct boot_image image;
 
 	(void)state;
@@ -249,13 +272,14 @@ static void multiboot_flat_file_to_its_end(void **state)
 
 static void guests_are_named(void **state)
 {
-	static const char *const text[][2] = { { "OSv v0.57.0", "OSv 0.57.0" },
-		{ "Linux version 6.1.0 (x@y)", "Linux 6.1.0" }, { "nodename nanovms", "Nanos" },
-		{ "Linux version %s", "" }, { "hermit_loader::main", "Hermit loader" }, { "hello", "" } };
+	static const char *const text[][2] = {{"OSv v0.57.0", "OSv 0.57.0"},
+		{"Linux version 6.1.0 (x@y)", "Linux 6.1.0"}, {"nodename nanovms", "Nanos"},
+		{"Linux version %s", ""}, {"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
-		struct test_segment s = { .paddr = 0x100000, .data = text[i][0], .len = strlen(text[i][0]) };
+		struct test_segment s = {
+			.paddr = 0x100000, .data = text[i][0], .len = strlen(text[i][0])};
 		struct bytes file = make_elf64(0x100000, &s, 1);
 		struct boot_image image = parsed(&file, BOOT_AUTO);
 
@@ -278,6 +302,7 @@ int main(void)
 		cmocka_unit_test(solo5_for_other_tenders),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(bzimage_without_preferred_address_goes_to_its_alignment),
+		cmocka_unit_test(bzimage_may_end_inside_its_last_paragraph),
 		cmocka_unit_test(bzimage_initrd_limit_is_lifted_above_4g),
 		cmocka_unit_test(multiboot_elf),
 		cmocka_unit_test(multiboot_address_fields_win_over_elf),

@@ -12,12 +12,13 @@
 enum { CAP = 1 << 20 };
 
 /* Builds the tree of a config within the bytes that boot_devtree_bytes promises to be enough. */
-static void *tree(const struct boot_config *config, uint64_t mib, const char *cmdline, uint64_t initrd_bytes)
+static void *tree(
+	const struct boot_config *config, uint64_t mib, const char *cmdline, uint64_t initrd_bytes)
 {
 	uint64_t cap = boot_devtree_bytes(config, strlen(cmdline) + 1);
 	void *fdt = malloc(cap);
 	struct mem mem;
-	struct boot_devtree d = { config, &mem, cmdline, 0xc00000, initrd_bytes };
+	struct boot_devtree d = {config, &mem, cmdline, 0xc00000, initrd_bytes};
 	int len;
 
 	assert_int_equal(mem_reserve(&mem, mib << 20, X86_RAM_GAP_START, X86_RAM_GAP_END), 0);
@@ -58,8 +59,13 @@ static void check_reg(const void *fdt, const char *path, uint64_t addr, uint64_t
 
 static void whole_tree(void **state)
 {
-	struct boot_config config = { .vcpus = 3, .device = test_devices, .devices = 2, .irqchip = true,
-		.doorbell = X86_DOORBELL_BASE, .tsc_khz = 2500000, .seed = "0123456789abcdef0123456789abcde" };
+	struct boot_config config = {.vcpus = 3,
+		.device = test_devices,
+		.devices = 2,
+		.irqchip = true,
+		.doorbell = X86_DOORBELL_BASE,
+		.tsc_khz = 2500000,
+		.seed = "0123456789abcdef0123456789abcde"};
 	void *fdt = tree(&config, 4096, "a b", 100);
 	const fdt32_t *irq;
 
@@ -92,7 +98,7 @@ static void whole_tree(void **state)
 
 static void what_is_not_there_is_not_described(void **state)
 {
-	struct boot_config config = { .vcpus = 1 };
+	struct boot_config config = {.vcpus = 1};
 	void *fdt = tree(&config, 16, "", 0);
 
 	(void)state;
@@ -109,25 +115,30 @@ static void what_is_not_there_is_not_described(void **state)
 static void the_promised_room_is_enough_for_the_largest(void **state)
 {
 	struct boot_device device[X86_DEVICES];
-	struct boot_config config = { .vcpus = 254, .device = device, .devices = X86_DEVICES, .irqchip = true,
-		.doorbell = X86_DOORBELL_BASE, .tsc_khz = 1 };
+	struct boot_config config = {.vcpus = 254,
+		.device = device,
+		.devices = X86_DEVICES,
+		.irqchip = true,
+		.doorbell = X86_DOORBELL_BASE,
+		.tsc_khz = 1};
 	char *cmdline = malloc(65536);
 
 	(void)state;
 	memset(cmdline, 'x', 65535);
 	cmdline[65535] = 0;
 	for (uint32_t i = 0; i < X86_DEVICES; i++)
-		device[i] = (struct boot_device){ X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, 4096, 5 };
+		device[i] = (struct boot_device){X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, 4096, 5};
 	free(tree(&config, 4096, cmdline, 1));
 	free(cmdline);
 }
 
 static void too_little_room_is_an_error(void **state)
 {
-	struct boot_config config = { .vcpus = 1, .device = test_devices, .devices = 2, .irqchip = true };
+	struct boot_config config = {
+		.vcpus = 1, .device = test_devices, .devices = 2, .irqchip = true};
 	uint8_t *buf = malloc(CAP);
 	struct mem mem;
-	struct boot_devtree d = { &config, &mem, "a b", 0, 0 };
+	struct boot_devtree d = {&config, &mem, "a b", 0, 0};
 	int len;
 
 	(void)state;

@@ -8,12 +8,13 @@
 
 void guest_init(struct guest *g, const struct bytes *file, enum boot_protocol wanted, uint64_t mib)
 {
-	*g = (struct guest){ .err = { .size = sizeof g->err } };
+	*g = (struct guest){.err = {.size = sizeof g->err}};
 	assert_int_equal(mem_reserve(&g->mem, mib << 20, X86_RAM_GAP_START, X86_RAM_GAP_END), 0);
 	assert_int_equal(mem_back(&g->mem, MEM_HUGE_OFF), 0);
 	if (boot_parse(&g->image, file->data, file->len, wanted, false, "image", &g->err))
 		fail_msg("%s", g->err.text);
-	g->config = (struct boot_config){ .name = "vm0", .image = &g->image, .vcpus = 1, .irqchip = true };
+	g->config = (struct boot_config){
+		.name = "vm0", .image = &g->image, .vcpus = 1, .irqchip = true};
 	memset(g->config.seed, 0x5e, sizeof g->config.seed);
 }
 
@@ -90,9 +91,10 @@ static void expect_error(const struct ukvmm_err *err, int rc, int code, const ch
 	assert_int_equal(err->code, code);
 }
 
-void expect_refused(const struct bytes *file, enum boot_protocol wanted, bool decompress, const char *text)
+void expect_refused(
+	const struct bytes *file, enum boot_protocol wanted, bool decompress, const char *text)
 {
-	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_err err = {.size = sizeof err};
 	struct boot_image image;
 	int rc = boot_parse(&image, file->data, file->len, wanted, decompress, "kernel.bin", &err);
 
@@ -100,7 +102,9 @@ void expect_refused(const struct bytes *file, enum boot_protocol wanted, bool de
 	assert_string_equal(err.object, "kernel.bin");
 	assert_null(image.unpacked);
 	/* err is optional */
-	assert_int_equal(boot_parse(&image, file->data, file->len, wanted, decompress, "kernel.bin", NULL), -ENOEXEC);
+	assert_int_equal(
+		boot_parse(&image, file->data, file->len, wanted, decompress, "kernel.bin", NULL),
+		-ENOEXEC);
 }
 
 void expect_not_loaded(struct guest *g, int code, const char *text)
@@ -109,6 +113,5 @@ void expect_not_loaded(struct guest *g, int code, const char *text)
 
 	expect_error(&g->err, rc, code, text);
 	assert_string_equal(g->err.object, "vm0");
-	for (uint32_t i = 0; i < g->mem.regions; i++)
-		assert_true(is_zero(g, g->mem.region[i].gpa, g->mem.region[i].len));
+	assert_int_equal(mem_resident(&g->mem), 0); /* not a page was touched */
 }

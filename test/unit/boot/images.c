@@ -10,11 +10,11 @@
 
 #include "x86_map.h"
 
-const struct boot_device test_devices[2] = { { 0xd0000000, 4096, 5 }, { 0xd0001000, 4096, 16 } };
+const struct boot_device test_devices[2] = {{0xd0000000, 4096, 5}, {0xd0001000, 4096, 16}};
 
 static struct bytes bytes_new(uint64_t len)
 {
-	struct bytes b = { calloc(1, len ? len : 1), len };
+	struct bytes b = {calloc(1, len ? len : 1), len};
 
 	assert_non_null(b.data);
 	return b;
@@ -23,7 +23,7 @@ static struct bytes bytes_new(uint64_t len)
 void bytes_free(struct bytes *b)
 {
 	free(b->data);
-	*b = (struct bytes){ 0 };
+	*b = (struct bytes){0};
 }
 
 void poke16(struct bytes *b, uint64_t off, uint16_t v)
@@ -62,15 +62,26 @@ struct bytes make_elf64(uint64_t entry, const struct test_segment *s, uint32_t n
 {
 	uint64_t headers = sizeof(Elf64_Ehdr) + n * sizeof(Elf64_Phdr), at = aligned(headers);
 	struct bytes b = bytes_new(file_size(headers, s, n));
-	Elf64_Ehdr e = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC,
-		.e_machine = EM_X86_64, .e_version = 1, .e_entry = entry, .e_phoff = sizeof e, .e_ehsize = sizeof e,
-		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = (Elf64_Half)n };
+	Elf64_Ehdr e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = 1,
+		.e_entry = entry,
+		.e_phoff = sizeof e,
+		.e_ehsize = sizeof e,
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (Elf64_Half)n};
 
 	memcpy(b.data, &e, sizeof e);
 	for (uint32_t i = 0; i < n; i++) {
-		Elf64_Phdr p = { .p_type = s[i].type ? s[i].type : PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = at,
-			.p_vaddr = s[i].vaddr, .p_paddr = s[i].paddr, .p_filesz = s[i].len,
-			.p_memsz = s[i].mem_bytes ? s[i].mem_bytes : s[i].len, .p_align = 4 };
+		Elf64_Phdr p = {.p_type = s[i].type ? s[i].type : PT_LOAD,
+			.p_flags = PF_R | PF_X,
+			.p_offset = at,
+			.p_vaddr = s[i].vaddr,
+			.p_paddr = s[i].paddr,
+			.p_filesz = s[i].len,
+			.p_memsz = s[i].mem_bytes ? s[i].mem_bytes : s[i].len,
+			.p_align = 4};
 
 		memcpy(b.data + sizeof e + i * sizeof p, &p, sizeof p);
 		if (s[i].len)
@@ -84,16 +95,26 @@ struct bytes make_elf32(uint32_t entry, const struct test_segment *s, uint32_t n
 {
 	uint64_t headers = sizeof(Elf32_Ehdr) + n * sizeof(Elf32_Phdr), at = aligned(headers);
 	struct bytes b = bytes_new(file_size(headers, s, n));
-	Elf32_Ehdr e = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC,
-		.e_machine = EM_386, .e_version = 1, .e_entry = entry, .e_phoff = sizeof e, .e_ehsize = sizeof e,
-		.e_phentsize = sizeof(Elf32_Phdr), .e_phnum = (Elf32_Half)n };
+	Elf32_Ehdr e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_EXEC,
+		.e_machine = EM_386,
+		.e_version = 1,
+		.e_entry = entry,
+		.e_phoff = sizeof e,
+		.e_ehsize = sizeof e,
+		.e_phentsize = sizeof(Elf32_Phdr),
+		.e_phnum = (Elf32_Half)n};
 
 	memcpy(b.data, &e, sizeof e);
 	for (uint32_t i = 0; i < n; i++) {
-		Elf32_Phdr p = { .p_type = s[i].type ? s[i].type : PT_LOAD, .p_flags = PF_R | PF_X,
-			.p_offset = (uint32_t)at, .p_vaddr = (uint32_t)s[i].vaddr, .p_paddr = (uint32_t)s[i].paddr,
+		Elf32_Phdr p = {.p_type = s[i].type ? s[i].type : PT_LOAD,
+			.p_flags = PF_R | PF_X,
+			.p_offset = (uint32_t)at,
+			.p_vaddr = (uint32_t)s[i].vaddr,
+			.p_paddr = (uint32_t)s[i].paddr,
 			.p_filesz = (uint32_t)s[i].len,
-			.p_memsz = (uint32_t)(s[i].mem_bytes ? s[i].mem_bytes : s[i].len), .p_align = 4 };
+			.p_memsz = (uint32_t)(s[i].mem_bytes ? s[i].mem_bytes : s[i].len),
+			.p_align = 4};
 
 		memcpy(b.data + sizeof e + i * sizeof p, &p, sizeof p);
 		if (s[i].len)
@@ -105,7 +126,8 @@ struct bytes make_elf32(uint32_t entry, const struct test_segment *s, uint32_t n
 
 struct bytes make_plain(void)
 {
-	struct test_segment s = { .vaddr = 0x100000, .paddr = 0x100000, .data = "\xf4\xeb\xfd code", .len = 8 };
+	struct test_segment s = {
+		.vaddr = 0x100000, .paddr = 0x100000, .data = "\xf4\xeb\xfd code", .len = 8};
 
 	return make_elf64(0x100000, &s, 1);
 }
@@ -113,8 +135,12 @@ struct bytes make_plain(void)
 struct bytes make_noted(uint64_t entry, const struct bytes *note)
 {
 	struct test_segment s[2] = {
-		{ .vaddr = 0x100000, .paddr = 0x100000, .mem_bytes = 0x2000, .data = "\xf4\xeb\xfd code", .len = 8 },
-		{ .type = PT_NOTE, .data = note->data, .len = note->len },
+		{.vaddr = 0x100000,
+			.paddr = 0x100000,
+			.mem_bytes = 0x2000,
+			.data = "\xf4\xeb\xfd code",
+			.len = 8},
+		{.type = PT_NOTE, .data = note->data, .len = note->len},
 	};
 
 	return make_elf64(entry, s, 2);
@@ -182,7 +208,8 @@ struct bytes pack_xz(const struct bytes *raw)
 	size_t bound = lzma_stream_buffer_bound(raw->len), n = 0;
 	struct bytes b = bytes_new(bound + 4);
 
-	assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, raw->data, raw->len, b.data, &n, bound),
+	assert_int_equal(lzma_easy_buffer_encode(
+				 6, LZMA_CHECK_CRC32, NULL, raw->data, raw->len, b.data, &n, bound),
 		LZMA_OK);
 	poke32(&b, n, (uint32_t)raw->len);
 	b.len = n + 4;
@@ -191,8 +218,8 @@ struct bytes pack_xz(const struct bytes *raw)
 
 void put_multiboot(uint8_t *at, const struct multiboot_fields *f)
 {
-	uint32_t words[8] = { 0x1badb002, f->flags, -(0x1badb002 + f->flags), f->header_addr, f->load_addr,
-		f->load_end_addr, f->bss_end_addr, f->entry_addr };
+	uint32_t words[8] = {0x1badb002, f->flags, -(0x1badb002 + f->flags), f->header_addr,
+		f->load_addr, f->load_end_addr, f->bss_end_addr, f->entry_addr};
 
 	memcpy(at, words, sizeof words);
 }

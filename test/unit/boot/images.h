@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images made by hand, and a guest to load them into. Everything that is returned is freed by the caller. */
+/* Images made by hand, and a guest to load them into. Everything that is returned is freed by the
+ * caller. */
 #ifndef TEST_IMAGES_H
 #define TEST_IMAGES_H
 
@@ -32,7 +33,8 @@ struct bytes make_plain(void);
 struct bytes make_noted(uint64_t entry, const struct bytes *note);
 struct bytes make_note(const char *name, uint32_t type, const void *desc, uint32_t len);
 
-/* A bzImage (protocol 2.15, 64-bit entry, pref_address 16 MiB, init_size 1 MiB) around a payload. */
+/* A bzImage (protocol 2.15, 64-bit entry, pref_address 16 MiB, init_size 1 MiB) around a payload.
+ */
 struct bytes make_bzimage(const struct bytes *payload);
 /* Payloads: compressed, and the unpacked size behind. */
 struct bytes pack_lz4(const struct bytes *raw);
@@ -69,8 +71,9 @@ bool is_zero(const struct guest *g, uint64_t gpa, uint64_t len);
 uint8_t byte_sum(const struct guest *g, uint64_t gpa, uint64_t len);
 
 /* Parses and expects -ENOEXEC with `text` in the reason. */
-void expect_refused(const struct bytes *file, enum boot_protocol wanted, bool decompress, const char *text);
-/* Loads and expects `code`, `text` in the reason and untouched memory. */
+void expect_refused(
+	const struct bytes *file, enum boot_protocol wanted, bool decompress, const char *text);
+/* Loads and expects `code`, `text` in the reason and memory in which no page was touched. */
 void expect_not_loaded(struct guest *g, int code, const char *text);
 
 extern const struct boot_device test_devices[2];

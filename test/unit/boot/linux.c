@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest of the 64-bit Linux protocol finds: registers, tables, zero page, and what must be left free. */
+/* What a guest of the 64-bit Linux protocol finds: registers, tables, zero page, and what must be
+ * left free. */
 #include "images.h"
 
 #include <libfdt.h>
@@ -15,7 +16,7 @@ static void plain(struct guest *g, uint64_t mib)
 	struct bytes file = make_plain();
 
 	memcpy(kept, file.data, file.len);
-	guest_init(g, &(struct bytes){ kept, file.len }, BOOT_AUTO, mib);
+	guest_init(g, &(struct bytes){kept, file.len}, BOOT_AUTO, mib);
 	bytes_free(&file);
 }
 
@@ -96,9 +97,10 @@ static void zero_page_of_an_elf_kernel(void **state)
 	assert_int_equal(peek64(&g, ZERO_PAGE + 0x70), 0xe0000);
 	cmdline = peek32(&g, ZERO_PAGE + 0x228);
 	assert_int_equal(cmdline % 4096, 0); /* Hermit */
-	assert_string_equal(peek_text(&g, cmdline), "hello virtio_mmio.device=4K@0xd0000000:5 -- world");
+	assert_string_equal(
+		peek_text(&g, cmdline), "hello virtio_mmio.device=4K@0xd0000000:5 -- world");
 	assert_int_equal(peek32(&g, ZERO_PAGE + 0x238), strlen(peek_text(&g, cmdline)) + 1);
-	assert_int_equal(peek64(&g, ZERO_PAGE + 0x218), 0); /* no initrd */
+	assert_int_equal(peek64(&g, ZERO_PAGE + 0x218), 0);	   /* no initrd */
 	assert_int_equal(peek16(&g, ZERO_PAGE + 0x1ef) & 0xff, 0); /* sentinel */
 	guest_fini(&g);
 }
@@ -137,8 +139,8 @@ static void ram_above_the_gap_is_a_third_entry(void **state)
 	guest_fini(&g);
 }
 
-/* OSv and IncludeOS overwrite 0x1000-0x2fff; Nanos grows a table down from 0x7daa and builds page tables at
- * 0xfd000; 0x8000 is for AP trampolines. */
+/* OSv and IncludeOS overwrite 0x1000-0x2fff; Nanos grows a table down from 0x7daa and builds page
+ * tables at 0xfd000; 0x8000 is for AP trampolines. */
 static void what_guests_use_early_is_free_and_zero(void **state)
 {
 	struct guest g;
@@ -203,7 +205,7 @@ static void setup_data_has_seed_and_device_tree(void **state)
 
 static void linux_gets_no_device_tree(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	struct guest g;
 
 	(void)state;
@@ -217,7 +219,7 @@ static void linux_gets_no_device_tree(void **state)
 
 static void bzimage_keeps_its_header(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	struct guest g;
 
 	(void)state;
@@ -238,7 +240,7 @@ static void bzimage_keeps_its_header(void **state)
 static void initrd_lies_page_aligned_at_the_top_of_low_ram(void **state)
 {
 	static uint8_t initrd[5000] = "an initrd";
-	const struct boot_module module = { initrd, sizeof initrd, NULL };
+	const struct boot_module module = {initrd, sizeof initrd, NULL};
 	struct guest g;
 	uint32_t at;
 
@@ -257,8 +259,8 @@ static void initrd_lies_page_aligned_at_the_top_of_low_ram(void **state)
 static void initrd_stays_below_the_kernels_limit(void **state)
 {
 	static uint8_t initrd[5000] = "an initrd";
-	const struct boot_module module = { initrd, sizeof initrd, NULL };
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	const struct boot_module module = {initrd, sizeof initrd, NULL};
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	struct guest g;
 
 	(void)state;
@@ -276,8 +278,8 @@ static void initrd_stays_below_the_kernels_limit(void **state)
 static void initrd_goes_below_a_kernel_that_is_in_the_way(void **state)
 {
 	static uint8_t initrd[5000] = "an initrd";
-	const struct boot_module module = { initrd, sizeof initrd, NULL };
-	struct test_segment s = { .paddr = 0xfff000, .data = "code", .len = 4 };
+	const struct boot_module module = {initrd, sizeof initrd, NULL};
+	struct test_segment s = {.paddr = 0xfff000, .data = "code", .len = 4};
 	struct bytes file = make_elf64(0xfff000, &s, 1);
 	struct guest g;
 

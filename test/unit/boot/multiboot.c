@@ -9,10 +9,10 @@ enum { MEMORY = 1 << 0, CMDLINE = 1 << 2, MODULES = 1 << 3, MAP = 1 << 6, LOADER
 static void init(struct guest *g, uint64_t mib)
 {
 	static uint8_t data[64];
-	struct multiboot_fields f = { 0x10003, 0x100010, 0x100000, 0, 0x101000, 0x100030 };
+	struct multiboot_fields f = {0x10003, 0x100010, 0x100000, 0, 0x101000, 0x100030};
 
 	put_multiboot(data + 16, &f);
-	guest_init(g, &(struct bytes){ data, sizeof data }, BOOT_AUTO, mib);
+	guest_init(g, &(struct bytes){data, sizeof data}, BOOT_AUTO, mib);
 }
 
 static void entry_state(void **state)
@@ -54,10 +54,12 @@ static void information(void **state)
 	assert_int_equal(peek32(&g, info + 44), 3 * 24);
 	map = peek32(&g, info + 48);
 	for (uint64_t i = 0; i < 3; i++) {
-		static const uint64_t range[3][2] = { { 0, 0x9fc00 }, { 0x100000, 0xbff00000 }, { 1ull << 32, 1 << 30 } };
+		static const uint64_t range[3][2] = {
+			{0, 0x9fc00}, {0x100000, 0xbff00000}, {1ull << 32, 1 << 30}};
 
 		assert_int_equal(peek32(&g, map + i * 24), 20);
-		assert_int_equal(peek64(&g, map + i * 24 + 4), range[i][0]); /* one exactly at 1 MiB */
+		assert_int_equal(
+			peek64(&g, map + i * 24 + 4), range[i][0]); /* one exactly at 1 MiB */
 		assert_int_equal(peek64(&g, map + i * 24 + 12), range[i][1]);
 		assert_int_equal(peek32(&g, map + i * 24 + 20), 1);
 	}
@@ -87,8 +89,8 @@ static void command_line_without_text(void **state)
 
 static void modules(void **state)
 {
-	static uint8_t data[2][5000] = { "app", "second" };
-	const struct boot_module module[2] = { { data[0], 5000, NULL }, { data[1], 100, "second text" } };
+	static uint8_t data[2][5000] = {"app", "second"};
+	const struct boot_module module[2] = {{data[0], 5000, NULL}, {data[1], 100, "second text"}};
 	uint64_t list;
 	struct guest g;
 

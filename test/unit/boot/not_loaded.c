@@ -11,8 +11,8 @@
 static void refuse_segment(uint64_t gpa, uint64_t bytes, int code, const char *text)
 {
 	struct test_segment s[2] = {
-		{ .paddr = 0x100000, .data = "code", .len = 4 },
-		{ .paddr = gpa, .mem_bytes = bytes, .data = "data", .len = 4 },
+		{.paddr = 0x100000, .data = "code", .len = 4},
+		{.paddr = gpa, .mem_bytes = bytes, .data = "data", .len = 4},
 	};
 	struct bytes file = make_elf64(0x100000, s, 2);
 	struct guest g;
@@ -28,7 +28,8 @@ static void refuse_segment(uint64_t gpa, uint64_t bytes, int code, const char *t
 static void segments_over_the_tables(void **state)
 {
 	(void)state;
-	refuse_segment(0x53f, 4, -ENOEXEC, "segment 1 (0x53f + 0x4) overlaps the BIOS data area and GDT (0 + 0x540)");
+	refuse_segment(0x53f, 4, -ENOEXEC,
+		"segment 1 (0x53f + 0x4) overlaps the BIOS data area and GDT (0 + 0x540)");
 	refuse_segment(0x6ffe, 4, -ENOEXEC, "overlaps the zero page (0x7000 + 0x1000)");
 	refuse_segment(0x8ff0, 4, -ENOEXEC, "overlaps the boot stack");
 	refuse_segment(0x9000, 0x5000, -ENOEXEC, "overlaps the page tables");
@@ -41,16 +42,21 @@ static void segments_over_the_tables(void **state)
 static void segments_outside_of_ram(void **state)
 {
 	(void)state;
-	refuse_segment(0xffffff, 4, -ENOSPC, "segment 1 (0xffffff + 0x4) needs at least 17 MiB of RAM, the VM has 16");
+	refuse_segment(0xffffff, 4, -ENOSPC,
+		"segment 1 (0xffffff + 0x4) needs at least 17 MiB of RAM, the VM has 16");
 	refuse_segment(0x200000, 64 << 20, -ENOSPC, "needs at least 66 MiB");
 	refuse_segment(X86_RAM_GAP_START - 1, 4, -ENOEXEC, "lies outside of RAM");
 	refuse_segment(X86_VIRTIO_BASE, 4, -ENOEXEC, "lies outside of RAM");
-	refuse_segment(X86_RAM_GAP_END, 4, -ENOEXEC, "lies outside of RAM");
+	refuse_segment(
+		X86_RAM_GAP_END, 4, -ENOSPC, "needs at least 3073 MiB of RAM, the VM has 16");
+	refuse_segment(64ull << 30, 4, -ENOSPC, "needs at least 64513 MiB of RAM, the VM has 16");
+	refuse_segment(1ull << 40, 4, -ENOEXEC, "lies outside of RAM");
 	refuse_segment(UINT64_MAX - 4, 4, -ENOEXEC, "lies outside of RAM");
 	refuse_segment(0x200000, UINT64_MAX - 0x200000, -ENOEXEC, "lies outside of RAM");
 }
 
-static void refuse_modules(uint32_t n, uint64_t bytes, enum boot_protocol wanted, int code, const char *text)
+static void refuse_modules(
+	uint32_t n, uint64_t bytes, enum boot_protocol wanted, int code, const char *text)
 {
 	struct boot_module module[BOOT_MODULES + 1];
 	struct bytes file = make_plain();
@@ -58,7 +64,7 @@ static void refuse_modules(uint32_t n, uint64_t bytes, enum boot_protocol wanted
 	struct guest g;
 
 	for (uint32_t i = 0; i < n; i++)
-		module[i] = (struct boot_module){ data, bytes, NULL };
+		module[i] = (struct boot_module){data, bytes, NULL};
 	guest_init(&g, &file, wanted, 16);
 	g.config.module = module;
 	g.config.modules = n;
@@ -72,7 +78,8 @@ static void modules_that_do_not_fit(void **state)
 {
 	(void)state;
 	refuse_modules(1, 16 << 20, BOOT_AUTO, -ENOSPC,
-		"no room for initrd of 16777216 bytes beside the kernel: about 19 MiB of RAM are needed, the VM has 16");
+		"no room for initrd of 16777216 bytes beside the kernel: about 19 MiB of RAM are "
+		"needed, the VM has 16");
 	refuse_modules(1, (15 << 20) - 7, BOOT_AUTO, -ENOSPC, "no room for initrd");
 	refuse_modules(1, 0, BOOT_AUTO, -ENOEXEC, "initrd 0 is an empty file");
 	refuse_modules(2, 100, BOOT_AUTO, -EINVAL, "takes one module");
@@ -81,8 +88,8 @@ static void modules_that_do_not_fit(void **state)
 
 static void initrd_below_an_impossible_limit(void **state)
 {
-	const struct boot_module module = { (const uint8_t *)"initrd", 6, NULL };
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	const struct boot_module module = {(const uint8_t *)"initrd", 6, NULL};
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	struct guest g;
 
 	(void)state;
@@ -97,7 +104,7 @@ static void initrd_below_an_impossible_limit(void **state)
 
 static void bzimage_in_too_little_ram(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	struct guest g;
 
 	(void)state;
@@ -109,7 +116,8 @@ static void bzimage_in_too_little_ram(void **state)
 
 static void command_line_too_long(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, bz = make_bzimage(&payload), plain = make_plain();
+	struct bytes payload = {(uint8_t[16]){0}, 16}, bz = make_bzimage(&payload),
+		     plain = make_plain();
 	char *text = malloc(600000);
 	struct guest g;
 
@@ -118,7 +126,8 @@ static void command_line_too_long(void **state)
 	text[2048] = 0;
 	guest_init(&g, &bz, BOOT_AUTO, 32);
 	g.config.cmdline = text;
-	expect_not_loaded(&g, -E2BIG, "has 2048 characters with the device announcements, this guest takes 2047");
+	expect_not_loaded(&g, -E2BIG,
+		"has 2048 characters with the device announcements, this guest takes 2047");
 	text[2047] = 0;
 	guest_load(&g);
 	guest_fini(&g);
@@ -141,7 +150,7 @@ static void command_line_too_long(void **state)
 
 static void device_announcements_count(void **state)
 {
-	struct bytes payload = { (uint8_t[16]){ 0 }, 16 }, file = make_bzimage(&payload);
+	struct bytes payload = {(uint8_t[16]){0}, 16}, file = make_bzimage(&payload);
 	char text[2048];
 	struct guest g;
 
@@ -160,8 +169,8 @@ static void device_announcements_count(void **state)
 static void multiboot_texts_too_long(void **state)
 {
 	static uint8_t data[64];
-	struct multiboot_fields f = { 0x10003, 0x100010, 0x100000, 0, 0x101000, 0x100030 };
-	struct boot_module module = { data, sizeof data, NULL };
+	struct multiboot_fields f = {0x10003, 0x100010, 0x100000, 0, 0x101000, 0x100030};
+	struct boot_module module = {data, sizeof data, NULL};
 	char *text = malloc(12000);
 	struct guest g;
 
@@ -169,7 +178,7 @@ static void multiboot_texts_too_long(void **state)
 	memset(text, 'x', 11999);
 	text[11999] = 0;
 	put_multiboot(data + 16, &f);
-	guest_init(&g, &(struct bytes){ data, sizeof data }, BOOT_AUTO, 16);
+	guest_init(&g, &(struct bytes){data, sizeof data}, BOOT_AUTO, 16);
 	g.config.cmdline = text;
 	expect_not_loaded(&g, -E2BIG, "this guest takes 8191");
 	g.config.cmdline = NULL;
@@ -184,25 +193,27 @@ static void multiboot_texts_too_long(void **state)
 static void ram_below_the_first_megabyte(void **state)
 {
 	static uint8_t data[64];
-	struct multiboot_fields f = { 0x10003, 0x10010, 0x10000, 0, 0x11000, 0x10030 };
+	struct multiboot_fields f = {0x10003, 0x10010, 0x10000, 0, 0x11000, 0x10030};
 	struct guest g;
 
 	(void)state;
 	put_multiboot(data + 16, &f);
-	guest_init(&g, &(struct bytes){ data, sizeof data }, BOOT_AUTO, 1);
+	guest_init(&g, &(struct bytes){data, sizeof data}, BOOT_AUTO, 1);
 	expect_not_loaded(&g, -ENOSPC, "at least 2 MiB");
 	guest_fini(&g);
 }
 
 static void solo5_hvt(void **state)
 {
-	uint32_t abi[4] = { 1, 2, 0, 0 };
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi), file = make_noted(0x100000, &note);
+	uint32_t abi[4] = {1, 2, 0, 0};
+	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
+		     file = make_noted(0x100000, &note);
 	struct guest g;
 
 	(void)state;
 	guest_init(&g, &file, BOOT_AUTO, 16);
-	expect_not_loaded(&g, -ENOTSUP, "Solo5 hvt ABI 2 unikernel, which is not supported yet");
+	expect_not_loaded(&g, -ENOTSUP,
+		"a Solo5 hvt ABI 2 unikernel: recognised, but its protocol is not supported yet");
 	guest_fini(&g);
 	bytes_free(&file);
 	bytes_free(&note);
@@ -210,8 +221,8 @@ static void solo5_hvt(void **state)
 
 static void configurations_that_cannot_be(void **state)
 {
-	static const struct boot_device bad[] = { { 0xd0000000, 8192, 5 }, { 0xd0000100, 4096, 5 },
-		{ 0x100000000, 4096, 5 }, { 0xd0000000, 4096, 24 } };
+	static const struct boot_device bad[] = {{0xd0000000, 8192, 5}, {0xd0000100, 4096, 5},
+		{0x100000000, 4096, 5}, {0xd0000000, 4096, 24}};
 	struct bytes file = make_plain();
 	struct guest g;
 

@@ -24,7 +24,8 @@ static void entry_state(void **state)
 	assert_int_equal(g.entry.mode, X86_PROT32);
 	assert_int_equal(g.entry.rip, 0x100004);
 	assert_int_equal(peek32(&g, g.entry.rbx), 0x336ec578);
-	assert_int_equal(peek64(&g, g.entry.gdt_base + g.entry.cs) >> 40, 0x00cf9b); /* flat 32-bit code */
+	assert_int_equal(
+		peek64(&g, g.entry.gdt_base + g.entry.cs) >> 40, 0x00cf9b); /* flat 32-bit code */
 	assert_int_equal(peek64(&g, g.entry.gdt_base + g.entry.ds) >> 40, 0x00cf93);
 	assert_int_equal(g.entry.cr3, 0);
 	assert_true(is_zero(&g, 0x9000, 0x6000)); /* no page tables: it does not use them */
@@ -49,7 +50,8 @@ static void start_info(void **state)
 	assert_int_equal(peek32(&g, info + 8), 0);
 	assert_int_equal(peek32(&g, info + 12), 0); /* modules */
 	assert_int_equal(peek64(&g, info + 16), 0);
-	assert_string_equal(peek_text(&g, peek64(&g, info + 24)), "quiet virtio_mmio.device=4K@0xd0000000:5");
+	assert_string_equal(
+		peek_text(&g, peek64(&g, info + 24)), "quiet virtio_mmio.device=4K@0xd0000000:5");
 	assert_int_equal(peek64(&g, info + 32), 0xe0000); /* rsdp */
 	map = peek64(&g, info + 40);
 	assert_int_equal(peek32(&g, info + 48), 3);
@@ -67,8 +69,9 @@ static void start_info(void **state)
 
 static void modules(void **state)
 {
-	static uint8_t data[2][5000] = { "initrd", "second" };
-	const struct boot_module module[2] = { { data[0], 5000, NULL }, { data[1], 100, "second module" } };
+	static uint8_t data[2][5000] = {"initrd", "second"};
+	const struct boot_module module[2] = {
+		{data[0], 5000, NULL}, {data[1], 100, "second module"}};
 	struct bytes file = pvh_file();
 	uint64_t list;
 	struct guest g;

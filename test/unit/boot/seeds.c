@@ -10,9 +10,13 @@
 static struct bytes elf64(void)
 {
 	struct test_segment s[3] = {
-		{ .vaddr = 0x40200000, .paddr = 0x200000, .data = "\xf4\xeb\xfd text", .len = 8 },
-		{ .vaddr = 0x40201000, .paddr = 0x201000, .data = "OSv v0.57.0", .len = 12 },
-		{ .vaddr = 0x40202000, .paddr = 0x202000, .mem_bytes = 0x3000, .data = "data", .len = 4 },
+		{.vaddr = 0x40200000, .paddr = 0x200000, .data = "\xf4\xeb\xfd text", .len = 8},
+		{.vaddr = 0x40201000, .paddr = 0x201000, .data = "OSv v0.57.0", .len = 12},
+		{.vaddr = 0x40202000,
+			.paddr = 0x202000,
+			.mem_bytes = 0x3000,
+			.data = "data",
+			.len = 4},
 	};
 
 	return make_elf64(0x200000, s, 3);
@@ -21,7 +25,8 @@ static struct bytes elf64(void)
 static struct bytes pvh(void)
 {
 	uint64_t entry = 0x100004;
-	struct bytes note = make_note("Xen", 18, &entry, 8), file = make_noted(0xffffffff80100000, &note);
+	struct bytes note = make_note("Xen", 18, &entry, 8),
+		     file = make_noted(0xffffffff80100000, &note);
 
 	bytes_free(&note);
 	return file;
@@ -29,8 +34,9 @@ static struct bytes pvh(void)
 
 static struct bytes hvt(void)
 {
-	uint32_t abi[4] = { 1, 2, 0, 0 };
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi), file = make_noted(0x100000, &note);
+	uint32_t abi[4] = {1, 2, 0, 0};
+	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
+		     file = make_noted(0x100000, &note);
 
 	bytes_free(&note);
 	return file;
@@ -38,18 +44,20 @@ static struct bytes hvt(void)
 
 static struct bytes multiboot_elf32(void)
 {
-	uint8_t text[64] = { 0 };
-	struct test_segment s = { .vaddr = 0x80100000, .paddr = 0x100000, .data = text, .len = sizeof text };
+	uint8_t text[64] = {0};
+	struct test_segment s = {
+		.vaddr = 0x80100000, .paddr = 0x100000, .data = text, .len = sizeof text};
 
-	put_multiboot(text + 16, &(struct multiboot_fields){ .flags = 3 });
+	put_multiboot(text + 16, &(struct multiboot_fields){.flags = 3});
 	return make_elf32(0x80100030, &s, 1);
 }
 
 static struct bytes multiboot_aout(void)
 {
-	struct multiboot_fields f = { 0x10003, 0x200010, 0x200000, 0x200030, 0x208000, 0x200020 };
-	uint8_t text[64] = { 0 };
-	struct test_segment s = { .vaddr = 0x400000, .paddr = 0x400000, .data = text, .len = sizeof text };
+	struct multiboot_fields f = {0x10003, 0x200010, 0x200000, 0x200030, 0x208000, 0x200020};
+	uint8_t text[64] = {0};
+	struct test_segment s = {
+		.vaddr = 0x400000, .paddr = 0x400000, .data = text, .len = sizeof text};
 
 	put_multiboot(text + 16, &f);
 	return make_elf64(0x400000, &s, 1);
@@ -82,14 +90,14 @@ static const struct {
 	enum boot_protocol protocol;
 	bool packed;
 } seeds[] = {
-	{ "elf64", elf64, BOOT_LINUX, false },
-	{ "elf64-plain", make_plain, BOOT_LINUX, false },
-	{ "pvh", pvh, BOOT_PVH, false },
-	{ "hvt", hvt, BOOT_HVT, false },
-	{ "multiboot-elf32", multiboot_elf32, BOOT_MULTIBOOT, false },
-	{ "multiboot-aout", multiboot_aout, BOOT_MULTIBOOT, false },
-	{ "bzimage-lz4", bzimage_lz4, BOOT_LINUX, true },
-	{ "bzimage-xz", bzimage_xz, BOOT_LINUX, true },
+	{"elf64", elf64, BOOT_LINUX, false},
+	{"elf64-plain", make_plain, BOOT_LINUX, false},
+	{"pvh", pvh, BOOT_PVH, false},
+	{"hvt", hvt, BOOT_HVT, false},
+	{"multiboot-elf32", multiboot_elf32, BOOT_MULTIBOOT, false},
+	{"multiboot-aout", multiboot_aout, BOOT_MULTIBOOT, false},
+	{"bzimage-lz4", bzimage_lz4, BOOT_LINUX, true},
+	{"bzimage-xz", bzimage_xz, BOOT_LINUX, true},
 };
 
 static FILE *open_seed(const char *name, const char *mode)
@@ -113,7 +121,8 @@ static void kept_seeds_are_what_they_stand_for(void **state)
 		len = fread(data, 1, sizeof data, f);
 		fclose(f);
 		assert_true(len < sizeof data);
-		assert_int_equal(boot_parse(&image, data, len, BOOT_AUTO, true, seeds[i].name, NULL), 0);
+		assert_int_equal(
+			boot_parse(&image, data, len, BOOT_AUTO, true, seeds[i].name, NULL), 0);
 		assert_int_equal(image.protocol, seeds[i].protocol);
 		assert_int_equal(image.unpacked != NULL, seeds[i].packed);
 		boot_image_fini(&image);
@@ -135,7 +144,7 @@ static int write_seeds(void)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(kept_seeds_are_what_they_stand_for) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(kept_seeds_are_what_they_stand_for)};
 
 	if (argc > 1 && !strcmp(argv[1], "--write"))
 		return write_seeds();

@@ -13,8 +13,12 @@ static struct bytes make_vmlinux(void)
 	uint64_t pvh = 0x1000010;
 	struct bytes note = make_note("Xen", 18, &pvh, 8), file;
 	struct test_segment s[2] = {
-		{ .vaddr = 0xffffffff81000000, .paddr = 0x1000000, .mem_bytes = 0x8000, .data = text, .len = sizeof text },
-		{ .type = 4, .data = note.data, .len = note.len },
+		{.vaddr = 0xffffffff81000000,
+			.paddr = 0x1000000,
+			.mem_bytes = 0x8000,
+			.data = text,
+			.len = sizeof text},
+		{.type = 4, .data = note.data, .len = note.len},
 	};
 
 	for (size_t i = 0; i < sizeof text; i++)
@@ -28,7 +32,7 @@ static struct bytes make_vmlinux(void)
 static void check_unpacked(struct bytes (*pack)(const struct bytes *))
 {
 	struct bytes inner = make_vmlinux(), payload = pack(&inner), file = make_bzimage(&payload);
-	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_err err = {.size = sizeof err};
 	struct boot_image image;
 
 	if (boot_parse(&image, file.data, file.len, BOOT_AUTO, true, "vmlinuz", &err))
@@ -46,7 +50,8 @@ static void check_unpacked(struct bytes (*pack)(const struct bytes *))
 	assert_int_equal(image.setup_header_len, 0x26c - 0x1f1);
 	boot_image_fini(&image);
 
-	assert_int_equal(boot_parse(&image, file.data, file.len, BOOT_PVH, true, "vmlinuz", &err), 0);
+	assert_int_equal(
+		boot_parse(&image, file.data, file.len, BOOT_PVH, true, "vmlinuz", &err), 0);
 	assert_int_equal(image.protocol, BOOT_PVH);
 	assert_int_equal(image.entry, 0x1000010);
 	boot_image_fini(&image);
@@ -70,13 +75,14 @@ static void xz_payload(void **state)
 /* More than one block, as every kernel over 8 MiB has. */
 static void lz4_payload_of_several_blocks(void **state)
 {
-	struct bytes inner = make_vmlinux(), payload = { malloc(100000), 4 }, file;
+	struct bytes inner = make_vmlinux(), payload = {malloc(100000), 4}, file;
 	struct boot_image image;
 
 	(void)state;
-	poke32(&(struct bytes){ payload.data, 4 }, 0, 0x184c2102);
+	poke32(&(struct bytes){payload.data, 4}, 0, 0x184c2102);
 	for (uint64_t at = 0; at < inner.len; at += 5000) {
-		struct bytes part = { inner.data + at, inner.len - at < 5000 ? inner.len - at : 5000 };
+		struct bytes part = {
+			inner.data + at, inner.len - at < 5000 ? inner.len - at : 5000};
 		struct bytes packed = pack_lz4(&part);
 
 		memcpy(payload.data + payload.len, packed.data + 4, packed.len - 8);
@@ -86,7 +92,8 @@ static void lz4_payload_of_several_blocks(void **state)
 	payload.len += 4;
 	poke32(&payload, payload.len - 4, (uint32_t)inner.len);
 	file = make_bzimage(&payload);
-	assert_int_equal(boot_parse(&image, file.data, file.len, BOOT_AUTO, true, "vmlinuz", NULL), 0);
+	assert_int_equal(
+		boot_parse(&image, file.data, file.len, BOOT_AUTO, true, "vmlinuz", NULL), 0);
 	assert_memory_equal(image.data, inner.data, inner.len);
 	boot_image_fini(&image);
 	bytes_free(&file);
@@ -95,7 +102,8 @@ static void lz4_payload_of_several_blocks(void **state)
 }
 
 /* Changes four bytes of the payload (off < 0: from its end) and expects a refusal. */
-static void refuse_payload(struct bytes (*pack)(const struct bytes *), int64_t off, uint32_t value, const char *text)
+static void refuse_payload(
+	struct bytes (*pack)(const struct bytes *), int64_t off, uint32_t value, const char *text)
 {
 	struct bytes inner = make_vmlinux(), payload = pack(&inner), file;
 
@@ -121,7 +129,8 @@ static void hostile_payloads(void **state)
 		refuse_payload(pack, -4, (uint32_t)inner.len - 1, "corrupt or not");
 		refuse_payload(pack, -4, (uint32_t)inner.len + 1, "corrupt or not");
 	}
-	refuse_payload(pack_xz, 200, 0xdeadbeef, "corrupt or not"); /* LZ4 has no checksum of its own */
+	refuse_payload(
+		pack_xz, 200, 0xdeadbeef, "corrupt or not"); /* LZ4 has no checksum of its own */
 	refuse_payload(pack_lz4, 4, 0, "corrupt or not");
 	refuse_payload(pack_lz4, 4, UINT32_MAX, "corrupt or not");
 	refuse_payload(pack_lz4, 4, 0x7fffffff, "corrupt or not");
@@ -133,12 +142,13 @@ static void hostile_payloads(void **state)
 
 static void payload_outside_of_the_kernel(void **state)
 {
-	static const uint32_t bad[][2] = { { UINT32_MAX, 16 }, { 1024, UINT32_MAX }, { UINT32_MAX, UINT32_MAX }, { 0, 7 },
-		{ 1024, 1 << 20 } };
+	static const uint32_t bad[][2] = {{UINT32_MAX, 16}, {1024, UINT32_MAX},
+		{UINT32_MAX, UINT32_MAX}, {0, 7}, {1024, 1 << 20}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct bytes inner = make_vmlinux(), payload = pack_lz4(&inner), file = make_bzimage(&payload);
+		struct bytes inner = make_vmlinux(), payload = pack_lz4(&inner),
+			     file = make_bzimage(&payload);
 
 		poke32(&file, 0x248, bad[i][0]);
 		poke32(&file, 0x24c, bad[i][1]);
@@ -151,7 +161,7 @@ static void payload_outside_of_the_kernel(void **state)
 
 static void payload_that_is_no_kernel(void **state)
 {
-	struct bytes text = { (uint8_t *)(uintptr_t)"just a text, not a kernel at all", 32 };
+	struct bytes text = {(uint8_t *)(uintptr_t) "just a text, not a kernel at all", 32};
 	struct bytes payload = pack_xz(&text), file = make_bzimage(&payload);
 
 	(void)state;
@@ -166,7 +176,8 @@ static void decompress_changes_nothing_for_elf(void **state)
 	struct boot_image image;
 
 	(void)state;
-	assert_int_equal(boot_parse(&image, file.data, file.len, BOOT_AUTO, true, "kernel", NULL), 0);
+	assert_int_equal(
+		boot_parse(&image, file.data, file.len, BOOT_AUTO, true, "kernel", NULL), 0);
 	assert_null(image.unpacked);
 	boot_image_fini(&image);
 	bytes_free(&file);

@@ -138,6 +138,19 @@ void guest_negotiate(struct guest *g, uint64_t features)
 	assert_int_equal(reg_get(g, REG_STATUS), FOK);
 }
 
+void bring_to(struct guest *g, uint32_t status)
+{
+	static const uint32_t steps[] = { ACK, DRV, FOK, DOK };
+
+	reg_set(g, REG_STATUS, 0);
+	virtio_dev_reset_done(g->dev);
+	for (uint32_t i = 0; i < 4 && (status & ~128u) >= steps[i]; i++)
+		reg_set(g, REG_STATUS, steps[i]);
+	if (status & 128)
+		reg_set(g, REG_STATUS, status);
+	assert_int_equal(reg_get(g, REG_STATUS), status);
+}
+
 static void queue_address(struct guest *g, uint64_t reg, uint64_t gpa)
 {
 	reg_set(g, reg, (uint32_t)gpa);

@@ -57,6 +57,8 @@ uint32_t reg_get(struct guest *g, uint64_t off);
 void reg_set(struct guest *g, uint64_t off, uint32_t value);
 uint64_t count_of(const struct guest *g, enum virtio_violation why);
 
+/* Reset, then as a driver does up to `status`, with FAILED last; no features, no queues. */
+void bring_to(struct guest *g, uint32_t status);
 /* Reset up to FEATURES_OK; the machine answers the reset. */
 void guest_negotiate(struct guest *g, uint64_t features);
 /* The registers of queue q with rings of `size` at the usual place, without QueueReady. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state walk: saved at any point of a driver's life, loaded into a fresh device over a copy of the
- * memory, the rest of that life goes the same way. And what no driver could have brought about is refused. */
+ * memory, the rest of that life goes the same way. What no driver could have brought about is refused. */
 #include "guest.h"
 
 #include <errno.h>

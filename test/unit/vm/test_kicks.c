@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kicks: sticky, never a second signal, and none to a thread that has left. */
+/* Kicks across threads and processes: none reaches a thread that has left, or anybody from a forked child. */
 #include "../kvm/test.h"
 
 #include <pthread.h>
@@ -49,40 +49,6 @@ static int teardown(void **state)
 {
 	ukvmm_kicker_unref(*state);
 	return hits; /* none may ever come through */
-}
-
-static void an_early_kick_sticks(void **state)
-{
-	struct ukvmm_kicker *k = *state;
-
-	ukvmm_kick(k);
-	ukvmm_kick(k);
-	assert_int_equal(k->kicks, 2);
-	assert_true(kicker_take_kick(k));
-	assert_false(kicker_take_kick(k));
-}
-
-static void a_kick_inside_is_one_pending_signal(void **state)
-{
-	struct ukvmm_kicker *k = *state;
-	sigset_t mask;
-
-	kicker_enter(k, gettid(), &mask);
-	assert_true(is_blocked());
-	assert_false(kicker_take_signals(k));
-	for (int i = 0; i < 1000; i++)
-		ukvmm_kick(k);
-	assert_true(kicker_take_signals(k));
-	assert_false(kicker_take_signals(k));
-	ukvmm_kick(k); /* and again after it was taken */
-	assert_true(kicker_take_signals(k));
-	kicker_poke(k);
-	assert_true(kicker_take_signals(k));
-	assert_true(kicker_take_kick(k)); /* by the kicks */
-	kicker_poke(k);
-	kicker_leave(k, &mask); /* takes what is pending */
-	assert_false(kicker_take_kick(k));
-	assert_false(is_blocked());
 }
 
 static void the_callers_mask_comes_back(void **state)
@@ -170,8 +136,6 @@ static void a_handle_outlives_its_vcpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_early_kick_sticks, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_kick_inside_is_one_pending_signal, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_callers_mask_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_forked_child_kicks_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_storm_never_hits_outside, setup, teardown),
