@@ -41,8 +41,8 @@ static void host_free(struct ukvmm_host *host)
 	free(host);
 }
 
-UKVMM_API int ukvmm_host_open(struct ukvmm_host **out, int kvm_fd, const struct ukvmm_host_config *config,
-	struct ukvmm_err *err)
+int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
+	const struct ukvmm_host_config *config, struct ukvmm_err *err)
 {
 	struct ukvmm_host_config c;
 	struct ukvmm_host *host;
@@ -56,13 +56,19 @@ UKVMM_API int ukvmm_host_open(struct ukvmm_host **out, int kvm_fd, const struct 
 	rc = host_alloc(&host, &c);
 	if (rc)
 		return err_set(err, rc, "calloc", "host", "out of memory");
-	rc = kvm_host_init(&host->kvm, &kvm_sys_linux, kvm_fd, err);
+	rc = kvm_host_init(&host->kvm, sys, kvm_fd, err);
 	if (rc) {
 		host_free(host);
 		return rc;
 	}
 	*out = host;
 	return 0;
+}
+
+UKVMM_API int ukvmm_host_open(struct ukvmm_host **out, int kvm_fd, const struct ukvmm_host_config *config,
+	struct ukvmm_err *err)
+{
+	return host_open_on(out, &kvm_sys_linux, kvm_fd, config, err);
 }
 
 UKVMM_API int ukvmm_host_close(struct ukvmm_host *host)

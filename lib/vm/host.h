@@ -59,6 +59,10 @@ struct ukvmm_host {
 	struct shell_pool *pools;
 };
 
+/* ukvmm_host_open on another KVM: `sys` outlives the host. */
+int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
+	const struct ukvmm_host_config *config, struct ukvmm_err *err);
+
 /* Queues a job; runs it at once when nobody works and too many wait. */
 void host_queue(struct ukvmm_host *host, struct job *job);
 /* Runs what is queued now on this thread. */

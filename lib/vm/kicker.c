@@ -33,7 +33,8 @@ void kicker_poke(struct ukvmm_kicker *k)
 	if (!atomic_load(&k->tid))
 		return;
 	atomic_fetch_add(&k->senders, 1);
-	tid = atomic_load(&k->tid);
+	/* The thread belongs to the process that made the VM: a child's copy of the handle reaches nobody. */
+	tid = getpid() == k->pid ? atomic_load(&k->tid) : 0;
 	/* Not sent: the user's limit of queued signals is used up; the next one tries again. */
 	if (tid && !atomic_exchange(&k->sent, 1) && syscall(SYS_tgkill, k->pid, tid, k->signal))
 		atomic_store(&k->sent, 0);

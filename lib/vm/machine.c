@@ -4,6 +4,15 @@
 
 #include <stddef.h>
 
+/* While the guest runs there is nobody to tell; a load tells the first of these. */
+static void board_check(struct ukvmm_vm *vm, int rc, const char *call)
+{
+	if (rc >= 0 || vm->board_error)
+		return;
+	vm->board_error = rc;
+	vm->board_call = call;
+}
+
 /* 24 pins, each may be level-triggered. */
 static void board_routes(void *ctx)
 {
@@ -18,14 +27,14 @@ static void board_routes(void *ctx)
 			route[n++].gsi = pin;
 	}
 	/* Fails only for lack of memory; then level lines are not acknowledged, which a guest survives. */
-	kvm_vm_routes(&vm->shell->kvm, route, n);
+	board_check(vm, kvm_vm_routes(&vm->shell->kvm, route, n), "KVM_SET_GSI_ROUTING");
 }
 
 static void board_msi(void *ctx, uint64_t addr, uint32_t data)
 {
 	struct ukvmm_vm *vm = ctx;
 
-	kvm_vm_msi(&vm->shell->kvm, addr, data);
+	board_check(vm, kvm_vm_msi(&vm->shell->kvm, addr, data), "KVM_SIGNAL_MSI");
 	vm_wake(vm, 0);
 }
 
@@ -44,7 +53,7 @@ static void board_line(void *ctx, uint32_t gsi, bool level)
 {
 	struct ukvmm_vm *vm = ctx;
 
-	kvm_vm_line(&vm->shell->kvm, gsi, level);
+	board_check(vm, kvm_vm_line(&vm->shell->kvm, gsi, level), "KVM_IRQ_LINE");
 	vm_wake(vm, 0);
 }
 

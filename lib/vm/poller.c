@@ -18,18 +18,28 @@
 /* epoll data: these two, else generation << 32 | index of a watch + 2. */
 enum { DATA_WAKE, DATA_TIMER, DATA_WATCHES };
 
-static int poller_fds(struct ukvmm_poller *p)
+static int poller_fail(struct ukvmm_err *err, const char *call)
+{
+	return err_set(err, -errno, call, "poller", "%s", strerror(errno));
+}
+
+static int poller_fds(struct ukvmm_poller *p, struct ukvmm_err *err)
 {
 	struct epoll_event wake = { .events = EPOLLIN, .data.u64 = DATA_WAKE };
 	struct epoll_event timer = { .events = EPOLLIN, .data.u64 = DATA_TIMER };
 
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll < 0)
+		return poller_fail(err, "epoll_create1");
 	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->wake < 0)
+		return poller_fail(err, "eventfd");
 	p->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (p->epoll < 0 || p->wake < 0 || p->timerfd < 0 ||
-		epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->wake, &wake) ||
+	if (p->timerfd < 0)
+		return poller_fail(err, "timerfd_create");
+	if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->wake, &wake) ||
 		epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->timerfd, &timer))
-		return -errno;
+		return poller_fail(err, "epoll_ctl");
 	return 0;
 }
 
@@ -61,13 +71,14 @@ UKVMM_API int ukvmm_poller_new(struct ukvmm_host *host, struct ukvmm_poller **ou
 	if (!p)
 		return err_set(err, -ENOMEM, "calloc", "poller", "out of memory");
 	p->host = host;
+	p->epoll = p->wake = p->timerfd = -1;
 	p->tail = &p->head;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->left, NULL);
-	rc = poller_fds(p);
+	rc = poller_fds(p, err);
 	if (rc) {
 		poller_destroy(p);
-		return err_set(err, rc, "epoll_create1", "poller", "%s", strerror(-rc));
+		return rc;
 	}
 	pollers_add(host, 1);
 	*out = p;

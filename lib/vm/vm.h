@@ -132,6 +132,8 @@ struct ukvmm_vm {
 	struct timer board_timer;
 	uint64_t board_deadline; /* kept while paused; under board_lock, as the next */
 	bool frozen;
+	int board_error;	 /* the first of its calls to KVM that failed, a negative errno; */
+	const char *board_call;	 /* its name */
 	int64_t clock_offset;	 /* VM time - CLOCK_MONOTONIC */
 
 	struct console console;

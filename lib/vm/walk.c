@@ -3,6 +3,7 @@
 #include "vm.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "err.h"
 
@@ -26,12 +27,18 @@ static int walk_kind(struct ukvmm_vm *vm, struct ukvmm_state *s)
 	return state_end(s);
 }
 
-static int walk_board(struct ukvmm_vm *vm, struct ukvmm_state *s)
+/* What is loaded takes effect: lines, routes. *call: which of that failed. */
+static int walk_board(struct ukvmm_vm *vm, struct ukvmm_state *s, const char **call)
 {
 	int rc;
 
 	pthread_mutex_lock(&vm->board_lock);
+	vm->board_error = 0;
 	rc = legacy_walk(&vm->board, s);
+	if (!rc && vm->board_error) {
+		rc = state_fail(s, vm->board_error);
+		*call = vm->board_call;
+	}
 	pthread_mutex_unlock(&vm->board_lock);
 	return rc;
 }
@@ -49,6 +56,7 @@ static int walk_vcpu(struct ukvmm_vcpu *vcpu, struct ukvmm_state *s, struct ukvm
 
 int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 {
+	const char *call = NULL;
 	int rc = walk_kind(vm, s);
 
 	/* vCPUs before the VM: its clock is set when all of them have their TSC */
@@ -58,7 +66,9 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 	if (!rc && (rc = kvm_vm_walk(&vm->shell->kvm, s, err)))
 		return rc;
 	if (!rc)
-		rc = walk_board(vm, s);
+		rc = walk_board(vm, s, &call);
+	if (call)
+		return err_set(err, rc, call, vm->name, "%s", strerror(-rc));
 	if (rc)
 		return err_set(err, rc, s->loading ? "load" : "save", vm->name,
 			"section \"%s\" is bad or does not fit", s->section);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's jobs, pools and counts, over the fake. */
+#include "life.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "host.h"
+
+enum { MANY = 100, WAITING = 64 };
+
+struct counted {
+	struct job job;
+	uint32_t *ran;
+	uint32_t order;
+};
+
+static void count(struct job *job)
+{
+	struct counted *c = (struct counted *)job;
+
+	c->order = (*c->ran)++;
+}
+
+static int setup(void **state)
+{
+	static struct life l;
+
+	life_init(&l, &life_kinds[0]);
+	*state = &l;
+	return host_open_on(&l.host, &l.sys, -1, NULL, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct life *l = *state;
+	int rc = ukvmm_host_close(l->host);
+
+	rc = rc ? rc : (int)(l->fake.live_fds + l->fake.live_maps);
+	life_fini(l);
+	return rc;
+}
+
+static uint32_t queued(struct life *l)
+{
+	struct ukvmm_host_info info = { .size = sizeof info };
+
+	assert_int_equal(ukvmm_host_info(l->host, &info), 0);
+	return info.queued_jobs;
+}
+
+static uint32_t pooled(struct life *l)
+{
+	struct ukvmm_host_info info = { .size = sizeof info };
+
+	assert_int_equal(ukvmm_host_info(l->host, &info), 0);
+	return info.pooled_shells;
+}
+
+static void jobs_wait_for_a_worker_but_not_without_bound(void **state)
+{
+	static struct counted job[MANY];
+	struct life *l = *state;
+	uint32_t ran = 0;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		job[i] = (struct counted){ .job.run = count, .ran = &ran };
+		host_queue(l->host, &job[i].job);
+		assert_int_equal(ran, i < WAITING ? 0 : i + 1 - WAITING);
+	}
+	assert_int_equal(queued(l), WAITING);
+	assert_int_equal(ukvmm_host_work(l->host, 1), WAITING);
+	assert_int_equal(ran, MANY);
+	assert_int_equal(queued(l), 0);
+	for (uint32_t i = 1; i < WAITING; i++) /* first come, first served */
+		assert_int_equal(job[i].order, job[i - 1].order + 1);
+}
+
+static void *work(void *arg)
+{
+	struct life *l = arg;
+
+	return (void *)(intptr_t)ukvmm_host_work(l->host, 0);
+}
+
+static void stop_ends_every_worker(void **state)
+{
+	struct counted job = { .job.run = count };
+	struct life *l = *state;
+	pthread_t worker[3];
+	uint32_t ran = 0;
+	intptr_t total = 0;
+
+	job.ran = &ran;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&worker[i], NULL, work, l), 0);
+	host_queue(l->host, &job.job);
+	ukvmm_host_stop(l->host);
+	for (int i = 0; i < 3; i++) {
+		void *n;
+
+		pthread_join(worker[i], &n);
+		total += (intptr_t)n;
+	}
+	host_drain(l->host); /* all workers may have seen the stop before the job */
+	assert_int_equal(ran, 1);
+	assert_true(total <= 1);
+}
+
+static void pools_grow_shrink_and_go(void **state)
+{
+	struct ukvmm_vm_config c = { .size = sizeof c, .memory = 4 << 20 };
+	struct ukvmm_err err = { .size = sizeof err };
+	struct life *l = *state;
+	uint32_t bare = l->fake.live_fds;
+
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 5, &err), 0);
+	assert_int_equal(pooled(l), 5);
+	assert_int_equal(l->fake.live_fds, bare + 10);
+	c.memory = 8 << 20;
+	c.vcpus = 3;
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 2, &err), 0);
+	assert_int_equal(pooled(l), 7);
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 0, &err), 0);
+	assert_int_equal(pooled(l), 5);
+	assert_int_equal(l->fake.live_fds, bare + 10);
+	c.memory = 1;
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 1, &err), -EINVAL);
+	assert_int_equal(pooled(l), 5);
+}
+
+static void vms_are_counted_and_limited(void **state)
+{
+	struct life *l = *state;
+
+	l->host->max_vms = 2;
+	assert_int_equal(host_count_vm(l->host, 1), 0);
+	assert_int_equal(host_count_vm(l->host, 1), 0);
+	assert_int_equal(host_count_vm(l->host, 1), -EAGAIN);
+	assert_int_equal(ukvmm_host_close(l->host), -EBUSY);
+	host_count_vm(l->host, -1);
+	assert_int_equal(host_count_vm(l->host, 1), 0);
+	host_count_vm(l->host, -1);
+	host_count_vm(l->host, -1);
+}
+
+static void bad_configs_are_refused(void **state)
+{
+	struct ukvmm_host_config c = { .size = sizeof c, .kick_signal = 65 };
+	struct ukvmm_err err = { .size = sizeof err };
+	struct life *l = *state;
+	struct ukvmm_host *host;
+
+	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), -EINVAL);
+	assert_null(host);
+	c.kick_signal = 0xfffffffe;
+	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), -EINVAL);
+	c.kick_signal = 0;
+	c.flags = 1;
+	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), -EINVAL);
+	assert_string_equal(err.call, "ukvmm_host_open");
+	assert_int_equal(ukvmm_host_close(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(jobs_wait_for_a_worker_but_not_without_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(vms_are_counted_and_limited, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_configs_are_refused, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
