@@ -24,7 +24,7 @@ static int flags_of(const void *p, char *flags, size_t len)
 			inside = (unsigned long)p >= from && (unsigned long)p < to;
 			found |= inside;
 		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
-			snprintf(flags, len, "%s", line + 8);
+			snprintf(flags, len, "%.*s", (int)len - 1, line + 8);
 		}
 	}
 	if (f)
