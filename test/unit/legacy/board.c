@@ -70,6 +70,7 @@ static void reset_takes_back_what_it_told(void **state)
 	legacy_reset(&f.board);
 	assert_false(f.line[4] || f.line[1]);
 	assert_int_equal(in8(&f, 0x3f9), 0);
+	assert_int_equal(in8(&f, 0x64) & 0x41, 0); /* nor does a byte wait any more */
 
 	fixture_init(&f, LEGACY_IRQCHIP_OWN);
 	out8(&f, 0x43, 0x34);
@@ -84,6 +85,10 @@ static void reset_takes_back_what_it_told(void **state)
 	assert_int_equal(f.routes, 2);
 	assert_int_equal(in8(&f, 0x21), 0xff);
 	assert_int_equal(ioapic_in(&f, 0x10), 0x10000);
+	f.now += 1000000;
+	assert_int_equal(in8(&f, 0x40), 0); /* the counter stands still */
+	legacy_timer(&f.board);
+	assert_int_equal(f.arms, 2);
 }
 
 /* A guest that does a bit of everything: what it sees is a digest of all values read. */
@@ -272,6 +277,41 @@ static uint8_t *section(struct ukvmm_state *s, const char *name)
 	}
 	fail_msg("no section %s", name);
 	return NULL;
+}
+
+/* The largest values that there can be, and every command that may wait, do load. */
+static void values_at_their_limits_are_taken(void **state)
+{
+	static const uint8_t commands[] = { 0x60, 0xd1, 0xd2, 0xd3, 0xd4 };
+	uint8_t input[LEGACY_SERIAL_INPUT] = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof commands; i++) {
+		struct fixture f, into;
+		struct ukvmm_state s;
+
+		fixture_init(&f, LEGACY_IRQCHIP_OWN);
+		out8(&f, 0x3fa, 0x01);
+		legacy_input(&f.board, input, sizeof input);
+		legacy_input(&f.board, input, sizeof input);
+		out8(&f, 0x43, 0x34);
+		out8(&f, 0x40, 0);
+		out8(&f, 0x40, 0); /* 65536 */
+		out8(&f, 0x64, commands[i]);
+		out8(&f, 0x70, 0x7f);
+		legacy_line(&f.board, 23, true);
+		state_save_init(&s);
+		assert_int_equal(legacy_walk(&f.board, &s), 0);
+		fixture_init(&into, LEGACY_IRQCHIP_OWN);
+		s.loading = true;
+		assert_int_equal(legacy_walk(&into.board, &s), 0);
+		assert_int_equal(into.board.serial.in_len, LEGACY_SERIAL_INPUT);
+		assert_int_equal(into.board.i8042.command, commands[i]);
+		assert_int_equal(into.board.pit.channel[0].count, 65536);
+		assert_true(into.armed == f.armed);
+		s.loading = false;
+		state_fini(&s);
+	}
 }
 
 static void values_no_chip_can_hold_are_refused(void **state)
@@ -468,6 +508,7 @@ int main(void)
 		cmocka_unit_test(times_move_with_the_clock),
 		cmocka_unit_test(a_load_tells_what_changed),
 		cmocka_unit_test(a_state_cut_short_is_refused_and_changes_nothing),
+		cmocka_unit_test(values_at_their_limits_are_taken),
 		cmocka_unit_test(values_no_chip_can_hold_are_refused),
 		cmocka_unit_test(counters_that_do_not_fit_are_refused),
 		cmocka_unit_test(bits_flipped_at_random_are_refused_or_harmless),

@@ -242,6 +242,11 @@ static void routes_are_told_only_for_level_changes(void **state)
 	ioapic_out(f, low(5), MASKED);
 	assert_int_equal(f->routes, 4);
 	assert_false(legacy_route(&f->board, 5, &addr, &data, &level));
+	ioapic_out(f, low(5), 0x951); /* logical, lowest priority */
+	assert_true(legacy_route(&f->board, 5, &addr, &data, &level));
+	assert_true(addr == 0xfee02004 && data == 0x151 && !level);
+	ioapic_out(f, low(5), 0x451); /* an NMI has no EOI */
+	assert_false(legacy_route(&f->board, 5, &addr, &data, &level));
 	assert_false(legacy_route(&f->board, 24, &addr, &data, &level));
 	assert_false(legacy_route(&f->board, UINT32_MAX, &addr, &data, &level));
 }

@@ -245,7 +245,11 @@ static void priorities_rotate(void **state)
 	struct fixture *f = *state;
 
 	initialise(f, 1, 0);
+	legacy_pulse(&f->board, 4);
+	assert_int_equal(legacy_intack(&f->board), 36);
 	out8(f, MASTER, 0xc4); /* 4 is the lowest, 5 the highest */
+	assert_int_equal(in_service(f, MASTER), 0x10); /* and not ended by it */
+	out8(f, MASTER, 0x64);
 	legacy_pulse(&f->board, 3);
 	legacy_pulse(&f->board, 6);
 	assert_int_equal(legacy_intack(&f->board), 38);

@@ -119,6 +119,7 @@ static void a_shot_that_ran_out_interrupts_before_the_next(void **state)
 	load(f, 0, 0, 100);
 	assert_true(take_tick(f));
 	assert_true(f->armed == at(at(0, 101), 100));
+	f->armed = 0;
 	legacy_timer(&f->board); /* and now too early */
 	assert_false(take_tick(f));
 	assert_true(f->armed == at(at(0, 101), 100));
@@ -269,6 +270,11 @@ static void mode_4_strobes_once(void **state)
 	out8(f, CH0, 0x64); /* the next event: a count alone */
 	out8(f, CH0, 0x00);
 	assert_true(f->armed == at(at(0, 1001), 101));
+	f->now = f->armed; /* and one more, while this one is due */
+	out8(f, CH0, 0x64);
+	assert_true(take_tick(f));
+	out8(f, CH0, 0x00);
+	assert_false(take_tick(f));
 }
 
 static void modes_1_and_5_wait_for_the_gate(void **state)

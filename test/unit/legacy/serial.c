@@ -259,6 +259,9 @@ static void sources_that_are_off_stay_silent(void **state)
 	assert_false(f->line[4]);
 	out8(f, IER, 0x04);
 	assert_int_equal(in8(f, IIR), 0x06);
+	assert_true(f->line[4]);
+	in8(f, LSR);
+	assert_false(f->line[4]);
 	out8(f, IER, 0x01);
 	assert_int_equal(in8(f, IIR), 0x04);
 	out8(f, IER, 0x02);
@@ -343,6 +346,24 @@ static void every_byte_left_behind_is_a_new_edge(void **state)
 	assert_int_equal(read, 3);
 }
 
+static void reading_above_the_trigger_level_makes_no_edge(void **state)
+{
+	struct fixture *f = *state;
+
+	out8(f, FCR, 0x41); /* 4 */
+	out8(f, IER, 0x01);
+	feed(f, "abcdef");
+	f->line_changes[4] = 0;
+	in8(f, RBR);
+	in8(f, RBR);
+	assert_int_equal(f->line_changes[4], 0);
+	in8(f, RBR); /* three are left: the character timeout is an edge of its own */
+	assert_int_equal(f->line_changes[4], 2);
+	out8(f, FCR, 0x81);
+	assert_int_equal(f->line_changes[4], 2);
+	assert_int_equal(in8(f, RBR), 'd');
+}
+
 static void clearing_the_fifo_spares_what_is_on_the_wire(void **state)
 {
 	struct fixture *f = *state;
@@ -417,6 +438,7 @@ int main(void)
 		LINES(modem_deltas_and_trailing_ri),
 		LINES(input_is_bounded_and_in_order),
 		LINES(every_byte_left_behind_is_a_new_edge),
+		LINES(reading_above_the_trigger_level_makes_no_edge),
 		LINES(clearing_the_fifo_spares_what_is_on_the_wire),
 		cmocka_unit_test_setup_teardown(the_line_reaches_both_chips, setup_own, teardown),
 		LINES(random_accesses_keep_it_sane),
