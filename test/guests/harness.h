@@ -74,6 +74,7 @@ struct drive {
 	uint64_t used, lost;
 	/* for scripts */
 	uint64_t step, notified, pauses;
+	bool disorder;
 	/* under lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
