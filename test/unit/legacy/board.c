@@ -325,7 +325,7 @@ static void values_no_chip_can_hold_are_refused(void **state)
 		{ "serial", 0, 0x10 },			    /* IER */
 		{ "serial", 2, 0x20 },			    /* MCR */
 		{ "serial", 5, 0x0e },			    /* FCR: bits that are not kept */
-		{ "serial", 5, 0xc0 },			    /* FCR: a trigger level without FIFO */
+		{ "serial", 5, 0xc0 },			    /* FCR: a level without FIFO */
 		{ "serial", 6, 0x20 },			    /* LSR: not an error */
 		{ "serial", 6, 0x01 },
 		{ "serial", 9, 2 },			    /* a flag */
