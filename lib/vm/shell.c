@@ -37,17 +37,10 @@ void shell_retire(struct shell *shell)
 	host_queue(shell->host, &shell->job);
 }
 
-static int shell_back(struct shell *shell, enum mem_huge huge, const char *name, struct ukvmm_err *err)
-{
-	int rc = mem_back(&shell->mem, huge);
-
-	return rc ? err_set(err, rc, "mmap", name, "no %llu MiB of guest RAM: %s",
-			    (unsigned long long)(shell->kind.memory >> 20), strerror(-rc)) :
-		    0;
-}
-
-static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, const char *name,
-	struct shell **out, struct ukvmm_err *err)
+/* huge NULL: a bare reservation, for the pool. RAM that is wanted now is mapped before KVM knows the slot: mapping
+ * over a registered one costs an invalidation. */
+static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
+	const char *name, struct shell **out, struct ukvmm_err *err)
 {
 	struct shell *shell = calloc(1, sizeof *shell + kind->vcpus * sizeof shell->vcpu[0]);
 	int rc;
@@ -56,11 +49,12 @@ static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, c
 		return err_set(err, -ENOMEM, "calloc", name, "out of memory");
 	shell->host = host;
 	shell->kind = *kind;
-	rc = mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
+	rc = huge ? mem_map(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END, *huge) :
+		    mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
 	if (rc) {
 		free(shell);
-		return err_set(err, rc, "mmap", name, "cannot reserve %llu MiB of address space",
-			(unsigned long long)(kind->memory >> 20));
+		return err_set(err, rc, "mmap", name, "no %llu MiB of %s: %s",
+			(unsigned long long)(kind->memory >> 20), huge ? "guest RAM" : "address space", strerror(-rc));
 	}
 	*out = shell;
 	return 0;
@@ -84,20 +78,15 @@ static int shell_kvm(struct shell *shell, const char *name, struct ukvmm_err *er
 	return rc;
 }
 
-/* huge NULL: a bare reservation, for the pool. RAM that is wanted now is mapped before KVM knows the slot: mapping
- * over a registered one costs an invalidation. */
 int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
 	const char *name, struct shell **out, struct ukvmm_err *err)
 {
 	struct shell *shell = NULL;
-	int rc = shell_alloc(host, kind, name, &shell, err);
+	int rc = shell_alloc(host, kind, huge, name, &shell, err);
 
 	if (rc)
 		return rc;
-	if (huge)
-		rc = shell_back(shell, *huge, name, err);
-	if (!rc)
-		rc = shell_kvm(shell, name, err);
+	rc = shell_kvm(shell, name, err);
 	if (rc) {
 		mem_fini(&shell->mem);
 		free(shell);
@@ -115,10 +104,11 @@ int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, enum mem_
 
 	if (!shell)
 		return shell_make(host, kind, &huge, name, out, err);
-	rc = shell_back(shell, huge, name, err);
+	rc = mem_back(&shell->mem, huge);
 	if (rc) {
 		shell_retire(shell);
-		return rc;
+		return err_set(err, rc, "mmap", name, "no %llu MiB of guest RAM: %s",
+			(unsigned long long)(kind->memory >> 20), strerror(-rc));
 	}
 	snprintf(shell->kvm.name, sizeof shell->kvm.name, "%s", name);
 	for (uint32_t i = 0; i < kind->vcpus; i++)
