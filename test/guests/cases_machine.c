@@ -38,9 +38,9 @@ const struct guest_case cases_machine[] = {
 		.vm_flags = UKVMM_VM_PARK_IDLE, .script = &script_park, .want = OK },
 	/* The interrupt may come at any moment around the parking: none is lost. */
 	{ .name = "doorbell-race", .image = "doorbell.elf", .cmdline = "irq=%u count=20", .vm_flags = UKVMM_VM_PARK_IDLE,
-		.chips = SPLIT | FULL, .script = &script_doorbell, .want = OK },
+		.chips = SPLIT | FULL, .again = 5, .script = &script_doorbell, .want = OK },
 	{ .name = "doorbell-race-pic", .image = "doorbell.elf", .cmdline = "irq=%u count=20 chip=pic",
-		.vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL, .script = &script_doorbell, .want = OK },
+		.vm_flags = UKVMM_VM_PARK_IDLE, .chips = SPLIT | FULL, .again = 5, .script = &script_doorbell, .want = OK },
 	{ .name = "doorbell-stay", .image = "doorbell.elf", .cmdline = "irq=%u count=20", .script = &script_doorbell,
 		.want = OK },
 	{ .name = "doorbell-hlt", .image = "doorbell.elf", .cmdline = "irq=%u count=20 idle=hlt",

@@ -14,7 +14,7 @@
 #include <ukvmm/run.h>
 #include <ukvmm/x86.h>
 
-enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 90 };
+enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 60 };
 
 /* Interrupt chips that a case is run with, one after the other; 0: the default only. */
 enum { SPLIT = 1 << UKVMM_X86_IRQCHIP_SPLIT, FULL = 1 << UKVMM_X86_IRQCHIP_FULL, NONE = 1 << UKVMM_X86_IRQCHIP_NONE };
@@ -54,6 +54,7 @@ struct guest_case {
 	const struct script *script; /* NULL: ukvmm_vm_run */
 	int (*make)(int guests, const struct guest_case *c); /* the image's fd, in place of a file */
 	uint32_t variant;	/* for make */
+	uint32_t again;		/* further runs, for what depends on who is first */
 	struct outcome want;
 	struct outcome pvm; /* on kvm_pvm instead, where reason is not 0 */
 	const char *pvm_skip; /* why these chips' runs are skipped on kvm_pvm */

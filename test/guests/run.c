@@ -108,24 +108,13 @@ static void do_jobs(struct ukvmm_host *host)
 	ukvmm_host_work(host, 1);
 }
 
-static void run_case(struct run *r, const struct guest_case *c, const char *name, uint32_t irqchip)
+/* One run from nothing to nothing: what is wrong, or NULL. */
+static const char *run_once(struct run *r, struct drive *d, const struct outcome *want, uint32_t irqchip)
 {
-	const struct outcome *want = r->pvm && c->pvm.reason ? &c->pvm : &c->want;
-	struct drive *d = calloc(1, sizeof *d);
 	uint32_t fds = open_fds();
 	const char *wrong, *closing;
-	int rc;
+	int rc = drive_open(d, r->guests, irqchip);
 
-	if (!d)
-		exit(1);
-	if (r->pvm && c->pvm_skip_chips >> irqchip & 1) {
-		printf("ok %u - %s # SKIP %s\n", ++r->n, name, c->pvm_skip);
-		free(d);
-		return;
-	}
-	d->c = c;
-	d->host = r->host;
-	rc = drive_open(d, r->guests, irqchip);
 	if (!rc)
 		rc = drive_run(d);
 	wrong = judge(d, rc, want);
@@ -135,7 +124,29 @@ static void run_case(struct run *r, const struct guest_case *c, const char *name
 		wrong = closing;
 	if (!wrong && open_fds() != fds)
 		wrong = "file descriptors are left over";
+	return wrong;
+}
+
+static void run_case(struct run *r, const struct guest_case *c, const char *name, uint32_t irqchip)
+{
+	const struct outcome *want = r->pvm && c->pvm.reason ? &c->pvm : &c->want;
+	struct drive *d = malloc(sizeof *d);
+	const char *wrong = NULL;
+
 	r->n++;
+	if (!d)
+		exit(1);
+	if (r->pvm && c->pvm_skip_chips >> irqchip & 1) {
+		printf("ok %u - %s # SKIP %s\n", r->n, name, c->pvm_skip);
+		free(d);
+		return;
+	}
+	for (uint32_t i = 0; !wrong && i <= c->again; i++) {
+		memset(d, 0, sizeof *d);
+		d->c = c;
+		d->host = r->host;
+		wrong = run_once(r, d, want, irqchip);
+	}
 	r->failed += wrong != NULL;
 	if (wrong)
 		explain(d, want);
