@@ -65,7 +65,7 @@ static bool is_last(uint32_t reason)
 }
 
 /* Gives the vCPU back. False: it must not return after all, since what it returns for is over (woken while it
- * was parking, resumed while it was pausing). An error of KVM_RUN is the vCPU's end. */
+ * was parking or stopped, resumed while it was pausing). An error of KVM_RUN is the vCPU's end. */
 static bool release(struct ukvmm_vcpu *vcpu, int rc, uint32_t reason)
 {
 	struct ukvmm_vm *vm = vcpu->vm;
@@ -74,7 +74,8 @@ static bool release(struct ukvmm_vcpu *vcpu, int rc, uint32_t reason)
 
 	pthread_mutex_lock(&vm->lock);
 	if (rc >= 0 && reason == UKVMM_STOP_IDLE && atomic_load(&vcpu->park) != PARK_PARKED)
-		out = atomic_compare_exchange_strong(&vcpu->park, &entering, PARK_PARKED);
+		out = !(atomic_load(&vm->ctl) & CTL_STOP) &&
+		      atomic_compare_exchange_strong(&vcpu->park, &entering, PARK_PARKED);
 	else if (rc >= 0 && reason == UKVMM_STOP_PAUSED)
 		out = vcpu->paused = atomic_load(&vm->ctl) & CTL_PAUSE;
 	if (out) {
