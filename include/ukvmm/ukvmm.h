@@ -178,7 +178,8 @@ struct ukvmm_image_config {
 /*
  * Reads the kernel (and initrd, unless initrd_fd is -1) with pread, checks it and keeps a private
  * copy: the files may be changed or closed afterwards. -ENOEXEC: not bootable, err says why.
- * -EFBIG: over 1 GiB. config may be NULL.
+ * -EFBIG: over 1 GiB. config may be NULL. So may host: looking at an image needs no KVM, and one
+ * without a host serves VMs of any host.
  */
 int ukvmm_image_open(struct ukvmm_host *host, int fd, int initrd_fd,
 	const struct ukvmm_image_config *config, struct ukvmm_image **out, struct ukvmm_err *err);

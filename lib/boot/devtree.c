@@ -183,7 +183,8 @@ int boot_devtree_build(const struct boot_devtree *d, void *buf, uint64_t cap)
 {
 	struct tree t = {.fdt = buf};
 
-	keep(&t, fdt_create(buf, (int)cap));
+	/* looking for a name that is there already costs more than the bytes it saves */
+	keep(&t, fdt_create_with_flags(buf, (int)cap, FDT_CREATE_FLAG_NO_NAME_DEDUP));
 	if (!t.error)
 		keep(&t, fdt_finish_reservemap(buf));
 	begin(&t, "");

@@ -4,10 +4,7 @@
 
 #include "kvm_internal.h"
 
-static const struct {
-	unsigned long cap;
-	const char *name;
-} needed[] = {
+static const struct kvm_needed needed[] = {
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
 	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
 	{ KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
@@ -89,16 +86,16 @@ int kvm_check(const struct kvm_host *host, unsigned long cap)
 	return kvm_ioctl(host, host->fd, KVM_CHECK_EXTENSION, cap);
 }
 
-static int check_caps(struct kvm_host *host, struct ukvmm_err *err)
+int kvm_need(const struct kvm_host *host, const struct kvm_needed *cap, size_t n, struct ukvmm_err *err)
 {
-	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-		int rc = kvm_check(host, needed[i].cap);
+	for (size_t i = 0; i < n; i++) {
+		int rc = kvm_check(host, cap[i].cap);
 
 		if (rc < 0)
-			return kvm_fail(err, rc, "KVM_CHECK_EXTENSION", needed[i].name);
+			return kvm_fail(err, rc, "KVM_CHECK_EXTENSION", cap[i].name);
 		if (!rc)
 			return err_set(err, -ENOTSUP, "KVM_CHECK_EXTENSION", "/dev/kvm",
-				"this kernel's KVM lacks %s: Linux 5.4 or newer is needed", needed[i].name);
+				"this kernel's KVM lacks %s: Linux 5.4 or newer is needed", cap[i].name);
 	}
 	return 0;
 }
@@ -148,7 +145,7 @@ int kvm_host_init(struct kvm_host *host, const struct kvm_sys *sys, int kvm_fd, 
 	if (!rc)
 		rc = check_version(host, err);
 	if (!rc)
-		rc = check_caps(host, err);
+		rc = kvm_need(host, needed, sizeof needed / sizeof needed[0], err);
 	if (!rc)
 		rc = read_optional(host, err);
 	if (!rc)

@@ -31,6 +31,13 @@ int kvm_enable(const struct kvm_vm *vm, uint32_t cap, uint64_t arg, const char *
 /* 0 where the host has no such capability. */
 int kvm_check(const struct kvm_host *host, unsigned long cap);
 
+/* A capability that a host must have; kvm_need is -ENOTSUP and names the first of n that is missing. */
+struct kvm_needed {
+	unsigned long cap;
+	const char *name;
+};
+int kvm_need(const struct kvm_host *host, const struct kvm_needed *cap, size_t n, struct ukvmm_err *err);
+
 /* host.c's capabilities are read. Fills host->x86 (or the like) and the vendor. */
 int kvm_arch_host_init(struct kvm_host *host, struct ukvmm_err *err);
 void kvm_arch_host_fini(struct kvm_host *host);

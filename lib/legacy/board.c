@@ -84,7 +84,7 @@ bool legacy_mmio_claims(const struct legacy_board *b, uint64_t gpa)
 	return b->own_irqchip && gpa >= X86_IOAPIC_BASE && gpa < X86_IOAPIC_BASE + X86_IOAPIC_SIZE;
 }
 
-/* Registers are 32 bits wide and take nothing narrower; the index is taken from its byte at any width. */
+/* Registers are 32 bits wide and take nothing narrower; a byte is enough for the index. */
 void legacy_mmio(struct legacy_board *b, uint64_t gpa, uint32_t width, bool write, uint64_t *value)
 {
 	uint32_t off = (uint32_t)(gpa - X86_IOAPIC_BASE);
@@ -133,7 +133,8 @@ static void reset_chips(struct legacy_board *b)
 	b->shutdown_matched = 0;
 }
 
-void legacy_init(struct legacy_board *b, enum legacy_irqchip irqchip, const struct legacy_ops *ops, void *ctx)
+void legacy_init(struct legacy_board *b, enum legacy_irqchip irqchip, const struct legacy_ops *ops,
+	void *ctx)
 {
 	*b = (struct legacy_board){ .ops = ops,
 		.ctx = ctx,
@@ -174,7 +175,7 @@ static int walk(struct legacy_board *b, struct ukvmm_state *s)
 	return s->error;
 }
 
-/* The chips' inputs follow what drives them, whatever a file says of both. */
+/* The chips' inputs follow what drives them, whatever a file says of both. That tells INTR, too. */
 static void resume(struct legacy_board *b)
 {
 	b->serial.irq_level = serial_line_level(b);
@@ -183,7 +184,6 @@ static void resume(struct legacy_board *b)
 	legacy_line(b, GSI_KEYBOARD, b->i8042.irq_level);
 	if (!b->own_irqchip)
 		return;
-	pic_resume(b);
 	pit_resume(b);
 	ioapic_resume(b);
 }

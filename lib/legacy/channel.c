@@ -45,8 +45,8 @@ static int64_t phase_at(const struct legacy_8254_channel *c, int64_t tick)
 	return (tick - c->origin) % c->count;
 }
 
-/* A count written meanwhile comes into force at the end of the cycle (mode 2) or half cycle (mode 3). In
- * the middle of one the new cycle is taken to have begun half of its own length ago. */
+/* A count written meanwhile comes into force at the end of the cycle (mode 2) or half cycle (mode
+ * 3). In the middle of one the new cycle is taken to have begun half of its own length ago. */
 static void take_over(struct legacy_8254_channel *c, int64_t tick)
 {
 	bool middle;
@@ -84,7 +84,8 @@ static void load(struct legacy_8254_channel *c, uint16_t value, uint64_t now)
 	uint32_t n = value;
 
 	if (c->bcd)
-		n = (value >> 12) * 1000u + (value >> 8 & 15) * 100u + (value >> 4 & 15) * 10u + (value & 15);
+		n = (value >> 12) * 1000u + (value >> 8 & 15) * 100u + (value >> 4 & 15) * 10u +
+			(value & 15);
 	c->reload = n ? n : all;
 	c->pending = true;
 	if (is_triggered(c))
@@ -128,7 +129,7 @@ void channel_write(struct legacy_8254_channel *c, uint8_t value, uint64_t now)
 	if (c->access == ACCESS_LOW)
 		load(c, value, now);
 	else
-		load(c, (uint16_t)(value << 8 | (c->access == ACCESS_BOTH ? c->write_low : 0)), now);
+		load(c, (uint16_t)(value << 8 | c->write_low), now);
 }
 
 bool channel_out(struct legacy_8254_channel *c, uint64_t now)
@@ -256,7 +257,8 @@ int64_t channel_next_rise(struct legacy_8254_channel *c, int64_t tick)
 		end = c->count + (c->mode >= STROBE);
 		return tick < end ? end : 0;
 	}
-	if (c->pending && phase_at(c, c->switch_at)) /* mode 3 goes on with the low half of the new count */
+	/* mode 3 goes on with the low half of the new count */
+	if (c->pending && phase_at(c, c->switch_at))
 		return c->switch_at + c->reload / 2;
 	return tick < c->origin ? c->origin : tick - phase_at(c, tick) + c->count;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the board asks of its chips. A chip decodes only byte accesses: `port` is one that board.c's table
- * gives it. The reset of a chip leaves it as a PC's firmware would hand it over, raising no line.
- * A walk runs on a copy of the board: it calls no op but now(), and x_resume does so after a load.
+ * What the board asks of its chips. A chip decodes only byte accesses: `port` is one that board.c's
+ * table gives it. The reset of a chip leaves it as a PC's firmware would hand it over, raising no
+ * line. A walk runs on a copy of the board: it calls no op but now(), and x_resume does so after a
+ * load.
  */
 #ifndef LEGACY_CHIPS_H
 #define LEGACY_CHIPS_H
@@ -35,7 +36,6 @@ uint8_t pic_elcr_read(struct legacy_board *b, uint16_t port);
 void pic_elcr_write(struct legacy_board *b, uint16_t port, uint8_t value, struct legacy_end *end);
 void pic_line(struct legacy_board *b, uint32_t irq, bool level); /* irq 0-15 */
 void pic_walk(struct legacy_board *b, struct ukvmm_state *s);
-void pic_resume(struct legacy_board *b);
 
 void pit_reset(struct legacy_board *b);
 uint8_t pit_read(struct legacy_board *b, uint16_t port);

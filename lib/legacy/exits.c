@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ways by which guests switch themselves off. Each is claimed only at the width that its users write,
- * as the same numbers mean other things at other widths (0x501 at 32 bits is a Solo5 hvt hypercall).
+ * The ways by which guests switch themselves off. Each is claimed only at the width that its users
+ * write, as the same numbers mean other things at other widths (0x501 at 32 bits is a Solo5 hvt
+ * hypercall).
  */
 #include "chips.h"
 
 enum {
-	FAST_RESET = 0x92,	/* PS/2 system control port A */
-	HERMIT_EXIT = 0xf4,	/* QEMU isa-debug-exit, as Hermit uses it */
-	DEBUG_EXIT = 0x501,	/* the same, as Nanos, Solo5 and Unikraft use it */
+	FAST_RESET = 0x92,  /* PS/2 system control port A */
+	HERMIT_EXIT = 0xf4, /* QEMU isa-debug-exit, as Hermit uses it */
+	DEBUG_EXIT = 0x501, /* the same, as Nanos, Solo5 and Unikraft use it */
 	PVPANIC = 0x505,
-	RESET_CONTROL = 0xcf9,	/* PIIX */
-	BOCHS_POWER = 0xb004,	/* Bochs and old QEMU */
+	RESET_CONTROL = 0xcf9,	 /* PIIX */
+	BOCHS_POWER = 0xb004,	 /* Bochs and old QEMU */
 	BOCHS_SHUTDOWN = 0x8900, /* Bochs: the letters of "Shutdown" */
 };
 

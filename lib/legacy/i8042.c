@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyboard controller (Intel 8042, IBM PC AT technical reference) with nothing plugged in: controller
- * commands are answered at once, a byte for a keyboard or mouse times out at once. That is what lets an
- * operating system's probe end quickly, and the pulse commands are how many guests reset.
+ * Keyboard controller (Intel 8042, IBM PC AT technical reference) with nothing plugged in:
+ * controller commands are answered at once, a byte for a keyboard or mouse times out at once. That
+ * is what lets an operating system's probe end quickly, and the pulse commands are how many guests
+ * reset.
  */
 #include "chips.h"
 
@@ -21,7 +22,13 @@ enum {
 	STATUS_KEPT = STATUS_ANSWER | STATUS_COMMAND,
 };
 
-enum { CONFIG_IRQ = 0x01, CONFIG_SYSTEM = 0x04, CONFIG_NO_KEYBOARD = 0x10, CONFIG_NO_MOUSE = 0x20, CONFIG_XLATE = 0x40 };
+enum {
+	CONFIG_IRQ = 0x01,
+	CONFIG_SYSTEM = 0x04,
+	CONFIG_NO_KEYBOARD = 0x10,
+	CONFIG_NO_MOUSE = 0x20,
+	CONFIG_XLATE = 0x40
+};
 
 enum {
 	READ_CONFIG = 0x20,
@@ -43,7 +50,7 @@ enum {
 };
 
 enum {
-	LINE_RESET = 0x01,	 /* output port: low resets the processor */
+	LINE_RESET = 0x01, /* output port: low resets the processor */
 	LINE_A20 = 0x02,
 	INPUT_UNLOCKED = 0x80,
 	TEST_PASSED = 0x55,
@@ -89,7 +96,8 @@ uint8_t i8042_read(struct legacy_board *b, uint16_t port)
 
 	if (port == DATA)
 		return read_data(b);
-	return (uint8_t)(c->status | STATUS_UNLOCKED | (c->config & CONFIG_SYSTEM ? STATUS_SYSTEM : 0));
+	return (uint8_t)(c->status | STATUS_UNLOCKED |
+		(c->config & CONFIG_SYSTEM ? STATUS_SYSTEM : 0));
 }
 
 static void command(struct legacy_board *b, uint8_t value, struct legacy_end *end)
@@ -102,9 +110,7 @@ static void command(struct legacy_board *b, uint8_t value, struct legacy_end *en
 		answer(b, c->config, 0);
 		break;
 	case MOUSE_OFF:
-		c->config |= CONFIG_NO_MOUSE;
-		break;
-	case MOUSE_ON: /* there is none: the bit stays, by which drivers notice */
+	case MOUSE_ON: /* there is none: the bit stays on, by which drivers notice */
 		break;
 	case TEST_MOUSE:
 		answer(b, PORT_CLOCK_STUCK, 0);
@@ -184,7 +190,8 @@ void i8042_write(struct legacy_board *b, uint16_t port, uint8_t value, struct le
 /* Self test done, translation on, as firmware leaves it; interrupts wait for a driver. */
 void i8042_reset(struct legacy_board *b)
 {
-	b->i8042 = (struct legacy_i8042){ .config = CONFIG_SYSTEM | CONFIG_NO_MOUSE | CONFIG_XLATE };
+	b->i8042 = (struct legacy_i8042){ 0 };
+	b->i8042.config = CONFIG_SYSTEM | CONFIG_NO_MOUSE | CONFIG_XLATE;
 }
 
 void i8042_walk(struct legacy_board *b, struct ukvmm_state *s)

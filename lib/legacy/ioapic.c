@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * I/O APIC (Intel 82093AA data sheet), with the version number and EOI register of later ones (0x20,
- * 82801 data sheets): the LAPIC of a split irqchip offers directed EOI, which ends here by that register.
- * Guests accept both versions, as QEMU's boards show 0x20 and KVM's own IOAPIC 0x11. Polarity is stored
- * and otherwise ignored: an asserted line is an asserted line, as with KVM's.
+ * I/O APIC (Intel 82093AA data sheet), with the version number and EOI register of later ones
+ * (0x20, 82801 data sheets): the LAPIC of a split irqchip offers directed EOI, which ends here by
+ * that register. Guests accept both versions, as QEMU's boards show 0x20 and KVM's own IOAPIC 0x11.
+ * Polarity is stored and otherwise ignored: an asserted line is an asserted line, as with KVM's.
  */
 #include "chips.h"
 
@@ -17,9 +17,9 @@ enum { FIXED = 0, LOWEST = 1, NMI = 4, INIT = 5 };
 enum { REMOTE_IRR = 0x4000, LEVEL = 0x8000, MASKED = 0x10000 };
 enum { MSI_LOGICAL = 0x4, MSI_ASSERT = 0x4000, MSI_LEVEL = 0x8000 };
 
-#define LOW_WRITABLE 0x1afffull
+#define LOW_WRITABLE  0x1afffull
 #define HIGH_WRITABLE 0xff000000ull
-#define STORED (HIGH_WRITABLE << 32 | LOW_WRITABLE | REMOTE_IRR)
+#define STORED	      (HIGH_WRITABLE << 32 | LOW_WRITABLE | REMOTE_IRR)
 
 static uint8_t delivery(uint64_t entry)
 {
@@ -106,7 +106,8 @@ void legacy_eoi(struct legacy_board *b, uint8_t vector)
 		end_of_interrupt(b, vector);
 }
 
-bool legacy_route(const struct legacy_board *b, uint32_t pin, uint64_t *addr, uint32_t *data, bool *level)
+bool legacy_route(const struct legacy_board *b, uint32_t pin, uint64_t *addr, uint32_t *data,
+	bool *level)
 {
 	uint64_t entry;
 
@@ -134,7 +135,8 @@ static void write_entry(struct legacy_board *b, uint32_t pin, uint64_t entry)
 	uint64_t old = b->ioapic.redirection[pin];
 
 	entry |= old & REMOTE_IRR;
-	if (!is_level(entry)) /* turning to edge forgets it: how drivers for version 0x11 end an interrupt */
+	/* turning to edge forgets it: so drivers for version 0x11 end an interrupt */
+	if (!is_level(entry))
 		entry &= ~(uint64_t)REMOTE_IRR;
 	b->ioapic.redirection[pin] = entry;
 	if (eoi_route(old) != eoi_route(entry))
@@ -217,7 +219,8 @@ void ioapic_walk(struct legacy_board *b, struct ukvmm_state *s)
 		uint64_t *entry = &io->redirection[pin];
 
 		walk_u64(s, entry, STORED);
-		walk_require(s, !(*entry & ~STORED) && (is_level(*entry) || !(*entry & REMOTE_IRR)));
+		walk_require(s, !(*entry & ~STORED));
+		walk_require(s, is_level(*entry) || !(*entry & REMOTE_IRR));
 	}
 	walk_u32(s, &io->lines, (1u << X86_IOAPIC_PINS) - 1);
 	walk_u8(s, &io->id, 15);

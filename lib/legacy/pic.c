@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two cascaded 8259As (Intel 8259A data sheet) with the edge/level control registers of a PIIX. As on that
- * chip ICW1's LTIM bit has no effect, and requests on edge inputs stay latched when the line falls.
+ * Two cascaded 8259As (Intel 8259A data sheet) with the edge/level control registers of a PIIX. As
+ * on that chip ICW1's LTIM bit has no effect, and requests on edge inputs stay latched when the
+ * line falls.
  */
 #include "chips.h"
 
@@ -12,11 +13,19 @@ enum { SLAVE_PORTS = 0xa0, DATA_PORT = 1, ELCR_SLAVE = 0x4d1 };
 
 enum { ICW1 = 0x10, ICW1_NEED_ICW4 = 0x01, ICW1_SINGLE = 0x02 };
 enum { ICW4_AUTO_EOI = 0x02, ICW4_FULLY_NESTED = 0x10 };
-enum { OCW3 = 0x08, OCW3_READ = 0x02, OCW3_READ_ISR = 0x01, OCW3_POLL = 0x04, OCW3_SET_SMM = 0x40, OCW3_SMM = 0x20 };
+enum {
+	OCW3 = 0x08,
+	OCW3_READ = 0x02,
+	OCW3_READ_ISR = 0x01,
+	OCW3_POLL = 0x04,
+	OCW3_SET_SMM = 0x40,
+	OCW3_SMM = 0x20
+};
 enum { OCW2_ROTATE = 0x80, OCW2_SPECIFIC = 0x40, OCW2_EOI = 0x20 };
 enum { POLL_PENDING = 0x80 };
 
-static const uint8_t elcr_mask[2] = { 0xf8, 0xde }; /* timer, keyboard, cascade; RTC and FPU: always edge */
+/* Timer, keyboard and cascade, RTC and FPU are always edges. */
+static const uint8_t elcr_mask[2] = { 0xf8, 0xde };
 
 static struct legacy_8259 *chip_of(struct legacy_board *b, uint16_t port)
 {
@@ -119,11 +128,12 @@ static uint8_t spurious_or_acknowledge(struct legacy_board *b, struct legacy_825
 	return irq;
 }
 
-/* INTA pulls INTR down; what is pending besides raises it again, which the op is told in any case. */
+/* INTA pulls INTR down; what else is pending raises it again, which the op is told in any case. */
 uint8_t legacy_intack(struct legacy_board *b)
 {
 	struct legacy_8259 *chip = b->pic.chip;
-	uint8_t irq = spurious_or_acknowledge(b, &chip[MASTER]), vector = chip[MASTER].vector_base + irq;
+	uint8_t irq = spurious_or_acknowledge(b, &chip[MASTER]);
+	uint8_t vector = chip[MASTER].vector_base + irq;
 
 	if (irq == CASCADE)
 		vector = chip[SLAVE].vector_base + spurious_or_acknowledge(b, &chip[SLAVE]);
@@ -132,7 +142,7 @@ uint8_t legacy_intack(struct legacy_board *b)
 	return vector;
 }
 
-/* Starts initialisation: edge latches, mask, priorities and modes go; levels on level inputs stay. */
+/* Starts initialisation: edge latches, mask, priorities and modes go; level requests stay. */
 static void icw1(struct legacy_8259 *c, uint8_t value)
 {
 	c->irr = c->line & c->elcr;
@@ -304,10 +314,4 @@ void pic_walk(struct legacy_board *b, struct ukvmm_state *s)
 	chip_walk(&b->pic.chip[MASTER], elcr_mask[MASTER], s);
 	chip_walk(&b->pic.chip[SLAVE], elcr_mask[SLAVE], s);
 	state_end(s);
-}
-
-void pic_resume(struct legacy_board *b)
-{
-	b->pic.intr = settle(b);
-	b->ops->intr(b->ctx, b->pic.intr);
 }

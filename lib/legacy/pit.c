@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 8254 timer at 0x40-0x43 and port 0x61 (Intel 82C54 data sheet; IBM PC AT technical reference). A rise of
- * channel 0's OUT is a pulse on GSI 0; one on which a control word alone would put OUT is not, as on KVM's.
+ * 8254 timer at 0x40-0x43 and port 0x61 (Intel 82C54 data sheet; IBM PC AT technical reference). A
+ * rise of channel 0's OUT is a pulse on GSI 0; one on which a control word alone would put OUT is
+ * not, as on KVM's.
  */
 #include "chips.h"
 
@@ -10,12 +11,18 @@
 
 enum { CONTROL = 0x43, SPEAKER_CHANNEL = 2 };
 enum { BACK_NO_COUNT = 0x20, BACK_NO_STATUS = 0x10, READ_BACK = 3 };
-enum { P61_GATE = 0x01, P61_WRITABLE = 0x0f, P61_REFRESH = 0x10, P61_OUT = 0x20, REFRESH_NS = 15085 };
+enum {
+	P61_GATE = 0x01,
+	P61_WRITABLE = 0x0f,
+	P61_REFRESH = 0x10,
+	P61_OUT = 0x20,
+	REFRESH_NS = 15085
+};
 
-/* Interrupts come at most every 200 us, as from KVM's 8254, or a guest would keep a host CPU busy. */
+/* Interrupts come at most every 200 us, as from KVM's 8254, or a guest could load a host CPU. */
 enum { MIN_TICKS = 239 };
-/* After a delay at most that many periods are made up for, at twice the rate: a guest that counts ticks
- * stays on time through a busy host, and none is flooded. */
+/* After a delay at most that many periods are made up for, at twice the rate: a guest that counts
+ * ticks stays on time through a busy host, and none is flooded. */
 enum { CATCH_UP = 10 };
 
 static uint64_t now(const struct legacy_board *b)
@@ -176,9 +183,11 @@ static void channel_walk(struct legacy_8254_channel *c, uint64_t at, struct ukvm
 	walk_flag(s, &c->write_high);
 	walk_flag(s, &c->count_latched);
 	walk_flag(s, &c->status_latched);
-	/* what the arithmetic leans on: a count to divide by, a switch only to a count that was written */
-	walk_require(s, (!c->running || c->count) && (!c->count || c->reload) && (!c->pending || c->reload));
-	walk_require(s, !c->pending || c->mode == 1 || c->mode == 5 || (c->count && c->switch_at >= c->origin));
+	/* what the arithmetic leans on: a count to divide by, and one to go on with */
+	walk_require(s, !c->running || c->count);
+	walk_require(s, c->reload || (!c->count && !c->pending));
+	if (c->pending && channel_is_periodic(c))
+		walk_require(s, c->count && c->switch_at >= c->origin);
 }
 
 void pit_walk(struct legacy_board *b, struct ukvmm_state *s)
@@ -194,7 +203,8 @@ void pit_walk(struct legacy_board *b, struct ukvmm_state *s)
 	walk_i64(s, &p->irq_tick, 0, latest);
 	walk_u8(s, &p->port61, P61_WRITABLE);
 	walk_require(s, !p->irq_tick || p->channel[0].running);
-	walk_require(s, p->channel[0].gate && p->channel[1].gate &&
+	walk_require(s,
+		p->channel[0].gate && p->channel[1].gate &&
 			p->channel[SPEAKER_CHANNEL].gate == (p->port61 & P61_GATE));
 	state_end(s);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * MC146818A clock and CMOS RAM at 0x70/0x71. Only the clock runs: no alarm, no periodic or update
- * interrupt. The update-in-progress bit is never set; instead the time that registers show stands still
- * for LATCH_NS (or from one read of status A to the next), so that a guest reads all of them unrolled.
+ * interrupt. The update-in-progress bit is never set; instead the time that registers show stands
+ * still for LATCH_NS (or from one read of status A to the next), so that a guest reads all of them
+ * unrolled.
  */
 #include "chips.h"
 
@@ -37,13 +38,13 @@ enum {
 	HOUR_PM = 0x80,
 };
 
-#define LATCH_NS 10000000ull
+#define LATCH_NS   10000000ull
 #define OFFSET_MAX (1ll << 40)
 
 static bool is_time(uint8_t reg)
 {
-	return reg == SECONDS || reg == MINUTES || reg == HOURS || (reg >= WEEKDAY && reg <= YEAR) ||
-		reg == CENTURY;
+	return reg == SECONDS || reg == MINUTES || reg == HOURS ||
+		(reg >= WEEKDAY && reg <= YEAR) || reg == CENTURY;
 }
 
 static uint8_t encode(const struct legacy_rtc *r, uint32_t v)
@@ -191,7 +192,8 @@ void rtc_walk(struct legacy_board *b, struct ukvmm_state *s)
 	walk_u8(s, &r->index, INDEX_MASK);
 	walk_bytes(s, r->ram, sizeof r->ram);
 	walk_i64(s, &r->offset, -OFFSET_MAX, OFFSET_MAX);
-	walk_require(s, !(r->ram[STATUS_A] & A_UIP) && !r->ram[STATUS_C] && r->ram[STATUS_D] == D_VALID);
+	walk_require(
+		s, !(r->ram[STATUS_A] & A_UIP) && !r->ram[STATUS_C] && r->ram[STATUS_D] == D_VALID);
 	state_end(s);
 	r->latched_until = s->loading ? 0 : r->latched_until;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 16550A UART (National PC16550D data sheet). Transmission takes no time, so THRE and TEMT always read 1.
- * The sender on the other side never overruns the chip: what does not fit the FIFO waits on the wire.
+ * 16550A UART (National PC16550D data sheet). Transmission takes no time, so THRE and TEMT always
+ * read 1. The sender on the other side never overruns the chip: what does not fit the FIFO waits on
+ * the wire.
  */
 #include "chips.h"
 
@@ -10,12 +11,27 @@
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
 enum { IER_RX = 1, IER_THRE = 2, IER_LINE = 4, IER_MODEM = 8, IER_MASK = 0x0f };
-enum { IIR_MODEM = 0, IIR_NONE = 1, IIR_THRE = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 0x0c, IIR_FIFOS = 0xc0 };
+enum {
+	IIR_MODEM = 0,
+	IIR_NONE = 1,
+	IIR_THRE = 2,
+	IIR_RX = 4,
+	IIR_LINE = 6,
+	IIR_TIMEOUT = 0x0c,
+	IIR_FIFOS = 0xc0
+};
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_KEPT = 0xc9 };
 enum { LCR_8N1 = 0x03, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10, MCR_MASK = 0x1f };
 enum { LSR_DR = 1, LSR_OVERRUN = 2, LSR_ERRORS = 0x1e, LSR_THRE = 0x20, LSR_TEMT = 0x40 };
-enum { MSR_DELTAS = 0x0f, MSR_TERI = 4, MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80 };
+enum {
+	MSR_DELTAS = 0x0f,
+	MSR_TERI = 4,
+	MSR_CTS = 0x10,
+	MSR_DSR = 0x20,
+	MSR_RI = 0x40,
+	MSR_DCD = 0x80
+};
 enum { BAUD_9600 = 12 };
 
 static uint8_t trigger_level(const struct legacy_serial *s)
@@ -25,8 +41,9 @@ static uint8_t trigger_level(const struct legacy_serial *s)
 	return s->fcr & FCR_ENABLE ? levels[s->fcr >> 6] : 1;
 }
 
-/* The pending source of highest priority (data sheet, table III). Below the trigger level bytes count as
- * having waited long enough for the character timeout: there is no line speed to measure it by. */
+/* The pending source of highest priority (data sheet, table III). Below the trigger level bytes
+ * count as having waited long enough for the character timeout: there is no line speed to measure
+ * it by. */
 static uint8_t source(const struct legacy_serial *s)
 {
 	if (s->ier & IER_LINE && s->lsr & LSR_ERRORS)
@@ -105,8 +122,8 @@ static void loop_back(struct legacy_serial *s, uint8_t byte)
 	fifo_push(s, byte);
 }
 
-/* Every read takes the request away before the next byte raises it again: an edge for each, also for a
- * handler that reads one byte per interrupt. */
+/* Every read takes the request away before the next byte raises it again: an edge for each, also
+ * for a handler that reads one byte per interrupt. */
 static uint8_t read_data(struct legacy_board *b)
 {
 	struct legacy_serial *s = &b->serial;
@@ -297,10 +314,9 @@ size_t legacy_input(struct legacy_board *b, const uint8_t *bytes, size_t len)
 /* Guests that never initialise the chip find 9600 8N1 and a line that may interrupt. */
 void serial_reset(struct legacy_board *b)
 {
-	b->serial = (struct legacy_serial){ .lcr = LCR_8N1,
-		.mcr = MCR_OUT2,
-		.msr = modem_lines(MCR_OUT2),
-		.divisor = BAUD_9600 };
+	b->serial = (struct legacy_serial){
+		.lcr = LCR_8N1, .mcr = MCR_OUT2, .msr = modem_lines(MCR_OUT2), .divisor = BAUD_9600
+	};
 }
 
 void serial_walk(struct legacy_board *b, struct ukvmm_state *state)

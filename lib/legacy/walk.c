@@ -21,7 +21,7 @@ void walk_require(struct ukvmm_state *s, bool ok)
 		state_fail(s, -EINVAL);
 }
 
-/* A bool must not even hold a bad value for a moment, hence the copy; the others are alike for order's sake. */
+/* A bool must not hold a bad value even for a moment, hence the copy. */
 void walk_flag(struct ukvmm_state *s, bool *flag)
 {
 	uint8_t v = *flag;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of a state walk, each with its check: a load never stores a value that the chip cannot hold. */
+/* Fields of a state walk, each with its check: a load never stores a value that the chip cannot
+ * hold. */
 #ifndef LEGACY_WALK_H
 #define LEGACY_WALK_H
 

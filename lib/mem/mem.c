@@ -8,7 +8,13 @@
 
 #include "checked.h"
 
-int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end)
+/* prot over [addr, addr + len), or anywhere for addr NULL. */
+static void *map(void *addr, size_t len, int prot)
+{
+	return mmap(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
+}
+
+static int reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end, int prot)
 {
 	uint64_t low = bytes < gap_start ? bytes : gap_start, high_end;
 	void *p;
@@ -16,7 +22,7 @@ int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t ga
 	*mem = (struct mem){ 0 };
 	if (!bytes || bytes % MEM_PAGE || bytes > SIZE_MAX / 2 || add_wraps(gap_end, bytes - low, &high_end))
 		return -EINVAL;
-	p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = map(NULL, bytes, prot);
 	if (p == MAP_FAILED)
 		return -errno;
 	mem->base = p;
@@ -27,13 +33,8 @@ int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t ga
 	return 0;
 }
 
-int mem_back(struct mem *mem, enum mem_huge huge)
+static int advise(struct mem *mem, enum mem_huge huge)
 {
-	void *p = mmap(mem->base, mem->len, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
 	mem->backed = true;
 	/* An embedder's fork must neither copy a guest's page tables nor share its pages. */
 	if (madvise(mem->base, mem->len, MADV_DONTFORK))
@@ -42,6 +43,28 @@ int mem_back(struct mem *mem, enum mem_huge huge)
 	 * without THP answers EINVAL, which changes nothing for us. */
 	madvise(mem->base, mem->len, huge == MEM_HUGE_ON ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return 0;
+}
+
+int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end)
+{
+	return reserve(mem, bytes, gap_start, gap_end, PROT_NONE);
+}
+
+int mem_back(struct mem *mem, enum mem_huge huge)
+{
+	return map(mem->base, mem->len, PROT_READ | PROT_WRITE) == MAP_FAILED ? -errno : advise(mem, huge);
+}
+
+int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end, enum mem_huge huge)
+{
+	int rc = reserve(mem, bytes, gap_start, gap_end, PROT_READ | PROT_WRITE);
+
+	if (rc)
+		return rc;
+	rc = advise(mem, huge);
+	if (rc)
+		mem_fini(mem);
+	return rc;
 }
 
 void mem_drop(struct mem *mem)

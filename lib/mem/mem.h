@@ -35,6 +35,8 @@ enum mem_huge { MEM_HUGE_OFF, MEM_HUGE_ON };
 int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end);
 /* Maps zeroed private memory over the reservation, not inherited by fork. */
 int mem_back(struct mem *mem, enum mem_huge huge);
+/* Both in one, which costs a mapping less. On failure nothing is left. */
+int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end, enum mem_huge huge);
 /* Gives the memory back to the system at once; what is read afterwards is zero. */
 void mem_drop(struct mem *mem);
 void mem_fini(struct mem *mem);

@@ -250,26 +250,29 @@ UKVMM_API struct ukvmm_queue *ukvmm_device_queue(struct ukvmm_device *dev, uint3
 	return virtio_dev_queue(dev->virtio, q);
 }
 
-static int device_walk(struct ukvmm_device *d, struct ukvmm_state *s)
+static int device_walk(struct ukvmm_device *d, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	uint32_t version = d->ops.version ? d->ops.version : 1;
 	int rc;
 
 	if (!d->ops.save || !d->ops.load)
-		return state_fail(s, -ENOTSUP);
+		return err_set(err, state_fail(s, -ENOTSUP), "save", d->name, "the device has no save and load");
 	rc = virtio_dev_walk(d->virtio, s);
 	if (!rc)
 		rc = state_begin(s, d->name, &version);
 	if (!rc)
 		rc = s->loading ? d->ops.load(d->ctx, s, version) : d->ops.save(d->ctx, s);
-	return rc ? state_fail(s, rc) : state_end(s);
+	rc = rc ? state_fail(s, rc) : state_end(s);
+	return rc ? err_set(err, rc, s->loading ? "load" : "save", d->name, "section \"%s\": %s", s->section,
+			    strerror(-rc)) :
+		    0;
 }
 
-int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s)
+int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < vm->devices; i++)
-		rc = device_walk(vm->device[i], s);
+		rc = device_walk(vm->device[i], s, err);
 	return rc;
 }

@@ -76,6 +76,11 @@ int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, enum mem_
 	struct shell **out, struct ukvmm_err *err);
 /* Returns the RAM now and queues the closing of the rest. NULL is ignored. */
 void shell_retire(struct shell *shell);
+/* Between shell.c and shell_pool.c. shell_make with huge NULL: over a bare reservation, for the pool. NULL: none there. */
+int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge, const char *name,
+	struct shell **out, struct ukvmm_err *err);
+void shell_close(struct shell *shell);
+struct shell *shell_pool_get(struct ukvmm_host *host, const struct shell_kind *kind);
 /* Frees every pool and its shells, on this thread. */
 void shell_pools_free(struct ukvmm_host *host);
 

@@ -91,6 +91,8 @@ static void image_free(struct ukvmm_image *image)
 
 static void images_add(struct ukvmm_host *host, int by)
 {
+	if (!host)
+		return;
 	pthread_mutex_lock(&host->lock);
 	host->images += (uint32_t)by;
 	pthread_mutex_unlock(&host->lock);

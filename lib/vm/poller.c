@@ -15,9 +15,6 @@
 #include "host.h"
 #include "vm.h"
 
-/* epoll data: these two, else generation << 32 | index of a watch + 2. */
-enum { DATA_WAKE, DATA_TIMER, DATA_WATCHES };
-
 static int poller_fail(struct ukvmm_err *err, const char *call)
 {
 	return err_set(err, -errno, call, "poller", "%s", strerror(errno));
@@ -25,8 +22,8 @@ static int poller_fail(struct ukvmm_err *err, const char *call)
 
 static int poller_fds(struct ukvmm_poller *p, struct ukvmm_err *err)
 {
-	struct epoll_event wake = { .events = EPOLLIN, .data.u64 = DATA_WAKE };
-	struct epoll_event timer = { .events = EPOLLIN, .data.u64 = DATA_TIMER };
+	struct epoll_event wake = { .events = EPOLLIN, .data.u64 = POLLER_WAKE };
+	struct epoll_event timer = { .events = EPOLLIN, .data.u64 = POLLER_TIMER };
 
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll < 0)
@@ -106,165 +103,6 @@ UKVMM_API int ukvmm_poller_free(struct ukvmm_poller *p)
 	return 0;
 }
 
-int poller_join(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t timers)
-{
-	int rc;
-
-	vm->entry.vm = vm;
-	pthread_mutex_lock(&p->lock);
-	rc = timers_reserve(&p->timers, p->timers_max + timers);
-	if (!rc) {
-		p->timers_max += timers;
-		p->vms++;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return rc;
-}
-
-/* Lock held. */
-static void entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
-{
-	struct ukvmm_vm **at = &p->head;
-
-	if (!vm->entry.queued)
-		return;
-	while (*at != vm)
-		at = &(*at)->entry.next;
-	*at = vm->entry.next;
-	if (!*at)
-		p->tail = at;
-	vm->entry.queued = false;
-}
-
-int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *const *timers, uint32_t n)
-{
-	pthread_mutex_lock(&p->lock);
-	if (p->current == vm && p->dispatching && pthread_equal(p->dispatcher, pthread_self())) {
-		pthread_mutex_unlock(&p->lock);
-		return -EBUSY;
-	}
-	while (p->current == vm)
-		pthread_cond_wait(&p->left, &p->lock);
-	entry_unqueue(p, vm);
-	for (uint32_t i = 0; i < n; i++)
-		timers_set(&p->timers, timers[i], 0);
-	p->timers_max -= n;
-	p->vms--;
-	pthread_mutex_unlock(&p->lock);
-	return 0;
-}
-
-/* Lock held. */
-static void entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
-{
-	if (vm->entry.queued)
-		return;
-	vm->entry.queued = true;
-	vm->entry.next = NULL;
-	if (!p->head)
-		fd_event_set(p->wake);
-	*p->tail = vm;
-	p->tail = &vm->entry.next;
-}
-
-void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uint64_t value)
-{
-	struct poller_entry *e = &vm->entry;
-
-	pthread_mutex_lock(&p->lock);
-	switch (type) {
-	case UKVMM_EV_CONSOLE:
-		e->console = true;
-		break;
-	case UKVMM_EV_RUNNABLE:
-		e->runnable |= 1ull << value;
-		break;
-	case UKVMM_EV_NOTIFY:
-		/* A guest that writes faster than anybody listens loses its newest values. */
-		if (e->notify_len < NOTIFY_VALUES)
-			e->notify[(e->notify_head + e->notify_len++) % NOTIFY_VALUES] = value;
-		break;
-	case UKVMM_EV_PAUSED:
-		e->paused = true;
-		break;
-	case UKVMM_EV_STOPPED:
-		e->stopped = true;
-		break;
-	case UKVMM_EV_DEVICE_BROKEN:
-		e->broken |= 1u << value;
-		break;
-	}
-	entry_queue(p, vm);
-	pthread_mutex_unlock(&p->lock);
-}
-
-void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm)
-{
-	pthread_mutex_lock(&p->lock);
-	vm->entry.work = true;
-	entry_queue(p, vm);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* Lock held: the timerfd follows the earliest deadline, but is not moved later until it has fired. */
-static void timerfd_follow(struct ukvmm_poller *p)
-{
-	uint64_t next = timers_next(&p->timers);
-	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(next / 1000000000u),
-					.tv_nsec = (long)(next % 1000000000u) } };
-
-	if (!next || (p->armed && p->armed <= next))
-		return;
-	p->armed = next;
-	timerfd_settime(p->timerfd, TFD_TIMER_ABSTIME, &t, NULL);
-}
-
-void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline)
-{
-	pthread_mutex_lock(&p->lock);
-	timers_set(&p->timers, timer, deadline);
-	timerfd_follow(p);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* Lock held. Takes one event of the VM; false: it has none. STOPPED comes last. */
-static bool entry_take(struct poller_entry *e, struct ukvmm_event *ev)
-{
-	*ev = (struct ukvmm_event){ .vm = e->vm, .cookie = e->vm->config.cookie };
-	if (e->runnable) {
-		ev->type = UKVMM_EV_RUNNABLE;
-		ev->value = (uint64_t)__builtin_ctzll(e->runnable);
-		e->runnable &= e->runnable - 1;
-	} else if (e->notify_len) {
-		ev->type = UKVMM_EV_NOTIFY;
-		ev->value = e->notify[e->notify_head];
-		e->notify_head = (e->notify_head + 1) % NOTIFY_VALUES;
-		e->notify_len--;
-	} else if (e->console) {
-		ev->type = UKVMM_EV_CONSOLE;
-		ev->value = console_waiting(&e->vm->console);
-		e->console = false;
-	} else if (e->broken) {
-		ev->type = UKVMM_EV_DEVICE_BROKEN;
-		ev->value = (uint64_t)__builtin_ctz(e->broken);
-		e->broken &= e->broken - 1;
-	} else if (e->paused) {
-		ev->type = UKVMM_EV_PAUSED;
-		e->paused = false;
-	} else if (e->stopped && !e->work) {
-		ev->type = UKVMM_EV_STOPPED;
-		e->stopped = false;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static bool entry_has_event(const struct poller_entry *e)
-{
-	return e->runnable || e->notify_len || e->console || e->broken || e->paused || e->stopped;
-}
-
 /* Lock held on entry and exit: the VM cannot go away between. */
 static void inside(struct ukvmm_poller *p, struct ukvmm_vm *vm, void (*call)(void *arg), void *arg)
 {
@@ -309,7 +147,7 @@ static void call_fd(void *arg)
 
 static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
 {
-	uint32_t index = (uint32_t)data - DATA_WATCHES;
+	uint32_t index = (uint32_t)data - POLLER_WATCHES;
 	struct watch *w;
 
 	pthread_mutex_lock(&p->lock);
@@ -329,9 +167,9 @@ static void serve_fds(struct ukvmm_poller *p)
 	int n = epoll_wait(p->epoll, ready, 64, 0);
 
 	for (int i = 0; i < n; i++) {
-		if (ready[i].data.u64 == DATA_WAKE)
+		if (ready[i].data.u64 == POLLER_WAKE)
 			fd_event_clear(p->wake);
-		else if (ready[i].data.u64 == DATA_TIMER)
+		else if (ready[i].data.u64 == POLLER_TIMER)
 			fd_event_clear(p->timerfd);
 		else
 			serve_fd(p, ready[i].data.u64, ready[i].events);
@@ -350,7 +188,7 @@ static void serve_timers(struct ukvmm_poller *p)
 		p->armed = 0;
 	while ((timer = timers_pop(&p->timers, now)))
 		inside(p, timer->owner, call_fire, timer);
-	timerfd_follow(p);
+	poller_timerfd_follow(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -360,14 +198,14 @@ static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
 	struct ukvmm_vm *vm = p->head;
 	bool took;
 
-	entry_unqueue(p, vm);
+	poller_entry_unqueue(p, vm);
 	if (vm->entry.work) {
 		vm->entry.work = false;
 		inside(p, vm, call_work, vm);
 	}
-	took = ev && entry_take(&vm->entry, ev);
-	if (vm->entry.work || entry_has_event(&vm->entry))
-		entry_queue(p, vm);
+	took = ev && poller_entry_take(&vm->entry, ev);
+	if (vm->entry.work || poller_entry_has_event(&vm->entry))
+		poller_entry_queue(p, vm);
 	return took;
 }
 
@@ -414,71 +252,4 @@ UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *event
 	p->dispatching = false;
 	pthread_mutex_unlock(&p->lock);
 	return (int)n;
-}
-
-/* Lock held: a free watch, or -ENOMEM. */
-static int watch_slot(struct ukvmm_poller *p)
-{
-	uint32_t more = p->watches_len ? p->watches_len * 2 : 16;
-	struct watch *w;
-
-	for (uint32_t i = 0; i < p->watches_len; i++)
-		if (!p->watches[i].device)
-			return (int)i;
-	w = realloc(p->watches, more * sizeof *w);
-	if (!w)
-		return -ENOMEM;
-	memset(w + p->watches_len, 0, (more - p->watches_len) * sizeof *w);
-	p->watches = w;
-	p->watches_len = more;
-	return (int)(more / 2 < 16 ? 0 : more / 2);
-}
-
-static int watch_find(struct ukvmm_poller *p, const struct ukvmm_device *device, int fd)
-{
-	for (uint32_t i = 0; i < p->watches_len; i++)
-		if (p->watches[i].device == device && p->watches[i].fd == fd)
-			return (int)i;
-	return -ENOENT;
-}
-
-static void watch_drop(struct ukvmm_poller *p, struct watch *w)
-{
-	epoll_ctl(p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
-	w->device = NULL;
-	w->generation++;
-}
-
-int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag)
-{
-	int old, i, rc = 0;
-
-	pthread_mutex_lock(&p->lock);
-	old = watch_find(p, device, fd);
-	i = old >= 0 || !events ? old : watch_slot(p);
-	if (i < 0) {
-		rc = i;
-	} else if (!events) {
-		watch_drop(p, &p->watches[i]);
-	} else {
-		struct watch *w = &p->watches[i];
-		struct epoll_event e = { .events = events,
-			.data.u64 = (uint64_t)w->generation << 32 | ((uint32_t)i + DATA_WATCHES) };
-
-		if (epoll_ctl(p->epoll, old >= 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e))
-			rc = -errno;
-		else
-			*w = (struct watch){ device, fd, w->generation, tag };
-	}
-	pthread_mutex_unlock(&p->lock);
-	return rc;
-}
-
-void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device)
-{
-	pthread_mutex_lock(&p->lock);
-	for (uint32_t i = 0; i < p->watches_len; i++)
-		if (p->watches[i].device == device)
-			watch_drop(p, &p->watches[i]);
-	pthread_mutex_unlock(&p->lock);
 }

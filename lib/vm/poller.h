@@ -69,7 +69,17 @@ void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uin
 void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm);
 void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline);
 
-/* fd watches of devices. */
+/* For the dispatching thread, with the lock held. Takes one event of the VM, STOPPED last; false: it has none. */
+bool poller_entry_take(struct poller_entry *e, struct ukvmm_event *ev);
+bool poller_entry_has_event(const struct poller_entry *e);
+void poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
+void poller_entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
+/* The timerfd follows the earliest deadline, but is not moved later until it has fired. */
+void poller_timerfd_follow(struct ukvmm_poller *p);
+
+/* fd watches of devices: epoll data is generation << 32 | POLLER_WATCHES + index; below are the poller's own. */
+enum { POLLER_WAKE, POLLER_TIMER, POLLER_WATCHES };
+
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
 void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device);
 

@@ -8,14 +8,13 @@
 #include <ukvmm/x86.h>
 
 #include "err.h"
-#include "export.h"
 #include "host.h"
 #include "structs.h"
 #include "x86_map.h"
 
 enum { MEMORY_DEFAULT = 128 << 20, MEMORY_MIN = 2 << 20, VCPUS_MAX = 64 };
 
-static void shell_close(struct shell *shell)
+void shell_close(struct shell *shell)
 {
 	for (uint32_t i = 0; i < shell->kind.vcpus; i++)
 		kvm_vcpu_fini(&shell->vcpu[i]);
@@ -38,17 +37,10 @@ void shell_retire(struct shell *shell)
 	host_queue(shell->host, &shell->job);
 }
 
-static int shell_back(struct shell *shell, enum mem_huge huge, const char *name, struct ukvmm_err *err)
-{
-	int rc = mem_back(&shell->mem, huge);
-
-	return rc ? err_set(err, rc, "mmap", name, "no %llu MiB of guest RAM: %s",
-			    (unsigned long long)(shell->kind.memory >> 20), strerror(-rc)) :
-		    0;
-}
-
-static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, const char *name,
-	struct shell **out, struct ukvmm_err *err)
+/* huge NULL: a bare reservation, for the pool. RAM that is wanted now is mapped before KVM knows the slot: mapping
+ * over a registered one costs an invalidation. */
+static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
+	const char *name, struct shell **out, struct ukvmm_err *err)
 {
 	struct shell *shell = calloc(1, sizeof *shell + kind->vcpus * sizeof shell->vcpu[0]);
 	int rc;
@@ -57,11 +49,12 @@ static int shell_alloc(struct ukvmm_host *host, const struct shell_kind *kind, c
 		return err_set(err, -ENOMEM, "calloc", name, "out of memory");
 	shell->host = host;
 	shell->kind = *kind;
-	rc = mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
+	rc = huge ? mem_map(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END, *huge) :
+		    mem_reserve(&shell->mem, kind->memory, X86_RAM_GAP_START, X86_RAM_GAP_END);
 	if (rc) {
 		free(shell);
-		return err_set(err, rc, "mmap", name, "cannot reserve %llu MiB of address space",
-			(unsigned long long)(kind->memory >> 20));
+		return err_set(err, rc, "mmap", name, "no %llu MiB of %s: %s",
+			(unsigned long long)(kind->memory >> 20), huge ? "guest RAM" : "address space", strerror(-rc));
 	}
 	*out = shell;
 	return 0;
@@ -85,20 +78,15 @@ static int shell_kvm(struct shell *shell, const char *name, struct ukvmm_err *er
 	return rc;
 }
 
-/* huge NULL: a bare reservation, for the pool. RAM that is wanted now is mapped before KVM knows the slot: mapping
- * over a registered one costs an invalidation. */
-static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
+int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, const enum mem_huge *huge,
 	const char *name, struct shell **out, struct ukvmm_err *err)
 {
 	struct shell *shell = NULL;
-	int rc = shell_alloc(host, kind, name, &shell, err);
+	int rc = shell_alloc(host, kind, huge, name, &shell, err);
 
 	if (rc)
 		return rc;
-	if (huge)
-		rc = shell_back(shell, *huge, name, err);
-	if (!rc)
-		rc = shell_kvm(shell, name, err);
+	rc = shell_kvm(shell, name, err);
 	if (rc) {
 		mem_fini(&shell->mem);
 		free(shell);
@@ -108,133 +96,25 @@ static int shell_make(struct ukvmm_host *host, const struct shell_kind *kind, co
 	return 0;
 }
 
-static bool kind_equal(const struct shell_kind *a, const struct shell_kind *b)
-{
-	return a->memory == b->memory && a->vcpus == b->vcpus && a->irqchip == b->irqchip;
-}
-
-static struct shell_pool *pool_find(struct ukvmm_host *host, const struct shell_kind *kind)
-{
-	struct shell_pool *p = host->pools;
-
-	while (p && !kind_equal(&p->kind, kind))
-		p = p->next;
-	return p;
-}
-
-static void pool_put(struct shell_pool *pool, struct shell *shell)
-{
-	struct ukvmm_host *host = pool->host;
-
-	pthread_mutex_lock(&host->lock);
-	shell->next = pool->shells;
-	pool->shells = shell;
-	pool->ready++;
-	pthread_mutex_unlock(&host->lock);
-}
-
-/* Makes or frees shells until the pool has its target. */
-static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
-{
-	struct ukvmm_host *host = pool->host;
-	struct shell *shell;
-	int rc;
-
-	for (;;) {
-		bool more;
-
-		shell = NULL;
-		pthread_mutex_lock(&host->lock);
-		more = pool->ready < pool->target;
-		if (pool->ready > pool->target) {
-			shell = pool->shells;
-			pool->shells = shell->next;
-			pool->ready--;
-		}
-		if (!more && !shell)
-			pool->refilling = false;
-		pthread_mutex_unlock(&host->lock);
-		if (shell) {
-			shell_close(shell);
-			continue;
-		}
-		if (!more)
-			return 0;
-		rc = shell_make(host, &pool->kind, NULL, "shell", &shell, err);
-		if (rc)
-			break;
-		pool_put(pool, shell);
-	}
-	pthread_mutex_lock(&host->lock);
-	pool->refilling = false;
-	pthread_mutex_unlock(&host->lock);
-	return rc;
-}
-
-static void pool_refill_job(struct job *job)
-{
-	/* A refill that fails is tried again after the next take; that one makes its own shell and reports. */
-	pool_fill((struct shell_pool *)job, NULL);
-}
-
-static struct shell *pool_get(struct ukvmm_host *host, const struct shell_kind *kind)
-{
-	struct shell_pool *pool;
-	struct shell *shell = NULL;
-	bool refill = false;
-
-	pthread_mutex_lock(&host->lock);
-	pool = pool_find(host, kind);
-	if (pool && pool->shells) {
-		shell = pool->shells;
-		pool->shells = shell->next;
-		pool->ready--;
-	}
-	/* Only threads in ukvmm_host_work refill: without one, a pool is used up and then done. */
-	if (pool && host->workers && !pool->refilling && pool->ready < pool->target)
-		refill = pool->refilling = true;
-	pthread_mutex_unlock(&host->lock);
-	if (refill) {
-		pool->refill.run = pool_refill_job;
-		host_queue(host, &pool->refill);
-	}
-	return shell;
-}
-
 int shell_take(struct ukvmm_host *host, const struct shell_kind *kind, enum mem_huge huge, const char *name,
 	struct shell **out, struct ukvmm_err *err)
 {
-	struct shell *shell = pool_get(host, kind);
+	struct shell *shell = shell_pool_get(host, kind);
 	int rc;
 
 	if (!shell)
 		return shell_make(host, kind, &huge, name, out, err);
-	rc = shell_back(shell, huge, name, err);
+	rc = mem_back(&shell->mem, huge);
 	if (rc) {
 		shell_retire(shell);
-		return rc;
+		return err_set(err, rc, "mmap", name, "no %llu MiB of guest RAM: %s",
+			(unsigned long long)(kind->memory >> 20), strerror(-rc));
 	}
 	snprintf(shell->kvm.name, sizeof shell->kvm.name, "%s", name);
 	for (uint32_t i = 0; i < kind->vcpus; i++)
 		kvm_vcpu_rename(&shell->vcpu[i], name);
 	*out = shell;
 	return 0;
-}
-
-void shell_pools_free(struct ukvmm_host *host)
-{
-	while (host->pools) {
-		struct shell_pool *pool = host->pools;
-
-		host->pools = pool->next;
-		while (pool->shells) {
-			struct shell *shell = pool->shells;
-
-			pool->shells = shell->next;
-			shell_close(shell);
-		}
-		free(pool);
-	}
 }
 
 static int irqchip_of(const struct ukvmm_vm_config *config, enum kvm_chip *irqchip)
@@ -270,36 +150,4 @@ int shell_kind_of(struct ukvmm_host *host, const struct ukvmm_vm_config *config,
 		return err_set(err, -EINVAL, "ukvmm_vm_new", name, "%u vCPUs: at most %u here", kind->vcpus,
 			kind->irqchip == KVM_CHIP_NONE ? 1 : most);
 	return 0;
-}
-
-UKVMM_API int ukvmm_host_prepare(struct ukvmm_host *host, const struct ukvmm_vm_config *config,
-	uint32_t shells, struct ukvmm_err *err)
-{
-	struct ukvmm_vm_config c;
-	struct shell_kind kind;
-	struct shell_pool *pool;
-	int rc = struct_take(&c, sizeof c, config);
-
-	if (rc)
-		return err_set(err, rc, "ukvmm_host_prepare", "shell", "bad ukvmm_vm_config");
-	rc = shell_kind_of(host, &c, &kind, err, "shell");
-	if (rc)
-		return rc;
-	pthread_mutex_lock(&host->lock);
-	pool = pool_find(host, &kind);
-	if (!pool && shells) {
-		pool = calloc(1, sizeof *pool);
-		if (pool) {
-			pool->host = host;
-			pool->kind = kind;
-			pool->next = host->pools;
-			host->pools = pool;
-		}
-	}
-	if (pool)
-		pool->target = shells;
-	pthread_mutex_unlock(&host->lock);
-	if (!pool)
-		return shells ? err_set(err, -ENOMEM, "calloc", "shell", "out of memory") : 0;
-	return pool_fill(pool, err);
 }

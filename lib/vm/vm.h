@@ -191,7 +191,7 @@ struct ukvmm_device *device_at(struct ukvmm_vm *vm, uint64_t gpa);
 void devices_free(struct ukvmm_vm *vm);
 void devices_work(struct ukvmm_vm *vm);
 bool devices_quiesce(struct ukvmm_vm *vm); /* poller's thread; true: all quiet */
-int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s);
+int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);
 
 /* walk.c: all state but RAM, of a paused VM. */
 int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);

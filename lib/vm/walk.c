@@ -69,10 +69,8 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 		rc = walk_board(vm, s, &call);
 	if (call)
 		return err_set(err, rc, call, vm->name, "%s", strerror(-rc));
-	if (!rc)
-		rc = devices_walk(vm, s);
-	if (!rc)
-		return 0;
-	return err_set(err, rc, s->loading ? "load" : "save", vm->name, "section \"%s\" is bad or does not fit",
-		s->section);
+	if (rc)
+		return err_set(err, rc, s->loading ? "load" : "save", vm->name,
+			"section \"%s\" is bad or does not fit", s->section);
+	return devices_walk(vm, s, err);
 }

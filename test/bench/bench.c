@@ -100,7 +100,8 @@ void bench_value(struct bench *b, const char *name, double value)
 	b->number[b->number_n++] = (struct bench_number){ .name = name, .value = value };
 }
 
-/* Three decimals: a nanosecond in a figure of microseconds; more is noise that hides the digits read. */
+/* Three decimals: a nanosecond in a figure of microseconds; more is noise that hides the digits
+ * read. */
 static double rounded(double v)
 {
 	return round(v * 1000.0) / 1000.0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every benchmark here shares: series of samples, their percentiles, the description of the host
- * and the two ways to print them. With json: one object on stdout, "host" first; each series is
- * "NAME": {"p50", "p95", "p99", "n", "unit"}, each value a plain number. Without: a table.
+ * What every benchmark here shares: series of samples, their percentiles, the description of the
+ * host and the two ways to print them. With json: one object on stdout, "host" first; each series
+ * is "NAME": {"p50", "p95", "p99", "n", "unit"}, each value a plain number. Without: a table.
  *
- * A benchmark has nothing to clean up after: running out of memory, or a bad argument, ends the program
- * with a message and status 2. One thread.
+ * A benchmark has nothing to clean up after: running out of memory, or a bad argument, ends the
+ * program with a message and status 2. One thread.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -20,7 +20,8 @@ struct bench_series;
 struct bench *bench_new(const char *title);
 void bench_free(struct bench *b); /* its series too */
 
-/* `name` is the JSON key and ends in the unit by habit: "first_exit_us", "us". Printed in order of making. */
+/* `name` is the JSON key and ends in the unit by habit: "first_exit_us", "us". Printed in order of
+ * making. */
 struct bench_series *bench_series(struct bench *b, const char *name, const char *unit);
 void bench_add(struct bench_series *s, double sample);
 

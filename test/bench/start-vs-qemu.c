@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From nothing to the end of a guest that prints one line: `ukvmm run` beside QEMU's microvm, whole processes,
- * the same image, 128 MiB, one vCPU, run in turn so that both see the same host. QEMU is measured as its
- * documentation has it (-M microvm) and with every legacy device switched off. A run that does not end with
- * status 0 and that very line is an error, not a sample.
+ * From nothing to the end of a guest that prints one line: `ukvmm run` beside QEMU's microvm, whole
+ * processes, the same image, 128 MiB, one vCPU, run in turn so that both see the same host. QEMU is
+ * measured as its documentation has it (-M microvm) and with every legacy device switched off. A
+ * run that does not end with status 0 and that very line is an error, not a sample.
  *
  * usage: start-vs-qemu [--json] [--runs N] [IMAGE]
  */
@@ -58,7 +58,8 @@ static void qemu(struct contender *c, const char *program, const char *machine, 
 {
 	const char *const argv[] = {
 		program, "-M", machine, "-accel", "kvm", "-m", "128", "-smp", "1", "-nodefaults",
-		"-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot", "-kernel", image, NULL,
+		"-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot", "-kernel", image,
+		NULL,
 	};
 
 	memcpy(c->argv, argv, sizeof argv);
@@ -81,7 +82,8 @@ static void check(const struct contender *c, int status, int fd)
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && n > 0 && strcmp(got, wanted) == 0)
 		return;
-	bench_die("%s: wait status %#x, and it printed \"%s\"", c->argv[0], (unsigned int)status, got);
+	bench_die("%s: wait status %#x, and it printed \"%s\"", c->argv[0], (unsigned int)status,
+		got);
 }
 
 static double ms(const struct timeval *t)
@@ -101,7 +103,8 @@ static void run_once(const struct contender *c)
 		bench_die("pipe2: %s", strerror(errno));
 	spawn_files(&files, out[1]);
 	before = bench_now_ms();
-	rc = posix_spawn(&pid, c->argv[0], &files, NULL, (char *const *)(uintptr_t)c->argv, environ);
+	rc = posix_spawn(&pid, c->argv[0], &files, NULL, (char *const *)(uintptr_t)c->argv,
+		environ);
 	if (rc != 0)
 		bench_die("%s: %s", c->argv[0], strerror(rc));
 	if (wait4(pid, &status, 0, &use) != pid)

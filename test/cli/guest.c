@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest that the CLI's tests run: does what the first word of its command line says. Started by the
- * 64-bit Linux protocol; all of it in ring 0, so words are few: some hosts emulate them.
+ * The guest that the CLI's tests run: does what the first word of its command line says. Started
+ * by the 64-bit Linux protocol; all of it in ring 0, so words are few: some hosts emulate them.
  *
- *   exit N      ends with status N             poweroff, reset, panic, triple, halt   end that way
- *   say TEXT    prints TEXT, powers off        fail N TEXT   prints TEXT, ends with status N
- *   spin        prints "ready", runs for ever  sleep         prints "ready", halts with interrupts on
- *   flood N     prints N lines of 64 bytes     take N        reads N bytes, prints their count and sum
- *   echo        prints "ready", then what it reads in hexadecimal until a 'q'
- *   refused     an instruction that kvm_pvm's emulator does not know, then status 0
- *   memory      prints how many MiB of RAM the e820 map has
- *   initrd      prints the initrd, a text      cmdline TEXT  prints TEXT
+ *   exit N        ends with status N
+ *   poweroff, reset, panic, triple, halt   end that way
+ *   say TEXT      prints TEXT, powers off; so does cmdline TEXT
+ *   fail N TEXT   prints TEXT, ends with status N
+ *   spin          prints "ready", runs for ever
+ *   sleep         prints "ready", halts with interrupts on
+ *   flood N       prints N lines of 64 bytes
+ *   take N        prints "ready", reads N bytes, prints their count and a sum
+ *   echo          prints "ready", then what it reads in hexadecimal until a 'q'
+ *   refused       an instruction that kvm_pvm's emulator does not know, then powers off
+ *   memory        prints how many MiB of RAM the e820 map has
+ *   initrd        prints the initrd, a text
+ *
  * A leading "--" is passed over, so that orders may also come as `ukvmm run IMAGE -- ORDER`.
  */
 #include <stdint.h>
@@ -202,7 +207,8 @@ static void do_refused(const char *text)
 	__asm__ volatile("popcnt %0, %0" : "+r"(bits) : : "cc");
 }
 
-/* Adds up type 1 entries of the zero page's map (boot.rst: count at 0x1e8, entries of 20 bytes at 0x2d0). */
+/* Adds up type 1 entries of the zero page's map (boot.rst: count at 0x1e8, entries of 20 bytes
+ * at 0x2d0). */
 static void do_memory(const char *text)
 {
 	uint64_t bytes = 0;
@@ -233,10 +239,12 @@ static const struct order {
 	const char *word;
 	void (*obey)(const char *text);
 } orders[] = {
-	{ "exit", do_exit },   { "say", do_say },     { "fail", do_fail },	 { "reset", do_reset },
-	{ "panic", do_panic }, { "halt", do_halt },   { "triple", do_triple },	 { "spin", do_spin },
-	{ "sleep", do_sleep }, { "flood", do_flood }, { "take", do_take },	 { "echo", do_echo },
-	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused }, { "cmdline", do_say },
+	{ "exit", do_exit },	 { "say", do_say },	  { "fail", do_fail },
+	{ "reset", do_reset },	 { "panic", do_panic },	  { "halt", do_halt },
+	{ "triple", do_triple }, { "spin", do_spin },	  { "sleep", do_sleep },
+	{ "flood", do_flood },	 { "take", do_take },	  { "echo", do_echo },
+	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused },
+	{ "cmdline", do_say },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# `ukvmm inspect` says what an image is, or why not.
+# `ukvmm inspect` says what an image is, or why not. None of this needs KVM.
 . "$(dirname "$0")/lib.sh"
-need_kvm
 
 run inspect "$GUEST"
 ends 'an ELF64' 0
@@ -35,5 +34,10 @@ run inspect --boot pvh "$GUEST"
 ends 'a protocol that it does not have' 126 "ukvmm: [a-z_]+\\($GUEST\\): .+"
 run inspect "$dir"
 ends 'a directory' 126 "ukvmm: [a-z_]+\\($dir\\): .+"
+
+if unshare -m true 2>"$dir/err"; then
+	unshare -m sh -c "mount -t tmpfs none /dev && exec \"$UKVMM\" inspect \"$GUEST\"" >"$dir/out" 2>"$dir/err"
+	is 'without a /dev/kvm' $? 0
+fi
 
 done_testing

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json PATH: the value at PATH ("findings.0.name") of the JSON object on stdin: a string as it is, anything
- * else as JSON. Status 1: no such value. 2: stdin is not one JSON value and nothing more.
+ * json PATH: the value at PATH ("findings.0.name") of the JSON object on stdin: a string as it is,
+ * anything else as JSON. Status 1: no such value. 2: stdin is not one JSON value and nothing more.
  */
 #include <cjson/cJSON.h>
 #include <stdio.h>

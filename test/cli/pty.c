@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The terminal: raw while a guest runs, as it was after every kind of end, and the Ctrl-a sequences. Usage:
- * pty UKVMM GUEST. Each case runs ukvmm as the foreground job of a terminal of its own, as a shell would.
+ * The terminal: raw while a guest runs, as it was after every kind of end, and the Ctrl-a
+ * sequences. Usage: pty UKVMM GUEST. Each case runs ukvmm as the foreground job of a terminal of
+ * its own, as a shell would.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +67,8 @@ static void hold_front(int tty, pid_t to)
 		pause();
 }
 
-/* In the child: a session of its own with the terminal, in its foreground or behind another group. */
+/* In the child: a session of its own with the terminal, in its foreground or behind another
+ * group. */
 static void become(const struct term *t, const char *order, bool background)
 {
 	const struct rlimit no_core = { 0, 0 };
@@ -95,7 +97,8 @@ static void become(const struct term *t, const char *order, bool background)
 static void start(struct term *t, const char *order, bool background)
 {
 	memset(t, 0, sizeof *t);
-	if (openpty(&t->master, &t->slave, NULL, NULL, NULL) < 0 || tcgetattr(t->slave, &t->before) < 0)
+	if (openpty(&t->master, &t->slave, NULL, NULL, NULL) < 0 ||
+		tcgetattr(t->slave, &t->before) < 0)
 		die("openpty");
 	fcntl(t->master, F_SETFD, FD_CLOEXEC);
 	t->pid = fork();
@@ -270,7 +273,8 @@ static void stop_and_continue(void)
 	start(&t, "echo", false);
 	await(&t, "ready");
 	kill(t.pid, SIGTSTP);
-	check(waitpid(t.pid, &status, WUNTRACED) == t.pid && WIFSTOPPED(status), "SIGTSTP stops it");
+	check(waitpid(t.pid, &status, WUNTRACED) == t.pid && WIFSTOPPED(status),
+		"SIGTSTP stops it");
 	check(restored(&t), "stopped: the terminal is the shell's");
 	kill(t.pid, SIGCONT);
 	type(&t, "r", 1);

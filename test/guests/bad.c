@@ -10,9 +10,31 @@
 #include "harness.h"
 
 enum lie {
-	EMPTY, MAGIC_ONLY, HALF_HEADER, NO_SEGMENTS, HEADERS_OUTSIDE, HEADERS_WRAP, MANY_HEADERS, DATA_CUT, OFFSET_WRAPS,
-	FILE_BIGGER_THAN_MEMORY, SIZE_MAX_ALL, ADDRESS_WRAPS, ABOVE_4G, OUTSIDE_RAM, IN_THE_GAP, OVER_ZERO_PAGE, OVER_TABLES,
-	OVER_ACPI, ENTRY_OUTSIDE, WRONG_MACHINE, BIG_ENDIAN, RELOCATABLE, TEXT_FILE, BZIMAGE_CUT, BZIMAGE_SETUP,
+	EMPTY,
+	MAGIC_ONLY,
+	HALF_HEADER,
+	NO_SEGMENTS,
+	HEADERS_OUTSIDE,
+	HEADERS_WRAP,
+	MANY_HEADERS,
+	DATA_CUT,
+	OFFSET_WRAPS,
+	FILE_BIGGER_THAN_MEMORY,
+	SIZE_MAX_ALL,
+	ADDRESS_WRAPS,
+	ABOVE_4G,
+	OUTSIDE_RAM,
+	IN_THE_GAP,
+	OVER_ZERO_PAGE,
+	OVER_TABLES,
+	OVER_ACPI,
+	ENTRY_OUTSIDE,
+	WRONG_MACHINE,
+	BIG_ENDIAN,
+	RELOCATABLE,
+	TEXT_FILE,
+	BZIMAGE_CUT,
+	BZIMAGE_SETUP,
 };
 
 enum { FILE_MAX = 65536 };
@@ -20,36 +42,87 @@ enum { FILE_MAX = 65536 };
 static void lie_header(enum lie lie, Elf64_Ehdr *h, size_t *len)
 {
 	switch (lie) {
-	case EMPTY: *len = 0; break;
-	case MAGIC_ONLY: *len = 4; break;
-	case HALF_HEADER: *len = sizeof *h / 2; break;
-	case NO_SEGMENTS: h->e_phnum = 0; break;
-	case HEADERS_OUTSIDE: h->e_phoff = *len - 8; break;
-	case HEADERS_WRAP: h->e_phoff = ~0ull - 16; break;
-	case MANY_HEADERS: h->e_phnum = 0xffff; break;
-	case WRONG_MACHINE: h->e_machine = EM_AARCH64; break;
-	case BIG_ENDIAN: h->e_ident[EI_DATA] = ELFDATA2MSB; break;
-	case RELOCATABLE: h->e_type = ET_REL; break;
-	default: break;
+	case EMPTY:
+		*len = 0;
+		break;
+	case MAGIC_ONLY:
+		*len = 4;
+		break;
+	case HALF_HEADER:
+		*len = sizeof *h / 2;
+		break;
+	case NO_SEGMENTS:
+		h->e_phnum = 0;
+		break;
+	case HEADERS_OUTSIDE:
+		h->e_phoff = *len - 8;
+		break;
+	case HEADERS_WRAP:
+		h->e_phoff = ~0ull - 16;
+		break;
+	case MANY_HEADERS:
+		h->e_phnum = 0xffff;
+		break;
+	case WRONG_MACHINE:
+		h->e_machine = EM_AARCH64;
+		break;
+	case BIG_ENDIAN:
+		h->e_ident[EI_DATA] = ELFDATA2MSB;
+		break;
+	case RELOCATABLE:
+		h->e_type = ET_REL;
+		break;
+	default:
+		break;
 	}
 }
 
 static void lie_segment(enum lie lie, Elf64_Ehdr *h, Elf64_Phdr *p, size_t *len)
 {
 	switch (lie) {
-	case DATA_CUT: *len = p->p_offset + p->p_filesz - 1; break;
-	case OFFSET_WRAPS: p->p_offset = ~0ull - p->p_filesz / 2; break;
-	case FILE_BIGGER_THAN_MEMORY: p->p_memsz = p->p_filesz - 1; break;
-	case SIZE_MAX_ALL: p->p_filesz = p->p_memsz = ~0ull; break;
-	case ADDRESS_WRAPS: p->p_paddr = ~0ull - 16; break;
-	case ABOVE_4G: p->p_paddr = 64ull << 30; h->e_entry += p->p_paddr - 0x100000; break;
-	case OUTSIDE_RAM: p->p_paddr = 0x20000000; h->e_entry += p->p_paddr - 0x100000; break;
-	case IN_THE_GAP: p->p_memsz = 0xd0000000; break;
-	case OVER_ZERO_PAGE: p->p_paddr = 0x7000; h->e_entry = 0x7000; break;
-	case OVER_TABLES: p->p_paddr = 0xa000; h->e_entry = 0xa000; break;
-	case OVER_ACPI: p->p_paddr = 0xe0000; h->e_entry = 0xe0000; break;
-	case ENTRY_OUTSIDE: h->e_entry = 0x5000000; break;
-	default: break;
+	case DATA_CUT:
+		*len = p->p_offset + p->p_filesz - 1;
+		break;
+	case OFFSET_WRAPS:
+		p->p_offset = ~0ull - p->p_filesz / 2;
+		break;
+	case FILE_BIGGER_THAN_MEMORY:
+		p->p_memsz = p->p_filesz - 1;
+		break;
+	case SIZE_MAX_ALL:
+		p->p_filesz = p->p_memsz = ~0ull;
+		break;
+	case ADDRESS_WRAPS:
+		p->p_paddr = ~0ull - 16;
+		break;
+	case ABOVE_4G:
+		p->p_paddr = 64ull << 30;
+		h->e_entry += p->p_paddr - 0x100000;
+		break;
+	case OUTSIDE_RAM:
+		p->p_paddr = 0x20000000;
+		h->e_entry += p->p_paddr - 0x100000;
+		break;
+	case IN_THE_GAP:
+		p->p_memsz = 0xd0000000;
+		break;
+	case OVER_ZERO_PAGE:
+		p->p_paddr = 0x7000;
+		h->e_entry = 0x7000;
+		break;
+	case OVER_TABLES:
+		p->p_paddr = 0xa000;
+		h->e_entry = 0xa000;
+		break;
+	case OVER_ACPI:
+		p->p_paddr = 0xe0000;
+		h->e_entry = 0xe0000;
+		break;
+	case ENTRY_OUTSIDE:
+		h->e_entry = 0x5000000;
+		break;
+	default:
+		break;
 	}
 }
 
@@ -93,10 +166,19 @@ int make_bad(int guests, const struct guest_case *c)
 	return file_bytes(buf, len);
 }
 
-#define BAD(NAME, LIE, CODE) { .name = "bad-" NAME, .image = "hello.elf", .make = make_bad, .variant = LIE, \
-	.boot = UKVMM_BOOT_LINUX, .want = { .code = CODE } }
-#define BAD_AUTO(NAME, FILE, LIE, CODE) { .name = "bad-" NAME, .image = FILE, .make = make_bad, .variant = LIE, \
-	.want = { .code = CODE } }
+#define BAD(NAME, LIE, CODE)                                                                       \
+	{                                                                                          \
+		.name = "bad-" NAME, .image = "hello.elf", .make = make_bad, .variant = LIE,       \
+		.boot = UKVMM_BOOT_LINUX, .want = {                                                \
+			.code = CODE                                                               \
+		}                                                                                  \
+	}
+#define BAD_AUTO(NAME, FILE, LIE, CODE)                                                            \
+	{                                                                                          \
+		.name = "bad-" NAME, .image = FILE, .make = make_bad, .variant = LIE, .want = {    \
+			.code = CODE                                                               \
+		}                                                                                  \
+	}
 
 const struct guest_case cases_bad[] = {
 	BAD("empty", EMPTY, -ENOEXEC),
@@ -124,5 +206,5 @@ const struct guest_case cases_bad[] = {
 	BAD_AUTO("text-file", "hello.elf", TEXT_FILE, -ENOEXEC),
 	BAD_AUTO("bzimage-cut", "bzimage-lz4.img", BZIMAGE_CUT, -ENOEXEC),
 	BAD_AUTO("bzimage-setup", "bzimage-lz4.img", BZIMAGE_SETUP, -ENOEXEC),
-	{ 0 },
+	{0},
 };

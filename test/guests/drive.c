@@ -53,15 +53,18 @@ static int open_initrd(const struct guest_case *c, int guests)
 
 static int open_image(struct drive *d, int fd, int initrd)
 {
-	static const char *const texts[MODULES_MAX] = { "module0", "module1", "module2", "module3" };
+	static const char *const texts[MODULES_MAX] = {"module0", "module1", "module2", "module3"};
 	struct ukvmm_module m[MODULES_MAX];
 	const struct guest_case *c = d->c;
-	const struct ukvmm_image_config config = { .size = sizeof config, .flags = c->image_flags, .boot = c->boot,
-		.modules_len = c->modules, .modules = m };
+	const struct ukvmm_image_config config = {.size = sizeof config,
+		.flags = c->image_flags,
+		.boot = c->boot,
+		.modules_len = c->modules,
+		.modules = m};
 	int rc;
 
 	for (uint32_t i = 0; i < c->modules; i++)
-		m[i] = (struct ukvmm_module){ sizeof *m, file_pattern((i + 1) * 1000), texts[i] };
+		m[i] = (struct ukvmm_module){sizeof *m, file_pattern((i + 1) * 1000), texts[i]};
 	rc = ukvmm_image_open(d->host, fd, initrd, &config, &d->image, &d->err);
 	for (uint32_t i = 0; i < c->modules; i++)
 		close(m[i].fd);
@@ -76,7 +79,8 @@ static int open_files(struct drive *d, int guests)
 	int initrd = open_initrd(c, guests), rc;
 
 	if (fd < 0 || initrd < -1) {
-		snprintf(d->err.text, sizeof d->err.text, "no %s in the folder of guests", c->image);
+		snprintf(
+			d->err.text, sizeof d->err.text, "no %s in the folder of guests", c->image);
 		rc = -ENOENT;
 	} else {
 		rc = open_image(d, fd, initrd);
@@ -106,8 +110,13 @@ static int device_quiesce(void *ctx)
 
 static int add_devices(struct drive *d)
 {
-	static const struct ukvmm_device_ops ops = { .size = sizeof ops, .virtio_id = 63, .queues = 1,
-		.queue_ready = device_queue, .reset = device_void, .quiesce = device_quiesce, .destroy = device_void };
+	static const struct ukvmm_device_ops ops = {.size = sizeof ops,
+		.virtio_id = 63,
+		.queues = 1,
+		.queue_ready = device_queue,
+		.reset = device_void,
+		.quiesce = device_quiesce,
+		.destroy = device_void};
 	struct ukvmm_device *dev;
 	char name[16];
 	int rc = 0;
@@ -129,16 +138,21 @@ static int set_cmdline(struct drive *d)
 		return 0;
 	if (!u)
 		return ukvmm_vm_set_cmdline(d->vm, text, &d->err);
-	snprintf(buf, sizeof buf, "%.*s%u%s", (int)(u - text), text, ukvmm_irq_number(d->irq), u + 2);
+	snprintf(buf, sizeof buf, "%.*s%u%s", (int)(u - text), text, ukvmm_irq_number(d->irq),
+		u + 2);
 	return ukvmm_vm_set_cmdline(d->vm, buf, &d->err);
 }
 
 static int open_vm(struct drive *d, uint32_t irqchip)
 {
 	const struct guest_case *c = d->c;
-	const struct ukvmm_x86_config x86 = { .size = sizeof x86, .irqchip = irqchip };
-	const struct ukvmm_vm_config config = { .size = sizeof config, .flags = c->vm_flags, .cookie = (uintptr_t)d,
-		.memory = (uint64_t)c->memory_mib << 20, .vcpus = c->vcpus, .x86 = &x86 };
+	const struct ukvmm_x86_config x86 = {.size = sizeof x86, .irqchip = irqchip};
+	const struct ukvmm_vm_config config = {.size = sizeof config,
+		.flags = c->vm_flags,
+		.cookie = (uintptr_t)d,
+		.memory = (uint64_t)c->memory_mib << 20,
+		.vcpus = c->vcpus,
+		.x86 = &x86};
 	int rc = ukvmm_vm_new(d->poller, c->name, d->image, &config, &d->vm, &d->err);
 
 	if (!rc)
@@ -169,7 +183,8 @@ int drive_open(struct drive *d, int guests, uint32_t irqchip)
 int drive_run(struct drive *d)
 {
 	const struct script *s = d->c->script;
-	struct ukvmm_capture cap = { .size = sizeof cap, .buf = d->output, .len = sizeof d->output - 1 };
+	struct ukvmm_capture cap = {
+		.size = sizeof cap, .buf = d->output, .len = sizeof d->output - 1};
 	int rc;
 
 	if (s && (s->output || s->notify || s->paused || s->trap))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs contract guests over the library's public API, as any embedder would. A case is a row of a table: an
- * image, how to start it, and how it must end. One case at a time, on the caller's thread and those it starts.
+ * Runs contract guests over the library's public API, as any embedder would. A case is a row of a
+ * table: an image, how to start it, and how it must end. One case at a time, on the caller's thread
+ * and those it starts.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -14,14 +15,18 @@
 #include <ukvmm/run.h>
 #include <ukvmm/x86.h>
 
-enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 90 };
+enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 60 };
 
 /* Interrupt chips that a case is run with, one after the other; 0: the default only. */
-enum { SPLIT = 1 << UKVMM_X86_IRQCHIP_SPLIT, FULL = 1 << UKVMM_X86_IRQCHIP_FULL, NONE = 1 << UKVMM_X86_IRQCHIP_NONE };
+enum {
+	SPLIT = 1 << UKVMM_X86_IRQCHIP_SPLIT,
+	FULL = 1 << UKVMM_X86_IRQCHIP_FULL,
+	NONE = 1 << UKVMM_X86_IRQCHIP_NONE
+};
 
 /* How a case ends. Where open or seal must fail, reason is 0 and code the error. */
 struct outcome {
-	uint32_t reason, flags;	  /* UKVMM_STOP_*; flags exactly */
+	uint32_t reason, flags; /* UKVMM_STOP_*; flags exactly */
 	uint32_t status;
 	int code;		  /* ukvmm_image_open or ukvmm_vm_seal fails with it */
 	const char *says[TEXTS];  /* each is part of the guest's output */
@@ -30,15 +35,17 @@ struct outcome {
 
 struct drive;
 
-/* What the embedder does meanwhile. Every call may be NULL; they run on the poller's thread unless it says otherwise. */
+/* What the embedder does meanwhile. Every call may be NULL; they run on the poller's thread unless
+ * it says otherwise. */
 struct script {
-	int (*prepare)(struct drive *d);			    /* before seal; 0 or negative errno */
-	void (*output)(struct drive *d);			    /* more output has come */
-	void (*notify)(struct drive *d, uint64_t value);	    /* the guest's doorbell */
+	int (*prepare)(struct drive *d);		 /* before seal; 0 or negative errno */
+	void (*output)(struct drive *d);		 /* more output has come */
+	void (*notify)(struct drive *d, uint64_t value); /* the guest's doorbell */
 	void (*paused)(struct drive *d);
 	void (*idle)(struct drive *d); /* a vCPU came back IDLE; on its thread */
-	uint64_t (*trap)(struct drive *d, const struct ukvmm_stop *stop); /* the answer; on the vCPU's thread */
-	const char *(*judge)(struct drive *d);			    /* after the end: what is wrong, or NULL */
+	uint64_t (*trap)(struct drive *d,
+		const struct ukvmm_stop *stop); /* the answer; on the vCPU's thread */
+	const char *(*judge)(struct drive *d);	/* after the end: what is wrong, or NULL */
 };
 
 struct guest_case {
@@ -47,15 +54,17 @@ struct guest_case {
 	uint32_t boot;	     /* UKVMM_BOOT_* */
 	uint32_t image_flags, vm_flags;
 	uint32_t memory_mib, vcpus, chips;
-	uint32_t initrd_bytes;	/* of the pattern i * 7 + 3; 0: none */
+	uint32_t initrd_bytes; /* of the pattern i * 7 + 3; 0: none */
 	const char *initrd_file;
-	uint32_t modules;	/* module i: (i + 1) * 1000 bytes of the pattern, text "module<i>" */
-	uint32_t devices;	/* virtio devices of no use */
+	uint32_t modules; /* module i: (i + 1) * 1000 bytes of the pattern, text "module<i>" */
+	uint32_t devices; /* virtio devices of no use */
 	const struct script *script; /* NULL: ukvmm_vm_run */
-	int (*make)(int guests, const struct guest_case *c); /* the image's fd, in place of a file */
-	uint32_t variant;	/* for make */
+	int (*make)(
+		int guests, const struct guest_case *c); /* the image's fd, in place of a file */
+	uint32_t variant;				 /* for make */
+	uint32_t again; /* further runs, for what depends on who is first */
 	struct outcome want;
-	struct outcome pvm; /* on kvm_pvm instead, where reason is not 0 */
+	struct outcome pvm;   /* on kvm_pvm instead, where reason is not 0 */
 	const char *pvm_skip; /* why these chips' runs are skipped on kvm_pvm */
 	uint32_t pvm_skip_chips;
 };
@@ -74,6 +83,7 @@ struct drive {
 	uint64_t used, lost;
 	/* for scripts */
 	uint64_t step, notified, pauses;
+	bool disorder;
 	/* under lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -85,8 +95,8 @@ struct drive {
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
 extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
 
-extern const struct script script_echo, script_echo_long, script_doorbell, script_park, script_ticks, script_trap,
-	script_trap_only, script_stop, script_pause;
+extern const struct script script_echo, script_echo_long, script_doorbell, script_park,
+	script_ticks, script_trap, script_trap_only, script_stop, script_pause;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mkbzimage STUB KERNEL lz4|xz OUT: a bzImage (boot.rst) whose protected-mode part is the flat binary STUB,
- * followed by the file KERNEL packed as Linux's build packs vmlinux, with its length appended.
+ * mkbzimage STUB KERNEL lz4|xz OUT: a bzImage (boot.rst) whose protected-mode part is the flat
+ * binary STUB, followed by the file KERNEL packed as Linux's build packs vmlinux, with its length
+ * appended.
  */
 #include <lz4hc.h>
 #include <lzma.h>
@@ -44,7 +45,8 @@ static void put(uint8_t *p, uint64_t v, size_t bytes)
 /* LZ4 legacy frame: magic, then one block (a kernel here is shorter than the 8 MiB of a block). */
 static size_t pack_lz4(size_t len)
 {
-	int n = LZ4_compress_HC((const char *)kernel, (char *)packed + 8, (int)len, PACKED_MAX - 16, 9);
+	int n = LZ4_compress_HC(
+		(const char *)kernel, (char *)packed + 8, (int)len, PACKED_MAX - 16, 9);
 
 	if (n <= 0)
 		fail("LZ4_compress_HC failed", "kernel");
@@ -56,32 +58,33 @@ static size_t pack_lz4(size_t len)
 static size_t pack_xz(size_t len)
 {
 	lzma_options_lzma options;
-	lzma_filter filters[] = { { LZMA_FILTER_X86, NULL }, { LZMA_FILTER_LZMA2, &options },
-		{ LZMA_VLI_UNKNOWN, NULL } };
+	lzma_filter filters[] = {
+		{LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
 	size_t n = 0;
 
-	if (lzma_lzma_preset(&options, 6) || lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, kernel, len,
-							packed, &n, PACKED_MAX - 16) != LZMA_OK)
+	if (lzma_lzma_preset(&options, 6) ||
+		lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, kernel, len, packed, &n,
+			PACKED_MAX - 16) != LZMA_OK)
 		fail("lzma_stream_buffer_encode failed", "kernel");
 	return n;
 }
 
 static void fill_header(uint8_t *boot, size_t stub_len, size_t packed_len)
 {
-	put(boot + 0x1f1, 1, 1);			 /* setup_sects */
+	put(boot + 0x1f1, 1, 1);				 /* setup_sects */
 	put(boot + 0x1f4, (stub_len + packed_len + 15) / 16, 4); /* syssize */
 	put(boot + 0x1fe, 0xaa55, 2);
-	put(boot + 0x200, 0x6aeb, 2);			 /* jump over the header, which ends at 0x26c */
+	put(boot + 0x200, 0x6aeb, 2); /* jump over the header, which ends at 0x26c */
 	memcpy(boot + 0x202, "HdrS", 4);
-	put(boot + 0x206, 0x20f, 2);			 /* protocol 2.15 */
-	put(boot + 0x211, 1, 1);			 /* LOADED_HIGH */
-	put(boot + 0x214, 0x100000, 4);			 /* code32_start */
-	put(boot + 0x22c, 0x7fffffff, 4);		 /* initrd_addr_max */
-	put(boot + 0x230, 0x200000, 4);			 /* kernel_alignment */
-	put(boot + 0x235, 21, 1);			 /* min_alignment */
-	put(boot + 0x236, 1, 2);			 /* XLF_KERNEL_64 */
-	put(boot + 0x238, 2047, 4);			 /* cmdline_size */
-	put(boot + 0x248, stub_len, 4);			 /* payload_offset */
+	put(boot + 0x206, 0x20f, 2);	  /* protocol 2.15 */
+	put(boot + 0x211, 1, 1);	  /* LOADED_HIGH */
+	put(boot + 0x214, 0x100000, 4);	  /* code32_start */
+	put(boot + 0x22c, 0x7fffffff, 4); /* initrd_addr_max */
+	put(boot + 0x230, 0x200000, 4);	  /* kernel_alignment */
+	put(boot + 0x235, 21, 1);	  /* min_alignment */
+	put(boot + 0x236, 1, 2);	  /* XLF_KERNEL_64 */
+	put(boot + 0x238, 2047, 4);	  /* cmdline_size */
+	put(boot + 0x248, stub_len, 4);	  /* payload_offset */
 	put(boot + 0x24c, packed_len, 4);
 	put(boot + 0x258, PREF_ADDRESS, 8);
 	put(boot + 0x260, INIT_SIZE, 4);
@@ -105,7 +108,7 @@ int main(int argc, char **argv)
 	fill_header(boot, stub_len, packed_len);
 	out = fopen(argv[4], "wb");
 	if (!out || fwrite(boot, sizeof boot, 1, out) != 1 || fwrite(stub, stub_len, 1, out) != 1 ||
-	    fwrite(packed, padded_len, 1, out) != 1 || fclose(out))
+		fwrite(packed, padded_len, 1, out) != 1 || fclose(out))
 		fail("cannot be written", argv[4]);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guests-run [--guests DIR] [--list] [--case NAME]... [WORD]...: runs contract guests, prints TAP. Words choose
- * cases by a part of their names. Exit status 0: all as wanted, 1: not, 77: there is no usable /dev/kvm.
+ * guests-run [--guests DIR] [--list] [--case NAME]... [WORD]...: runs contract guests, prints TAP.
+ * Words choose cases by a part of their names. Exit status 0: all as wanted, 1: not, 77: there is
+ * no usable /dev/kvm.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,8 +17,8 @@
 
 enum { NAME_MAX_BYTES = 80, SKIP = 77 };
 
-static const struct guest_case *const tables[] = { cases_boot, cases_machine, cases_end, cases_bad };
-static const char *const chip_names[] = { "auto", "split", "full", "none" };
+static const struct guest_case *const tables[] = {cases_boot, cases_machine, cases_end, cases_bad};
+static const char *const chip_names[] = {"auto", "split", "full", "none"};
 
 struct run {
 	struct ukvmm_host *host;
@@ -28,8 +29,8 @@ struct run {
 	uint32_t n, failed;
 };
 
-static const char *const reasons[] = { "nothing", "KICKED", "SLICE", "IDLE", "POWEROFF", "RESET", "DEAD_HALT", "FAULT",
-	"STOPPED", "DEADLINE", "TRAP", "PAUSED" };
+static const char *const reasons[] = {"nothing", "KICKED", "SLICE", "IDLE", "POWEROFF", "RESET",
+	"DEAD_HALT", "FAULT", "STOPPED", "DEADLINE", "TRAP", "PAUSED"};
 
 static const char *reason_name(uint32_t reason)
 {
@@ -51,7 +52,8 @@ static const char *judge(struct drive *d, int rc, const struct outcome *want)
 	const char *text;
 
 	if (rc != want->code) {
-		snprintf(why, sizeof why, "returned %d (%s), wanted %d", rc, strerror(-rc), want->code);
+		snprintf(why, sizeof why, "returned %d (%s), wanted %d", rc, strerror(-rc),
+			want->code);
 		return why;
 	}
 	if (want->code && (!*d->err.text || !*d->err.call || d->err.code != want->code))
@@ -62,10 +64,12 @@ static const char *judge(struct drive *d, int rc, const struct outcome *want)
 		return why;
 	}
 	if (d->stop.reason != want->reason || d->stop.flags != want->flags ||
-	    (want->flags & UKVMM_STOP_HAS_STATUS && d->stop.value != want->status)) {
-		snprintf(why, sizeof why, "ended by %s, flags %x, value %llu; wanted %s, flags %x, status %u",
-			reason_name(d->stop.reason), d->stop.flags, (unsigned long long)d->stop.value,
-			reason_name(want->reason), want->flags, want->status);
+		(want->flags & UKVMM_STOP_HAS_STATUS && d->stop.value != want->status)) {
+		snprintf(why, sizeof why,
+			"ended by %s, flags %x, value %llu; wanted %s, flags %x, status %u",
+			reason_name(d->stop.reason), d->stop.flags,
+			(unsigned long long)d->stop.value, reason_name(want->reason), want->flags,
+			want->status);
 		return why;
 	}
 	if (missing(want->says, d->output))
@@ -97,7 +101,8 @@ static void explain(const struct drive *d, const struct outcome *want)
 	}
 	for (int i = 0; i < TEXTS && want->says[i]; i++)
 		if (!strstr(d->output, want->says[i]))
-			printf("# lacks: %.*s...\n", (int)strcspn(want->says[i], "\n"), want->says[i]);
+			printf("# lacks: %.*s...\n", (int)strcspn(want->says[i], "\n"),
+				want->says[i]);
 	if (*d->err.text)
 		printf("# error: %s(%s): %s\n", d->err.call, d->err.object, d->err.text);
 }
@@ -108,24 +113,14 @@ static void do_jobs(struct ukvmm_host *host)
 	ukvmm_host_work(host, 1);
 }
 
-static void run_case(struct run *r, const struct guest_case *c, const char *name, uint32_t irqchip)
+/* One run from nothing to nothing: what is wrong, or NULL. */
+static const char *run_once(
+	struct run *r, struct drive *d, const struct outcome *want, uint32_t irqchip)
 {
-	const struct outcome *want = r->pvm && c->pvm.reason ? &c->pvm : &c->want;
-	struct drive *d = calloc(1, sizeof *d);
 	uint32_t fds = open_fds();
 	const char *wrong, *closing;
-	int rc;
+	int rc = drive_open(d, r->guests, irqchip);
 
-	if (!d)
-		exit(1);
-	if (r->pvm && c->pvm_skip_chips >> irqchip & 1) {
-		printf("ok %u - %s # SKIP %s\n", ++r->n, name, c->pvm_skip);
-		free(d);
-		return;
-	}
-	d->c = c;
-	d->host = r->host;
-	rc = drive_open(d, r->guests, irqchip);
 	if (!rc)
 		rc = drive_run(d);
 	wrong = judge(d, rc, want);
@@ -135,11 +130,34 @@ static void run_case(struct run *r, const struct guest_case *c, const char *name
 		wrong = closing;
 	if (!wrong && open_fds() != fds)
 		wrong = "file descriptors are left over";
+	return wrong;
+}
+
+static void run_case(struct run *r, const struct guest_case *c, const char *name, uint32_t irqchip)
+{
+	const struct outcome *want = r->pvm && c->pvm.reason ? &c->pvm : &c->want;
+	struct drive *d = malloc(sizeof *d);
+	const char *wrong = NULL;
+
 	r->n++;
+	if (!d)
+		exit(1);
+	if (r->pvm && c->pvm_skip_chips >> irqchip & 1) {
+		printf("ok %u - %s # SKIP %s\n", r->n, name, c->pvm_skip);
+		free(d);
+		return;
+	}
+	for (uint32_t i = 0; !wrong && i <= c->again; i++) {
+		memset(d, 0, sizeof *d);
+		d->c = c;
+		d->host = r->host;
+		wrong = run_once(r, d, want, irqchip);
+	}
 	r->failed += wrong != NULL;
 	if (wrong)
 		explain(d, want);
-	printf("%sok %u - %s%s%s\n", wrong ? "not " : "", r->n, name, wrong ? ": " : "", wrong ? wrong : "");
+	printf("%sok %u - %s%s%s\n", wrong ? "not " : "", r->n, name, wrong ? ": " : "",
+		wrong ? wrong : "");
 	fflush(stdout);
 	free(d);
 }
@@ -162,9 +180,10 @@ static void each(struct run *r, bool list)
 			for (uint32_t chip = 0; chip <= UKVMM_X86_IRQCHIP_NONE; chip++) {
 				char name[NAME_MAX_BYTES];
 
-				if (c->chips ? !(c->chips >> chip & 1) : chip)
+				if (c->chips ? !(c->chips >> chip & 1) : chip != 0)
 					continue;
-				snprintf(name, sizeof name, "%s%s%s", c->name, chip ? "-" : "", chip ? chip_names[chip] : "");
+				snprintf(name, sizeof name, "%s%s%s", c->name, chip ? "-" : "",
+					chip ? chip_names[chip] : "");
 				if (!chosen(r, name))
 					continue;
 				if (list)
@@ -176,8 +195,8 @@ static void each(struct run *r, bool list)
 
 static int open_host(struct run *r)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_host_info info = { .size = sizeof info };
+	struct ukvmm_err err = {.size = sizeof err};
+	struct ukvmm_host_info info = {.size = sizeof info};
 
 	if (ukvmm_host_open(&r->host, -1, NULL, &err)) {
 		printf("1..0 # SKIP %s(%s): %s\n", err.call, err.object, err.text);
@@ -206,10 +225,10 @@ static int run_all(struct run *r)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "guests", required_argument, NULL, 'g' },
-		{ "case", required_argument, NULL, 'c' }, { "list", no_argument, NULL, 'l' }, { 0 } };
+	static const struct option options[] = {{"guests", required_argument, NULL, 'g'},
+		{"case", required_argument, NULL, 'c'}, {"list", no_argument, NULL, 'l'}, {0}};
 	const char *folder = "guests";
-	struct run r = { .guests = -1 };
+	struct run r = {.guests = -1};
 	bool list = false;
 	int o;
 

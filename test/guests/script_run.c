@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread a vCPU, the poller's events on this one: what ukvmm_vm_run does, with the case's script in between. */
+/* A thread a vCPU, the poller's events on this one: what ukvmm_vm_run does, with the case's script
+ * in between. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static void answer(struct cpu *c, const struct ukvmm_stop *stop)
 }
 
 /* The first end counts; that another vCPU ended the VM is one only where there is no other. */
-static void ended(struct drive *d, int rc, const struct ukvmm_stop *stop, const struct ukvmm_err *err)
+static void ended(
+	struct drive *d, int rc, const struct ukvmm_stop *stop, const struct ukvmm_err *err)
 {
 	pthread_mutex_lock(&d->lock);
 	if (!d->rc && (!d->stop.reason || d->stop.reason == UKVMM_STOP_STOPPED)) {
@@ -60,12 +62,12 @@ static void ended(struct drive *d, int rc, const struct ukvmm_stop *stop, const 
 
 static void *cpu_main(void *arg)
 {
-	const struct ukvmm_limits limits = { .size = sizeof limits, .slice_ns = SLICE_NS };
+	const struct ukvmm_limits limits = {.size = sizeof limits, .slice_ns = SLICE_NS};
 	struct cpu *c = arg;
 
 	for (;;) {
-		struct ukvmm_stop stop = { .size = sizeof stop };
-		struct ukvmm_err err = { .size = sizeof err };
+		struct ukvmm_stop stop = {.size = sizeof stop};
+		struct ukvmm_err err = {.size = sizeof err};
 		int rc = ukvmm_vcpu_run(c->vcpu, &limits, &stop, &err);
 
 		switch (rc < 0 ? 0 : stop.reason) {
@@ -99,7 +101,8 @@ static void take_output(struct drive *d)
 	int64_t n;
 
 	do {
-		n = ukvmm_vm_console_read(d->vm, 0, d->output + d->used, sizeof d->output - 1 - d->used, &lost);
+		n = ukvmm_vm_console_read(
+			d->vm, 0, d->output + d->used, sizeof d->output - 1 - d->used, &lost);
 		d->lost += lost;
 		if (n > 0)
 			d->used += (uint64_t)n;
@@ -146,9 +149,9 @@ static int event(struct drive *d, const struct ukvmm_event *e)
 
 static void serve(struct drive *d)
 {
-	const struct ukvmm_stop late = { .reason = UKVMM_STOP_DEADLINE };
+	const struct ukvmm_stop late = {.reason = UKVMM_STOP_DEADLINE};
 	uint64_t deadline = ukvmm_now() + DEADLINE_S * 1000000000ull;
-	struct pollfd p = { .fd = ukvmm_poller_fd(d->poller), .events = POLLIN };
+	struct pollfd p = {.fd = ukvmm_poller_fd(d->poller), .events = POLLIN};
 	struct ukvmm_event ev[EVENTS];
 	bool over = false;
 
@@ -177,8 +180,9 @@ int drive_script(struct drive *d)
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->wake, NULL);
 	for (uint32_t i = 0; i < n; i++) {
-		cpu[i] = (struct cpu){ .d = d, .index = i };
-		if (ukvmm_vm_vcpu(d->vm, i, &cpu[i].vcpu) || pthread_create(&cpu[i].thread, NULL, cpu_main, &cpu[i]))
+		cpu[i] = (struct cpu){.d = d, .index = i};
+		if (ukvmm_vm_vcpu(d->vm, i, &cpu[i].vcpu) ||
+			pthread_create(&cpu[i].thread, NULL, cpu_main, &cpu[i]))
 			return -EAGAIN;
 	}
 	serve(d);

@@ -33,8 +33,8 @@ int cmdline_join(const char *text, char *const *args, int args_len, char **out)
 
 	for (int i = 0; i < args_len; i++) {
 		if (has_blank(args[i]) && strchr(args[i], '"')) {
-			report("run", args[i], "blanks and a double quote in one argument cannot be "
-					       "passed on a kernel command line");
+			report("run", args[i], "blanks and a double quote in one argument cannot "
+					       "be passed on a kernel command line");
 			return -EINVAL;
 		}
 		room += strlen(args[i]) + sizeof " \"\"";

@@ -12,7 +12,7 @@
 
 static const char usage[] =
 	"usage: ukvmm doctor [--json]\n"
-	"Looks at what this host can run, runs a tiny VM, and names a cure for each trouble found.\n"
+	"Looks at what this host can run, runs a tiny VM, and names a cure for each trouble.\n"
 	"Status: 0 VMs can run here, 1 they cannot, 125 our failure.\n";
 
 static const char *const state_names[] = { "ok", "note", "warn", "fail" };

@@ -4,6 +4,7 @@
 #define CLI_DOCTOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum finding_state { FINDING_OK, FINDING_NOTE, FINDING_WARN, FINDING_FAIL };
@@ -25,7 +26,8 @@ struct doctor {
 	uint64_t make_us;      /* what making a VM took; 0: not made */
 };
 
-/* Adds a finding and returns it, to fill in its cure by doctor_cure. Past FINDINGS the last is replaced. */
+/* Adds a finding and returns it, to fill in its cure by doctor_cure. Past FINDINGS the last is
+ * replaced. */
 struct finding *doctor_find(struct doctor *d, const char *name, enum finding_state state,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void doctor_cure(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -33,8 +35,12 @@ void doctor_cure(struct finding *f, const char *fmt, ...) __attribute__((format(
 /* ---- doctor_kvm.c: /dev/kvm, its vendor, and a VM that runs ---- */
 void doctor_kvm(struct doctor *d);
 
-/* ---- doctor_host.c: settings that cost time or room ---- */
+/* ---- doctor_host.c: settings that cost time ---- */
 void doctor_settings(struct doctor *d);
+/* The first line of a file, without its newline; false where there is none. */
+bool doctor_line(const char *path, char *line, size_t len);
+
+/* ---- doctor_limits.c ---- */
 void doctor_limits(struct doctor *d);
 
 /* ---- doctor_guests.c: what each kind of guest can expect of a vendor's KVM ---- */
@@ -48,8 +54,8 @@ const struct doctor_guest *doctor_guests(uint32_t vendor);
 
 /* ---- doctor_trial.c ---- */
 
-/* Runs a ten-byte guest that writes a status to its exit port, in a VM of 2 MiB. 0: it did; else negative
- * errno, err filled in. *make_us: what making the VM took. */
+/* Runs a ten-byte guest that writes a status to its exit port, in a VM of 2 MiB. 0: it did; else
+ * negative errno, err filled in. *make_us: what making the VM took. */
 struct ukvmm_host;
 struct ukvmm_err;
 int doctor_trial(struct ukvmm_host *host, uint64_t *make_us, struct ukvmm_err *err);

@@ -6,7 +6,7 @@
 #include <ukvmm/ukvmm.h>
 
 static const struct doctor_guest on_hardware[] = {
-	{ "Linux", "yes", "any kernel with the 64-bit protocol or PVH; Debian's stock kernels boot" },
+	{ "Linux", "yes", "any kernel with the 64-bit protocol or PVH, such as Debian's" },
 	{ "Unikraft, OSv, Hermit, Nanos", "yes",
 		"by the Linux protocol; images for PCI machines find no devices" },
 	{ "Multiboot 1 kernels", "yes", "rumprun, IncludeOS and Solo5 virtio find no PCI devices" },
@@ -19,7 +19,7 @@ static const struct doctor_guest on_pvm[] = {
 	{ "Linux", "no", "the kernel starts, slowly; its first program dies at its first SYSCALL" },
 	{ "Nanos", "no", "programs in ring 3 cannot reach their kernel by SYSCALL" },
 	{ "Unikraft, OSv, Hermit", "slow",
-		"all of it runs in emulated ring 0, about 1000 times slower; some instructions are refused" },
+		"all of it runs in emulated ring 0, about 1000 times slower; some is refused" },
 	{ "Multiboot 1 kernels", "slow", "emulated as well; fine for small ones" },
 	{ "Solo5 hvt (MirageOS)", "not yet", "recognised, not run by this version" },
 	{ "ring-3 unikernels", "yes", "at full speed: only ring 0 is emulated" },

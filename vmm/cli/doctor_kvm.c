@@ -36,14 +36,16 @@ static void no_device(struct doctor *d)
 {
 	const char *ext = cpu_extension();
 	struct finding *f = doctor_find(d, "dev_kvm", FINDING_FAIL,
-		"there is no /dev/kvm; the CPU %s virtualization (vmx or svm)", ext ? "offers" : "shows no");
+		"there is no /dev/kvm; the CPU %s virtualization (vmx or svm)",
+		ext ? "offers" : "shows no");
 
 	if (ext)
-		doctor_cure(f, "modprobe %s; in a container, pass the device in (--device /dev/kvm)",
+		doctor_cure(f, "modprobe %s; in a container, pass it in (--device /dev/kvm)",
 			strcmp(ext, "vmx") == 0 ? "kvm_intel" : "kvm_amd");
 	else
-		doctor_cure(f, "switch virtualization on in the firmware; on a cloud VM ask for nested "
-			       "virtualization, or use a kernel with kvm_pvm, which needs none");
+		doctor_cure(f, "switch virtualization on in the firmware; on a cloud VM ask for "
+			       "nested virtualization, or use a kernel with kvm_pvm, which needs "
+			       "none");
 }
 
 static void no_access(struct doctor *d, const struct stat *st)
@@ -62,6 +64,15 @@ static void no_access(struct doctor *d, const struct stat *st)
 			       "group kvm; or run as root; or hand an open one in with --kvm-fd");
 }
 
+static void no_use(struct doctor *d, int error)
+{
+	struct finding *f = doctor_find(d, "dev_kvm", FINDING_FAIL, "/dev/kvm: %s",
+		strerror(error));
+
+	doctor_cure(f, "is the module loaded (modprobe kvm_intel or kvm_amd), and do the "
+		       "container's device rules allow it?");
+}
+
 /* True if it can be opened. */
 static bool check_device(struct doctor *d)
 {
@@ -71,7 +82,7 @@ static bool check_device(struct doctor *d)
 
 	if (fd >= 0) {
 		close(fd);
-		doctor_find(d, "dev_kvm", FINDING_OK, "/dev/kvm can be opened for reading and writing");
+		doctor_find(d, "dev_kvm", FINDING_OK, "/dev/kvm can be opened, read and written");
 		return true;
 	}
 	if (stat(kvm_path, &st) < 0)
@@ -79,9 +90,7 @@ static bool check_device(struct doctor *d)
 	else if (error == EACCES || error == EPERM)
 		no_access(d, &st);
 	else
-		doctor_cure(doctor_find(d, "dev_kvm", FINDING_FAIL, "/dev/kvm: %s", strerror(error)),
-			"is the module loaded (modprobe kvm_intel or kvm_amd) and allowed by the "
-			"container's device rules?");
+		no_use(d, error);
 	return false;
 }
 
@@ -98,8 +107,8 @@ static void check_vendor(struct doctor *d, struct ukvmm_host *host)
 		"%s, KVM API %u, up to %u vCPUs in a VM", info.vendor_name, info.api_version,
 		info.max_vcpus);
 	if (info.vendor == UKVMM_KVM_PVM)
-		doctor_cure(f, "ring 0 of guests is emulated here, at a few million instructions a second; "
-			       "for Linux guests use a host with kvm_intel or kvm_amd");
+		doctor_cure(f, "ring 0 of guests is emulated here, at a few million instructions a "
+			       "second; for Linux guests use a host with kvm_intel or kvm_amd");
 }
 
 static void check_trial(struct doctor *d, struct ukvmm_host *host)
@@ -109,31 +118,34 @@ static void check_trial(struct doctor *d, struct ukvmm_host *host)
 
 	if (doctor_trial(host, &d->make_us, &err) == 0) {
 		d->can_run = true;
-		doctor_find(d, "trial", FINDING_OK, "a VM was made in %llu us, ran and ended as it should",
+		doctor_find(d, "trial", FINDING_OK,
+			"a VM was made in %llu us, ran and ended as it should",
 			(unsigned long long)d->make_us);
 		return;
 	}
-	f = doctor_find(d, "trial", FINDING_FAIL, "a VM could not run: %s(%s): %s", err.call, err.object,
-		err.text[0] ? err.text : strerror(-err.code));
+	f = doctor_find(d, "trial", FINDING_FAIL, "a VM could not run: %s(%s): %s", err.call,
+		err.object, err.text[0] ? err.text : strerror(-err.code));
 	if (err.code == -EAGAIN || err.code == -ENOMEM)
-		doctor_cure(f, "KVM starts a kernel thread for each VM in this process: raise the limits below "
-			       "(ulimit -u, pids.max) or free memory");
+		doctor_cure(f, "KVM starts a kernel thread for each VM in this process: raise the "
+			       "limits below (ulimit -u, pids.max) or free memory");
 	else if (err.code == -EBUSY)
-		doctor_cure(f, "another hypervisor holds the CPU's virtualization: stop it (VirtualBox, "
-			       "VMware), or unload its module");
+		doctor_cure(f, "another hypervisor holds the CPU's virtualization: stop it "
+			       "(VirtualBox, VMware), or unload its module");
 }
 
 void doctor_kvm(struct doctor *d)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct ukvmm_host *host;
+	struct finding *f;
 
 	snprintf(d->vendor_name, sizeof d->vendor_name, "none");
 	if (!check_device(d))
 		return;
 	if (ukvmm_host_open(&host, -1, NULL, &err) < 0) {
-		doctor_cure(doctor_find(d, "capabilities", FINDING_FAIL, "%s(%s): %s", err.call, err.object,
-				err.text), "use a kernel of 5.10 or later with KVM enabled");
+		f = doctor_find(d, "capabilities", FINDING_FAIL, "%s(%s): %s", err.call, err.object,
+			err.text);
+		doctor_cure(f, "use a kernel of 5.10 or later with KVM enabled");
 		return;
 	}
 	check_vendor(d, host);

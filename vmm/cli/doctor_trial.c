@@ -24,7 +24,8 @@ struct trial_image {
 
 static const struct trial_image trial = {
 	.header = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			EV_CURRENT },
 		.e_type = ET_EXEC,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,
@@ -80,7 +81,7 @@ static int run_trial(struct ukvmm_vm *vm, struct ukvmm_err *err)
 	err->code = -EIO;
 	snprintf(err->call, sizeof err->call, "ukvmm_vm_run");
 	snprintf(err->object, sizeof err->object, "trial");
-	snprintf(err->text, sizeof err->text, "a one-instruction guest ended wrongly: stop %u, value %llu",
+	snprintf(err->text, sizeof err->text, "a tiny guest ended wrongly: stop %u, value %llu",
 		stop.reason, (unsigned long long)stop.value);
 	return -EIO;
 }

@@ -42,7 +42,7 @@ int ending_status(const struct run *run, const struct outcome *o)
 	case UKVMM_STOP_STOPPED:
 		return cause;
 	default:
-		report(call, name, "the guest stopped for a reason unknown here: %u", o->stop.reason);
+		report(call, name, "a reason to stop that is unknown here: %u", o->stop.reason);
 		return CLI_FAILED;
 	}
 }

@@ -32,7 +32,8 @@ void input_init(struct io *io, uint64_t tag)
 	in->open = in->always;
 }
 
-/* A background job that reads its terminal is stopped by the kernel; a foreground one wants it raw. */
+/* A background job that reads its terminal is stopped by the kernel; a foreground one wants it
+ * raw. */
 static bool may_read(struct io *io)
 {
 	bool raw;
@@ -59,7 +60,9 @@ static bool fill(struct input *in, bool *quit)
 		return false;
 	}
 	in->at = 0;
-	in->len = in->tty ? terminal_decode(&in->escape, typed, (size_t)n, in->buf, quit) : (size_t)n;
+	in->len = (size_t)n;
+	if (in->tty)
+		in->len = terminal_decode(&in->escape, typed, (size_t)n, in->buf, quit);
 	return in->len > 0;
 }
 

@@ -17,7 +17,6 @@ struct inspect {
 	const char *path;
 	uint32_t boot;
 	bool decompress, json, help;
-	struct ukvmm_host *host;
 	struct ukvmm_image *image;
 	struct ukvmm_image_info info;
 };
@@ -88,13 +87,8 @@ static int read_image(struct inspect *in)
 
 	if (fd < 0)
 		return -fd;
-	rc = ukvmm_host_open(&in->host, -1, NULL, &err);
-	if (rc < 0) {
-		report_err(&err, NULL);
-		close(fd);
-		return CLI_FAILED;
-	}
-	rc = ukvmm_image_open(in->host, fd, -1, &config, &in->image, &err);
+	/* no host: this must work where no VM can */
+	rc = ukvmm_image_open(NULL, fd, -1, &config, &in->image, &err);
 	close(fd);
 	if (rc < 0) {
 		report_err(&err, in->path);
@@ -111,7 +105,8 @@ static void print_segments(const struct inspect *in)
 {
 	struct ukvmm_image_segment s;
 
-	printf("segments   %12s %12s %14s %12s\n", "file offset", "file bytes", "address", "memory");
+	printf("segments   %12s %12s %14s %12s\n", "file offset", "file bytes", "address",
+		"memory");
 	for (uint32_t i = 0; i < in->info.segments; i++) {
 		s = (struct ukvmm_image_segment){ .size = sizeof s };
 		if (ukvmm_image_segment(in->image, i, &s) < 0)
@@ -202,6 +197,5 @@ int cli_inspect(int argc, char **argv)
 	if (status == CLI_OK)
 		status = cli_flush(in.info.boot == UKVMM_BOOT_HVT ? CLI_NOT_BOOTABLE : CLI_OK);
 	ukvmm_image_unref(in.image);
-	ukvmm_host_close(in.host);
 	return status;
 }

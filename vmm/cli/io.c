@@ -6,45 +6,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "input.h"
 #include "report.h"
 #include "run.h"
+#include "signals.h"
 
 enum tag { TAG_POLLER, TAG_SIGNALS, TAG_INPUT, TAG_OUTPUT };
 
 enum { EVENTS = 16 };
-
-static const int ending_signals[] = {
-	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU, SIGTSTP,
-};
-
-/* What io reads from its signalfd. SIGCONT has done its work when we read it: it means a look at the tty. */
-static void signal_set(sigset_t *set)
-{
-	struct sigaction now;
-
-	sigemptyset(set);
-	sigaddset(set, SIGCONT);
-	for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++)
-		/* a blocked signal is queued even where it is ignored */
-		if (sigaction(ending_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(set, ending_signals[i]);
-}
-
-void io_block_signals(void)
-{
-	sigset_t set;
-
-	signal_set(&set);
-	/* never read: write and truncate say EPIPE and EFBIG */
-	sigaddset(&set, SIGPIPE);
-	sigaddset(&set, SIGXFSZ);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
 
 void io_init(struct io *io)
 {
@@ -53,14 +25,10 @@ void io_init(struct io *io)
 	sink_init(&io->sink);
 }
 
-static int open_signals(struct io *io)
+static int io_signals(struct io *io)
 {
-	sigset_t set;
-
-	if (io->signals < 0) {
-		signal_set(&set);
-		io->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	}
+	if (io->signals < 0)
+		io->signals = signals_open();
 	return io->signals;
 }
 
@@ -117,51 +85,6 @@ static void serve_poller(struct run *run)
 			pump(run);
 }
 
-/* Ctrl-Z typed before raw mode, or sent: the shell's terminal must be its own while we are stopped. */
-static void suspend(struct io *io)
-{
-	if (pthread_mutex_trylock(&io->lock))
-		return;
-	terminal_leave();
-	/* to this thread: a process's signal may find another one, and we would not stop here */
-	raise(SIGSTOP);
-	terminal_enter();
-	pthread_mutex_unlock(&io->lock);
-}
-
-/* A guest is ended politely once; whoever asks again wants the terminal back now. */
-static void end_for_signal(struct run *run, int sig)
-{
-	if (atomic_load(&run->cause) == 0) {
-		run_end(run, CLI_SIGNAL + sig);
-		return;
-	}
-	terminal_leave();
-	_exit(CLI_SIGNAL + sig);
-}
-
-static void resume(struct io *io)
-{
-	if (pthread_mutex_trylock(&io->lock))
-		return;
-	terminal_enter();
-	pthread_mutex_unlock(&io->lock);
-}
-
-static void serve_signals(struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	while (read(run->io.signals, &info, sizeof info) == (ssize_t)sizeof info) {
-		if (info.ssi_signo == SIGTSTP)
-			suspend(&run->io);
-		else if (info.ssi_signo == SIGCONT)
-			resume(&run->io);
-		else
-			end_for_signal(run, (int)info.ssi_signo);
-	}
-}
-
 static void serve_input(struct run *run)
 {
 	bool quit = false;
@@ -178,7 +101,7 @@ static void serve(struct run *run, uint64_t tag)
 		serve_poller(run);
 		break;
 	case TAG_SIGNALS:
-		serve_signals(run);
+		signals_serve(run);
 		break;
 	case TAG_INPUT:
 		serve_input(run);
@@ -244,7 +167,7 @@ int io_start(struct run *run)
 	int rc;
 
 	io->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (io->epoll < 0 || open_signals(io) < 0)
+	if (io->epoll < 0 || io_signals(io) < 0)
 		return -errno;
 	rc = watch(io, io->signals, EPOLLIN, TAG_SIGNALS);
 	if (rc == 0)
@@ -257,24 +180,14 @@ int io_start(struct run *run)
 	return -pthread_create(&thread, NULL, io_thread, run);
 }
 
-/* Which signal is waiting; 0: none that ends us. */
-static int waiting_signal(const struct io *io)
-{
-	struct signalfd_siginfo info;
-
-	if (read(io->signals, &info, sizeof info) != (ssize_t)sizeof info)
-		return 0;
-	return info.ssi_signo == SIGTSTP || info.ssi_signo == SIGCONT ? 0 : (int)info.ssi_signo;
-}
-
-/* stdout is full. 0 once it has room, else the status to give up with. Signals and the deadline are the io
- * thread's where there is one: run_end then ends the program. */
+/* stdout is full. 0 once it has room, else the status to give up with. Signals and the deadline are
+ * the io thread's where there is one: run_end then ends the program. */
 static int await_room(struct run *run)
 {
 	struct io *io = &run->io;
 	struct pollfd fds[2] = {
 		{ .fd = sink_fd(&io->sink), .events = POLLOUT },
-		{ .fd = io->started ? -1 : open_signals(io), .events = POLLIN },
+		{ .fd = io->started ? -1 : io_signals(io), .events = POLLIN },
 	};
 	int sig;
 
@@ -282,7 +195,7 @@ static int await_room(struct run *run)
 		return atomic_load(&run->cause);
 	while (!due(run->deadline)) {
 		poll(fds, 2, wait_ms(run->deadline));
-		sig = fds[1].revents ? waiting_signal(io) : 0;
+		sig = fds[1].revents ? signals_take(io->signals) : 0;
 		if (sig)
 			return CLI_SIGNAL + sig;
 		if (fds[0].revents)

@@ -29,24 +29,20 @@ struct io {
 	int epoll, signals;	/* -1: not made */
 	bool started;
 	bool output_broken;	/* stdout takes no more */
-	pthread_mutex_t lock;	/* sink, output_broken and the terminal; io_finish takes it for good, so the
-				 * io thread only tries: it must go on to see signals */
+	pthread_mutex_t lock;	/* sink, output_broken and the terminal; io_finish takes it for
+				 * good, so the io thread only tries: it must go on to see signals */
 	struct sink sink;
 	struct input input;
 };
-
-/* Blocks the signals that io will take, in this thread and those it starts. Those ignored now (nohup,
- * background jobs of scripts) stay ignored. */
-void io_block_signals(void);
 
 void io_init(struct io *io);
 
 /* Starts the thread; from here on stdin is the guest's. 0, or negative errno. */
 int io_start(struct run *run);
 
-/* The guest has ended: writes what is left of its output, puts the terminal back and keeps the lock, so
- * that the thread touches neither again. Returns `status`, or the one that replaces it when the output
- * cannot be written or a signal or the deadline comes first. */
+/* The guest has ended: writes what is left of its output, puts the terminal back and keeps the
+ * lock, so that the thread touches neither again. Returns `status`, or the one that replaces it
+ * when the output cannot be written or a signal or the deadline comes first. */
 int io_finish(struct run *run, int status);
 
 #endif

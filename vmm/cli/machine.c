@@ -19,7 +19,8 @@ enum {
 	CONSOLE_BYTES = 1 << 20,
 };
 
-/* Both files are opened before anything is asked of the host: a mistyped name is the likeliest trouble. */
+/* Both files are opened before anything is asked of the host: a mistyped name is the likeliest
+ * trouble. */
 struct files {
 	int image, initrd;
 };

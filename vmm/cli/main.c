@@ -17,7 +17,7 @@ const char report_program[] = "ukvmm";
 static const char usage[] =
 	"usage: ukvmm run [OPTION...] IMAGE [-- ARG...]   run a kernel or unikernel in a microVM\n"
 	"       ukvmm inspect [--json] IMAGE              what an image is and how it would boot\n"
-	"       ukvmm doctor [--json]                     what this host can run, and what to mend\n"
+	"       ukvmm doctor [--json]                     what this host can run, what to mend\n"
 	"       ukvmm --version | --help\n"
 	"`ukvmm COMMAND --help` lists a command's options; ukvmm(1) has the whole story.\n";
 
@@ -55,11 +55,13 @@ void cli_bad_option(const char *command, int code, char **argv)
 	char letter[3] = { '-', (char)optopt, '\0' };
 	/* getopt has passed a long option's word, but not a group of letters */
 	const char *word = optopt > 0 && optopt < 256 ? letter : argv[optind - 1];
+	const char *what = "no such option, or short for several";
 
-	report(command, word, "%s; see ukvmm %s --help",
-		code == ':' ? "this option needs a value"
-		: optopt >= 256 ? "this option takes no value" : "no such option, or short for several",
-		command);
+	if (code == ':')
+		what = "this option needs a value";
+	else if (optopt >= 256)
+		what = "this option takes no value";
+	report(command, word, "%s; see ukvmm %s --help", what, command);
 }
 
 static int unknown_command(const char *name)
@@ -69,8 +71,8 @@ static int unknown_command(const char *name)
 }
 
 /*
- * A standard descriptor that is closed would be the number of the next file opened, and guest output would
- * go there. In its place comes one that fails as a closed one does.
+ * A standard descriptor that is closed would be the number of the next file opened, and guest
+ * output would go there. In its place comes one that fails as a closed one does.
  */
 static void fill_standard_fds(void)
 {

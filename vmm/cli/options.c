@@ -27,8 +27,8 @@ const char options_usage[] =
 	"  --timeout DURATION   end the guest after this time, as 500ms, 30s or 2m: status 124\n"
 	"  --timeline[=json]    print when things happened, in microseconds, to stderr\n"
 	"On a terminal, Ctrl-a x ends the guest (status 130) and Ctrl-a Ctrl-a sends a Ctrl-a.\n"
-	"Status: the guest's own, 0 power-off or reset, 1 dead halt or panic, 124 timeout, 125 our failure,\n"
-	"126 not bootable, 127 image not found, 128+n signal n.\n";
+	"Status: the guest's own, 0 power-off or reset, 1 dead halt or panic, 124 timeout,\n"
+	"125 our failure, 126 not bootable, 127 image not found, 128+n signal n.\n";
 
 enum {
 	OPT_PLAIN = 1, /* getopt_long's code for a word that is no option */
@@ -72,8 +72,8 @@ static int choose(const char *command, const char *option, const char *const *na
 	int i = parse_choice(optarg, names);
 
 	if (i < 0) {
-		report(command, option, "\"%s\" is none of the choices; see ukvmm %s --help", optarg,
-			command);
+		report(command, option, "\"%s\" is none of the choices; see ukvmm %s --help",
+			optarg, command);
 		return -EINVAL;
 	}
 	*out = (uint32_t)i;
@@ -123,7 +123,8 @@ static int take_timeline(struct run_options *o)
 	o->timeline = TIMELINE_JSON;
 	if (strcmp(optarg, "json") == 0)
 		return 0;
-	report("run", "--timeline", "\"%s\" is no form; plain --timeline or --timeline=json", optarg);
+	report("run", "--timeline", "\"%s\" is no form; there are --timeline and --timeline=json",
+		optarg);
 	return -EINVAL;
 }
 

@@ -26,7 +26,8 @@ extern const char options_usage[];
 /* 0, or -EINVAL after a report. */
 int options_parse(struct run_options *o, int argc, char **argv);
 
-/* getopt's optarg, "auto", "linux", ..., to UKVMM_BOOT_*; -EINVAL after a report. For inspect too. */
+/* getopt's optarg, "auto", "linux", ..., to UKVMM_BOOT_*; -EINVAL after a report. For inspect
+ * too. */
 int options_boot(const char *command, uint32_t *boot);
 
 #endif

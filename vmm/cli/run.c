@@ -10,10 +10,11 @@
 
 #include "cli.h"
 #include "report.h"
+#include "signals.h"
 
 enum {
-	/* How long a guest runs before it is given an io thread: making one costs about as much as making
-	 * a VM, and many a unikernel is done by then. */
+	/* How long a guest runs before it is given an io thread: making one costs about as much as
+	 * making a VM, and many a unikernel is done by then. */
 	ALONE_NS = 1000 * 1000,
 	/* The library looks for a guest that halted for good whenever a slice ends. */
 	SLICE_NS = 100 * 1000 * 1000,
@@ -138,7 +139,8 @@ static int run_machine(struct run *run)
 	return io_finish(run, ending_status(run, decisive(jobs, len)));
 }
 
-/* The kernel tells a start time to 10 ms only; up to here we have been busy, so CPU time is wall time. */
+/* The kernel tells a start time to 10 ms only; up to here we have been busy, so CPU time is wall
+ * time. */
 static uint64_t process_start(void)
 {
 	struct timespec cpu;
@@ -163,7 +165,7 @@ int cli_run(int argc, char **argv)
 	if (run.options.timeout_ns &&
 		__builtin_add_overflow(started, run.options.timeout_ns, &run.deadline))
 		run.deadline = 0; /* in 500 years */
-	io_block_signals();
+	signals_block();
 	io_init(&run.io);
 	status = machine_make(&run.machine, &run.options);
 	if (status == CLI_OK)

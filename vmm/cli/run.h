@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One VM from its first instruction to the program's exit status. Threads: the main thread runs vCPU 0 and
- * ends the program; one more thread for each further vCPU; one for input, output, signals and timers (io.h),
- * which a single-vCPU guest that ends within its first millisecond never sees.
+ * One VM from its first instruction to the program's exit status. Threads: the main thread runs
+ * vCPU 0 and ends the program; one more thread for each further vCPU; one for input, output,
+ * signals and timers (io.h), which a single-vCPU guest that ends within its first millisecond never
+ * sees.
  */
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
@@ -31,8 +32,8 @@ struct run {
 	struct io io;
 };
 
-/* Ends the guest for our own reason; the first reason stays. Where the guest has ended already, and only a
- * reader of its output keeps us, ends the program. Any thread. */
+/* Ends the guest for our own reason; the first reason stays. Where the guest has ended already, and
+ * only a reader of its output keeps us, ends the program. Any thread. */
 void run_end(struct run *run, int status);
 
 /* ---- ending.c: what to tell the user, and the shell ---- */

@@ -16,9 +16,9 @@ void sink_init(struct sink *s)
 }
 
 /*
- * O_NONBLOCK belongs to the open file, which we share with the shell and with the programs beside us: a
- * description of our own is the only polite one to change. Where there is none to be had (no /proc, a
- * terminal of another user's), a blocking stdout is what is left.
+ * O_NONBLOCK belongs to the open file, which we share with the shell and with the programs beside
+ * us: a description of our own is the only polite one to change. Where there is none to be had (no
+ * /proc, a terminal of another user's), a blocking stdout is what is left.
  */
 static void open_sink(struct sink *s)
 {

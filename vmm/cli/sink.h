@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's output on its way to stdout. Never blocks where the kernel lets us: a reader that stands
- * still must not keep us from timers and signals. One thread at a time.
+ * The guest's output on its way to stdout. Never blocks where the kernel lets us: a reader that
+ * stands still must not keep us from timers and signals. One thread at a time.
  */
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
@@ -22,8 +22,8 @@ struct sink {
 
 void sink_init(struct sink *s);
 
-/* Moves all output there is. 0: done. 1: stdout is full, call again when sink_fd is writable. Negative
- * errno: stdout takes no more, ever (-EPIPE: its reader left). */
+/* Moves all output there is. 0: done. 1: stdout is full, call again when sink_fd is writable.
+ * Negative errno: stdout takes no more, ever (-EPIPE: its reader left). */
 int sink_pump(struct sink *s, struct ukvmm_vm *vm);
 
 int sink_fd(const struct sink *s); /* to poll for POLLOUT once sink_pump has returned 1 */

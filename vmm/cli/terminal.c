@@ -59,7 +59,8 @@ void terminal_leave(void)
 	atomic_store(&is_raw, false);
 }
 
-size_t terminal_decode(struct terminal_escape *e, const uint8_t *in, size_t len, uint8_t *out, bool *quit)
+size_t terminal_decode(struct terminal_escape *e, const uint8_t *in, size_t len, uint8_t *out,
+	bool *quit)
 {
 	size_t n = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers as people type them. No sign, no blanks, nothing left over. 0, or -EINVAL (not of that form),
- * or -ERANGE (out of bounds, or it does not fit); the result is stored on success only.
+ * Numbers as people type them. No sign, no blanks, nothing left over. 0, or -EINVAL (not of that
+ * form), or -ERANGE (out of bounds, or it does not fit); the result is stored on success only.
  */
 #ifndef COMMON_PARSE_H
 #define COMMON_PARSE_H

@@ -15,7 +15,8 @@ void report(const char *call, const char *object, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	len = snprintf(line, sizeof line, "%s: %s(%.384s): %s\n", report_program, call, object, text);
+	len = snprintf(line, sizeof line, "%s: %s(%.384s): %s\n", report_program, call, object,
+		text);
 	if (len >= (int)sizeof line) {
 		len = (int)sizeof line - 1;
 		line[len - 1] = '\n';
@@ -32,7 +33,7 @@ void report_errno(const char *call, const char *object, int error)
 
 void report_err(const struct ukvmm_err *err, const char *object)
 {
-	const char *text = err->text[0] ? err->text : strerror(err->code < 0 ? -err->code : err->code);
+	const char *text = err->text[0] ? err->text : strerror(-err->code);
 
 	report(err->call[0] ? err->call : "ukvmm", object ? object : err->object, "%s", text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one form of every complaint: "PROGRAM: CALL(OBJECT): TEXT" on stderr, in one write. Any thread.
+ * The one form of every complaint: "PROGRAM: CALL(OBJECT): TEXT" on stderr, in one write. Any
+ * thread.
  */
 #ifndef COMMON_REPORT_H
 #define COMMON_REPORT_H

@@ -6,10 +6,7 @@
 #include "kvm_x86.h"
 #include "x86_map.h"
 
-static const struct {
-	unsigned long cap;
-	const char *name;
-} needed[] = {
+static const struct kvm_needed needed[] = {
 	{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR" },
 	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
@@ -19,20 +16,6 @@ static const struct {
 	{ KVM_CAP_XCRS, "KVM_CAP_XCRS" },
 	{ KVM_CAP_DEBUGREGS, "KVM_CAP_DEBUGREGS" },
 };
-
-static int check_caps(const struct kvm_host *host, struct ukvmm_err *err)
-{
-	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-		int rc = kvm_check(host, needed[i].cap);
-
-		if (rc < 0)
-			return kvm_fail(err, rc, "KVM_CHECK_EXTENSION", needed[i].name);
-		if (!rc)
-			return err_set(err, -ENOTSUP, "KVM_CHECK_EXTENSION", "/dev/kvm",
-				"this kernel's KVM lacks %s: Linux 5.4 or newer is needed", needed[i].name);
-	}
-	return 0;
-}
 
 static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 {
@@ -46,7 +29,7 @@ static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 
 int kvm_arch_host_init(struct kvm_host *host, struct ukvmm_err *err)
 {
-	int rc = check_caps(host, err);
+	int rc = kvm_need(host, needed, sizeof needed / sizeof needed[0], err);
 
 	if (rc)
 		return rc;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where nothing is, reads are all-ones and writes vanish: ports of every width, MMIO, the PCI config ports. */
+/* Where nothing is, reads are all-ones and writes vanish: ports of every width, MMIO, the PCI
+ * config ports. */
 #include "guest.h"
 
-/* Nobody's in any interrupt chip configuration: COM2, IDE, floppy, parallel, game port, bochs display, high. */
-static const uint16_t ports[] = { 0x2f8, 0x2fd, 0x1f0, 0x1f7, 0x170, 0x3f2, 0x378, 0x201, 0x1ce, 0xc000, 0xfff8 };
+/* Nobody's in any interrupt chip configuration: COM2, IDE, floppy, parallel, game port, bochs
+ * display, high. */
+static const uint16_t ports[] = {
+	0x2f8, 0x2fd, 0x1f0, 0x1f7, 0x170, 0x3f2, 0x378, 0x201, 0x1ce, 0xc000, 0xfff8};
 /* The hole below 4 GiB, outside every device of the machine. */
-static const uint64_t places[] = { 0xc8000000, 0xe0000000, 0xe0000ff8, 0xf0001000, 0xfed00000, 0xffff0000 };
+static const uint64_t places[] = {
+	0xc8000000, 0xe0000000, 0xe0000ff8, 0xf0001000, 0xfed00000, 0xffff0000};
 
 static void check_ports(void)
 {
 	for (uint32_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-		uint8_t many[64] = { 0 };
+		uint8_t many[64] = {0};
 
 		outb(ports[i], 0x12);
 		outw(ports[i], 0x1234);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The 64-bit entry of a bzImage: the protected-mode part at its preferred address, entered at + 0x200, with the
- * image's setup header in the zero page. initrd=BYTES as for linux-entry.
+ * The 64-bit entry of a bzImage: the protected-mode part at its preferred address, entered at +
+ * 0x200, with the image's setup header in the zero page. initrd=BYTES as for linux-entry.
  */
 #include "boot_layout.h"
 #include "guest.h"
 
-enum { ZP_SETUP_SECTS = 0x1f1, ZP_VERSION = 0x206, ZP_PREF_ADDRESS = 0x258, ZP_INIT_SIZE = 0x260,
-	ZP_INITRD_ADDR_MAX = 0x22c, ZP_XLOADFLAGS = 0x236 };
+enum {
+	ZP_SETUP_SECTS = 0x1f1,
+	ZP_VERSION = 0x206,
+	ZP_PREF_ADDRESS = 0x258,
+	ZP_INIT_SIZE = 0x260,
+	ZP_INITRD_ADDR_MAX = 0x22c,
+	ZP_XLOADFLAGS = 0x236
+};
 
 extern const uint8_t image_start[];
 
@@ -31,8 +37,10 @@ void guest_main(void)
 	check_eq("ramdisk_size", le32(zp + ZP_RAMDISK_SIZE), initrd);
 	if (initrd) {
 		check_eq("ramdisk_image alignment", p % 4096, 0);
-		check("initrd within initrd_addr_max", p + initrd - 1 <= le32(zp + ZP_INITRD_ADDR_MAX));
-		check_eq("initrd byte", ((const uint8_t *)p)[initrd - 1], (uint8_t)((initrd - 1) * 7 + 3));
+		check("initrd within initrd_addr_max",
+			p + initrd - 1 <= le32(zp + ZP_INITRD_ADDR_MAX));
+		check_eq("initrd byte", ((const uint8_t *)p)[initrd - 1],
+			(uint8_t)((initrd - 1) * 7 + 3));
 	}
 	print("bzImage entry\n");
 }

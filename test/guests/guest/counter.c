@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A long deterministic computation in ring 3 that keeps every general, SSE and x87 register busy, under a
- * periodic timer; each round waits for an interrupt and prints a line. The output depends on nothing but
- * rounds=N and work=N, so that a VM saved and loaded at any point must print the same.
+ * A long deterministic computation in ring 3 that keeps every general, SSE and x87 register busy,
+ * under a periodic timer; each round waits for an interrupt and prints a line. The output depends
+ * on nothing but rounds=N and work=N, so that a VM saved and loaded at any point must print the
+ * same.
  */
 #include "apic.h"
 #include "counter.h"
@@ -65,9 +66,11 @@ static void seed(void)
 {
 	uint64_t v = 0x9e3779b97f4a7c15;
 
-	for (size_t i = 0; i < sizeof state.r / sizeof *state.r; i++, v = v * 6364136223846793005u + 1)
+	for (size_t i = 0; i < sizeof state.r / sizeof *state.r;
+		i++, v = v * 6364136223846793005u + 1)
 		state.r[i] = v;
-	for (size_t i = 0; i < sizeof state.x / sizeof **state.x / 2; i++, v = v * 6364136223846793005u + 1)
+	for (size_t i = 0; i < sizeof state.x / sizeof **state.x / 2;
+		i++, v = v * 6364136223846793005u + 1)
 		state.x[i][0] = v, state.x[i][1] = ~v;
 	state.f[0] = 0x3fe0000000000000; /* 0.5 */
 	state.f[1] = 0x3ff921fb54442d18; /* pi / 2 */

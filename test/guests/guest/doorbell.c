@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Idles until interrupts of line irq=N come, count=K times; after each it tells the host by the doorbell.
- * The doorbell is the `ukvmm,doorbell` node of the device tree: a 32-bit write at +0 is a message, at +4 says
- * "interrupts are off, HLT comes next". idle=hlt: without the latter. chip=pic: line through the 8259.
- * tick=lapic, tick=pit: the guest's own timer in place of the line.
+ * Idles until interrupts of line irq=N come, count=K times; after each it tells the host by the
+ * doorbell. The doorbell is the `ukvmm,doorbell` node of the device tree: a 32-bit write at +0 is a
+ * message, at +4 says "interrupts are off, HLT comes next". idle=hlt: without the latter. chip=pic:
+ * line through the 8259. tick=lapic, tick=pit: the guest's own timer in place of the line.
  */
 #include "apic.h"
 #include "tables.h"
@@ -27,10 +27,11 @@ __attribute__((interrupt)) static void on_line(struct frame *f)
 
 static uint64_t find_doorbell(void)
 {
-	struct fdt_node node = { 0 };
+	struct fdt_node node = {0};
 	struct fdt_prop reg;
 
-	if (!fdt_compatible("ukvmm,doorbell", &node) || !fdt_prop(&node, "reg", &reg) || reg.len != 16)
+	if (!fdt_compatible("ukvmm,doorbell", &node) || !fdt_prop(&node, "reg", &reg) ||
+		reg.len != 16)
 		die("no ukvmm,doorbell in the device tree");
 	return be64(reg.value);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends in the way that the command line picks: exit=WAY status=N. What must not end it is tried first. */
+/* Ends in the way that the command line picks: exit=WAY status=N. What must not end it is tried
+ * first. */
 #include "tables.h"
 
 enum { SLP_TYP_S5 = 5 };

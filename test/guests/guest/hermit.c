@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Boots as Hermit's loader and kernel do: CS 0x08, zero page, initrd and command line each 4 KiB aligned, every
- * e820 entry is RAM, the initrd is the application, PIC masked, IOAPIC and LAPIC at their places, RTC read twice
- * until it agrees. Ends by a 32-bit write to 0xf4 (1 is success).
+ * Boots as Hermit's loader and kernel do: CS 0x08, zero page, initrd and command line each 4 KiB
+ * aligned, every e820 entry is RAM, the initrd is the application, PIC masked, IOAPIC and LAPIC at
+ * their places, RTC read twice until it agrees. Ends by a 32-bit write to 0xf4 (1 is success).
  */
 #include "apic.h"
 #include "boot_layout.h"
@@ -30,7 +30,8 @@ static void touch_ram(void)
 	uint32_t n = boot_ram(ram, 16);
 
 	for (uint32_t i = 0; i < n; i++) {
-		volatile uint64_t *last = (volatile uint64_t *)((ram[i].base + ram[i].len - 8) & ~7ull);
+		volatile uint64_t *last =
+			(volatile uint64_t *)((ram[i].base + ram[i].len - 8) & ~7ull);
 
 		expect("e820 entry is 4 KiB of RAM or more", ram[i].len >= 4096);
 		*last = 0x4e4d;
@@ -47,7 +48,7 @@ static uint8_t rtc(uint8_t reg)
 /* Second, minute, hour, day, month, year; false while an update is going on. */
 static bool read_time(uint8_t t[6])
 {
-	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
+	static const uint8_t regs[6] = {0, 2, 4, 7, 8, 9};
 
 	if (rtc(0x0a) & 0x80)
 		return false;
@@ -72,7 +73,8 @@ static void check_chips(void)
 	trap_set(32 + 7, on_spurious);
 	pic_remap();
 	expect("IOAPIC has 24 pins or fewer", (ioapic_read(1) >> 16 & 0xff) <= 23);
-	expect("IOAPIC version", (ioapic_read(1) & 0xf0) == 0x10 || (ioapic_read(1) & 0xf0) == 0x20);
+	expect("IOAPIC version",
+		(ioapic_read(1) & 0xf0) == 0x10 || (ioapic_read(1) & 0xf0) == 0x20);
 	expect("LAPIC answers", lapic_read(LAPIC_VERSION) != 0xffffffff);
 	lapic_enable();
 	sti();
@@ -93,12 +95,14 @@ static void check_cpuid(void)
 
 void guest_main(void)
 {
-	const uint8_t *zp = zero_page(), *app = (const uint8_t *)(uint64_t)le32(zp + ZP_RAMDISK_IMAGE);
+	const uint8_t *zp = zero_page(),
+		      *app = (const uint8_t *)(uint64_t)le32(zp + ZP_RAMDISK_IMAGE);
 
 	expect("CS", entry.cs == 0x08);
 	expect("zero page alignment", entry.rsi % 4096 == 0);
 	expect("cmd_line_ptr alignment", le32(zp + ZP_CMD_LINE_PTR) % 4096 == 0);
-	expect("cmdline_size counts the NUL", le32(zp + ZP_CMDLINE_SIZE) == strlen(boot_cmdline()) + 1);
+	expect("cmdline_size counts the NUL",
+		le32(zp + ZP_CMDLINE_SIZE) == strlen(boot_cmdline()) + 1);
 	expect("the initrd, which is the application", app && le32(zp + ZP_RAMDISK_SIZE));
 	expect("initrd alignment", (uint64_t)app % 4096 == 0);
 	expect("application is an ELF file", le32(app) == 0x464c457f);

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts through the IOAPIC: the serial port's transmitter on pin 4, edge and level, and the PIT on pin 0.
- * A level line that is still raised at its EOI fires again; level=halt waits for that by HLT.
+ * Interrupts through the IOAPIC: the serial port's transmitter on pin 4, edge and level, and the
+ * PIT on pin 0. A level line that is still raised at its EOI fires again; level=halt waits for that
+ * by HLT.
  */
 #include "apic.h"
 #include "trap.h"
 
 enum { PIN_PIT = 0, PIN_SERIAL = 4, VECTOR_PIT = 0x40, VECTOR_SERIAL = 0x44, VECTOR_LEVEL = 0x54 };
-enum { COM1 = 0x3f8, COM1_IER = COM1 + 1, COM1_IIR = COM1 + 2, COM1_MCR = COM1 + 4, IER_THRE = 2, IIR_THRE = 2, SPINS = 3000000 };
+enum {
+	COM1 = 0x3f8,
+	COM1_IER = COM1 + 1,
+	COM1_IIR = COM1 + 2,
+	COM1_MCR = COM1 + 4,
+	IER_THRE = 2,
+	IIR_THRE = 2,
+	SPINS = 3000000
+};
 
 static volatile uint32_t pit_fired, serial_fired, level_fired;
 
@@ -41,7 +50,8 @@ static void check_registers(void)
 	for (uint8_t pin = 0; pin < 24; pin++)
 		check("pins start masked", ioapic_read((uint8_t)(0x10 + 2 * pin)) & IOAPIC_MASKED);
 	ioapic_write(0x10 + 2 * 9, IOAPIC_MASKED | IOAPIC_LEVEL | 0x77);
-	check_eq("entry reads back", ioapic_read(0x10 + 2 * 9) & 0x1afff, IOAPIC_MASKED | IOAPIC_LEVEL | 0x77);
+	check_eq("entry reads back", ioapic_read(0x10 + 2 * 9) & 0x1afff,
+		IOAPIC_MASKED | IOAPIC_LEVEL | 0x77);
 	ioapic_write(0x11 + 2 * 9, 0x0f000000);
 	check_eq("upper half reads back", ioapic_read(0x11 + 2 * 9) >> 24, 0x0f);
 }
@@ -62,7 +72,8 @@ static void check_serial_edge(void)
 	check_eq("one interrupt an edge", serial_fired, 2);
 }
 
-/* With interrupts on and without a halt: a kvm_pvm host forgets to report an EOI that a halt follows at once. */
+/* With interrupts on and without a halt: a kvm_pvm host forgets to report an EOI that a halt
+ * follows at once. */
 static void spin(uint32_t spins, uint32_t until)
 {
 	sti();

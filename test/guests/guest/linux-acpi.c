@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI as handed over: cpus=N, and one virtio_mmio.device= word for each LNRO0005 that the DSDT must hold. */
+/* ACPI as handed over: cpus=N, and one virtio_mmio.device= word for each LNRO0005 that the DSDT
+ * must hold. */
 #include "boot_layout.h"
 #include "tables.h"
 
@@ -81,10 +82,12 @@ static const uint8_t *find(const uint8_t *p, const uint8_t *end, const char *byt
 	return NULL;
 }
 
-/* Memory32Fixed (0x86) and an extended interrupt (0x89: consumer, edge, active-high, exclusive) behind the HID. */
+/* Memory32Fixed (0x86) and an extended interrupt (0x89: consumer, edge, active-high, exclusive)
+ * behind the HID. */
 static void check_device(const uint8_t *hid, const uint8_t *end, const char *token)
 {
-	const uint8_t *mem = find(hid, end, "\x86\x09\x00", 3), *irq = find(hid, end, "\x89\x06\x00", 3);
+	const uint8_t *mem = find(hid, end, "\x86\x09\x00", 3),
+		      *irq = find(hid, end, "\x89\x06\x00", 3);
 	const char *s;
 	uint64_t base, gsi;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state and the zero page of the Linux 64-bit entry, as the union of all guests wants it. The command
- * line tells what to expect: mem=BYTES, initrd=BYTES (of the pattern i * 7 + 3).
+ * The state and the zero page of the Linux 64-bit entry, as the union of all guests wants it. The
+ * command line tells what to expect: mem=BYTES, initrd=BYTES (of the pattern i * 7 + 3).
  */
 #include "boot_layout.h"
 #include "guest.h"
@@ -33,7 +33,8 @@ static void check_registers(void)
 	check_eq("EFER LME and LMA", rdmsr(0xc0000080) & 0x500, 0x500);
 	check_eq("popped from the stack given", entry.pushed, ENTRY_PUSH_VALUE);
 	check("RSP below 4 GiB", entry.rsp && entry.rsp < 1ull << 32);
-	check("RSP outside 0x1000-0x2fff", !in_osv_pages(entry.rsp - 1) && !in_osv_pages(entry.rsp - 256));
+	check("RSP outside 0x1000-0x2fff",
+		!in_osv_pages(entry.rsp - 1) && !in_osv_pages(entry.rsp - 256));
 	check_eq("RSP alignment", entry.rsp % 8, 0);
 }
 
@@ -72,7 +73,8 @@ static void check_page_tables(void)
 		check_free_pages("PD outside 0x1000-0x2fff and 0x7c00-0x7fff", (uint64_t)l2);
 		for (uint64_t j = 0; j < 512; j++)
 			if ((l2[j] & ~0x60ull) != (i << 30 | j << 21 | 0x83)) {
-				check_eq("PD entry: 2 MiB page, writable, one to one", l2[j], i << 30 | j << 21 | 0x83);
+				check_eq("PD entry: 2 MiB page, writable, one to one", l2[j],
+					i << 30 | j << 21 | 0x83);
 				break;
 			}
 	}
@@ -96,7 +98,8 @@ static void check_zero_page(void)
 	check("the stack given is not in the zero page",
 		entry.rsp <= entry.rsi || entry.rsp - 256 >= entry.rsi + ZP_BYTES);
 	/* Nanos's table of regions starts here and grows down, 20 bytes a region. */
-	check("0x7daa and below is zero", all_zero((const void *)(REGIONS_TOP - REGIONS_BYTES), REGIONS_BYTES + 20));
+	check("0x7daa and below is zero",
+		all_zero((const void *)(REGIONS_TOP - REGIONS_BYTES), REGIONS_BYTES + 20));
 }
 
 static void check_e820(uint64_t bytes)
@@ -120,7 +123,8 @@ static void check_e820(uint64_t bytes)
 
 static void check_initrd(uint64_t bytes, uint64_t memory)
 {
-	uint64_t p = le32(zero_page() + ZP_RAMDISK_IMAGE), low = memory < 3ull << 30 ? memory : 3ull << 30;
+	uint64_t p = le32(zero_page() + ZP_RAMDISK_IMAGE),
+		 low = memory < 3ull << 30 ? memory : 3ull << 30;
 	const uint8_t *b = (const uint8_t *)p;
 
 	check_eq("ramdisk_size", le32(zero_page() + ZP_RAMDISK_SIZE), bytes);
@@ -138,14 +142,17 @@ static void check_initrd(uint64_t bytes, uint64_t memory)
 /* Every part of the first MiB is memory: trampolines, EBDA, the legacy video and ROM ranges. */
 static void check_first_mib(void)
 {
-	static const uint32_t places[] = { 0, 0x600, 0x1000, 0x2ff8, 0x9fbf8, 0x9ff00, 0xa0000, 0xb8000, 0xc0000,
-		0xdfff8, 0xfd000, 0xffff8 };
+	static const uint32_t places[] = {0, 0x600, 0x1000, 0x2ff8, 0x9fbf8, 0x9ff00, 0xa0000,
+		0xb8000, 0xc0000, 0xdfff8, 0xfd000, 0xffff8};
 
-	check("0xfd000-0xfffff is zero (Nanos puts PVH page tables there)", all_zero((const void *)0xfd000, 0x3000));
+	check("0xfd000-0xfffff is zero (Nanos puts PVH page tables there)",
+		all_zero((const void *)0xfd000, 0x3000));
 	for (uint32_t i = 0; i < sizeof places / sizeof *places; i++) {
 		volatile uint64_t *p;
 
-		__asm__("" : "=r"(p) : "0"((uint64_t)places[i])); /* GCC takes page 0 for a null pointer */
+		__asm__(""
+			: "=r"(p)
+			: "0"((uint64_t)places[i])); /* GCC takes page 0 for a null pointer */
 		uint64_t old = *p;
 
 		*p = ~old;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flattened device tree handed over as setup_data SETUP_DTB: memory, chosen, cpus, virtio,mmio nodes. */
+/* The flattened device tree handed over as setup_data SETUP_DTB: memory, chosen, cpus, virtio,mmio
+ * nodes. */
 #include "boot_layout.h"
 #include "tables.h"
 
 static struct fdt_prop need(const struct fdt_node *n, const char *name)
 {
-	struct fdt_prop p = { 0 };
+	struct fdt_prop p = {0};
 
 	if (!fdt_prop(n, name, &p)) {
 		print("FAIL device tree: /%s has no %s\n", n->name, name);
@@ -18,7 +19,7 @@ static void check_memory(void)
 {
 	struct ram ram[16];
 	uint32_t n = boot_ram(ram, 16), cells = 0;
-	struct fdt_node node = { 0 };
+	struct fdt_node node = {0};
 	uint64_t fdt_bytes = 0, top = 0;
 	struct fdt_prop p;
 
@@ -35,7 +36,8 @@ static void check_memory(void)
 	}
 	check("device tree has memory", cells);
 	check_eq("device tree and e820: end of memory", top, ram[n - 1].base + ram[n - 1].len);
-	check("device tree: memory not above what there is", fdt_bytes <= arg_number("mem", 128u << 20));
+	check("device tree: memory not above what there is",
+		fdt_bytes <= arg_number("mem", 128u << 20));
 }
 
 static void check_chosen(void)
@@ -43,7 +45,8 @@ static void check_chosen(void)
 	const char *cmdline = boot_cmdline();
 	struct fdt_node chosen;
 	struct fdt_prop p;
-	uint64_t initrd = le32(zero_page() + ZP_RAMDISK_IMAGE), bytes = le32(zero_page() + ZP_RAMDISK_SIZE);
+	uint64_t initrd = le32(zero_page() + ZP_RAMDISK_IMAGE),
+		 bytes = le32(zero_page() + ZP_RAMDISK_SIZE);
 
 	if (!fdt_path("chosen", &chosen))
 		die("device tree has no /chosen");
@@ -62,7 +65,7 @@ static void check_chosen(void)
 
 static void check_cpus(void)
 {
-	struct fdt_node node = { 0 };
+	struct fdt_node node = {0};
 	struct fdt_prop p;
 	uint32_t cpus = 0;
 
@@ -79,7 +82,7 @@ static void check_cpus(void)
 static void check_devices(void)
 {
 	static const char word[] = "virtio_mmio.device=";
-	struct fdt_node node = { 0 };
+	struct fdt_node node = {0};
 	const char *s = boot_cmdline();
 	uint32_t devices = 0;
 	struct fdt_prop p;
@@ -99,7 +102,8 @@ static void check_devices(void)
 		check_eq("virtio,mmio interrupt", be32(p.value), number(s + 1, &s));
 	}
 	check_eq("virtio,mmio nodes", devices, arg_number("devices", 0));
-	check("no virtio,mmio node beyond those on the command line", !fdt_compatible("virtio,mmio", &node));
+	check("no virtio,mmio node beyond those on the command line",
+		!fdt_compatible("virtio,mmio", &node));
 }
 
 static void check_seed(void)

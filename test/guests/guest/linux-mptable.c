@@ -22,7 +22,8 @@ static void check_entries(const uint8_t *c, uint32_t seen[ENTRY_KINDS])
 	for (; e < end && *e < ENTRY_KINDS; count++, e += *e == ENTRY_CPU ? 20 : 8) {
 		if (*e == ENTRY_CPU) {
 			check_eq("CPU APIC id", e[1], seen[ENTRY_CPU]);
-			check_eq("CPU flags (enabled, boot CPU first)", e[3] & 3u, seen[ENTRY_CPU] ? 1 : 3);
+			check_eq("CPU flags (enabled, boot CPU first)", e[3] & 3u,
+				seen[ENTRY_CPU] ? 1 : 3);
 		}
 		if (*e == ENTRY_IOAPIC) {
 			check_eq("IOAPIC usable", e[3] & 1, 1);
@@ -46,7 +47,7 @@ static void check_entries(const uint8_t *c, uint32_t seen[ENTRY_KINDS])
 void guest_main(void)
 {
 	const uint8_t *f = scan(0x9fc00, 0xa0000), *c;
-	uint32_t seen[ENTRY_KINDS] = { 0 };
+	uint32_t seen[ENTRY_KINDS] = {0};
 
 	if (!f)
 		f = scan(0xf0000, 0x100000);

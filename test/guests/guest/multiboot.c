@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The multiboot1 entry (specification 0.6.96), linked three ways: ELF64, ELF32, and a.out address fields with
- * ELF headers that lead elsewhere. mem=BYTES modules=N: module i is `i + 1` thousand bytes of i * 7 + 3 with
- * the text "module<i>"; info=low asks for what IncludeOS needs.
+ * The multiboot1 entry (specification 0.6.96), linked three ways: ELF64, ELF32, and a.out address
+ * fields with ELF headers that lead elsewhere. mem=BYTES modules=N: module i is `i + 1` thousand
+ * bytes of i * 7 + 3 with the text "module<i>"; info=low asks for what IncludeOS needs.
  */
 #include "boot_layout.h"
 #include "guest.h"
@@ -14,8 +14,8 @@ static void check_registers(void)
 	check_eq("EAX", (uint32_t)entry.rax, MB_MAGIC);
 	check_eq("CR0: PE, no paging", entry.cr0 & 0x80000001, 1);
 	check_eq("EFLAGS: VM and IF clear", entry.rflags & 0x20200, 0);
-	check("DS, ES, FS, GS and SS alike", entry.ds == entry.es && entry.ds == entry.ss && entry.ds == entry.fs &&
-		entry.ds == entry.gs);
+	check("DS, ES, FS, GS and SS alike", entry.ds == entry.es && entry.ds == entry.ss &&
+						     entry.ds == entry.fs && entry.ds == entry.gs);
 }
 
 /* Solo5 and rumprun want an AVAILABLE entry that starts exactly at 1 MiB. */
@@ -77,12 +77,13 @@ void guest_main(void)
 		want |= MB_HAS_MODS;
 	check_eq("flags", le32(mb) & want, want);
 	/* Solo5 drops the first word, so there must be one before the user's text. */
-	check("the command line has a word before the user's", *boot_cmdline() && *boot_cmdline() != ' ' &&
-		!starts_with(boot_cmdline(), "word="));
+	check("the command line has a word before the user's",
+		*boot_cmdline() && *boot_cmdline() != ' ' && !starts_with(boot_cmdline(), "word="));
 	print_cmdline();
 	check_memory(mb, arg_number("mem", 0));
 	check_modules(mb, modules);
 	check_bios_data();
 	if (arg_is("info", "low"))
-		check("information in 0x9d400-0x9ffff (IncludeOS)", entry.rbx >= 0x9d400 && entry.rbx < 0xa0000);
+		check("information in 0x9d400-0x9ffff (IncludeOS)",
+			entry.rbx >= 0x9d400 && entry.rbx < 0xa0000);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Boots as Nanos does (guest-boot contract, Nanos): checks the magics, takes RAM from e820 without the entry at
- * 0, lists regions downward from 0x7daa, edits the page tables it was given, sets EFER.NXE, ends by byte to
- * 0x501. Linked at 2 MiB; one RAM entry must hold that.
+ * Boots as Nanos does (guest-boot contract, Nanos): checks the magics, takes RAM from e820 without
+ * the entry at 0, lists regions downward from 0x7daa, edits the page tables it was given, sets
+ * EFER.NXE, ends by byte to 0x501. Linked at 2 MiB; one RAM entry must hold that.
  */
 #include "boot_layout.h"
 #include "guest.h"
@@ -20,7 +20,7 @@ static struct region *region_add(struct region *r, uint64_t base, uint64_t len, 
 {
 	r--;
 	check("region table is zero before use", all_zero(r, sizeof *r));
-	*r = (struct region){ base, len, type };
+	*r = (struct region){base, len, type};
 	return r;
 }
 
@@ -34,7 +34,7 @@ static struct region *take_e820(struct region *r)
 			continue;
 		r = region_add(r, ram[i].base, ram[i].len, ram[i].type);
 		holds += ram[i].type == E820_RAM && ram[i].base <= BASE_ADDRESS &&
-			ram[i].base + ram[i].len > (uint64_t)image_end;
+			 ram[i].base + ram[i].len > (uint64_t)image_end;
 	}
 	check_eq("RAM entries that hold 2 MiB", holds, 1);
 	return r;
@@ -56,7 +56,8 @@ static void edit_page_tables(void)
 	write_cr3(read_cr3());
 	/* A page of its own where one was cleared. */
 	l2[first] = 0x400000 | 0x87;
-	check_eq("mapping of its own works", mmio_r64((first << 21) + 8), mmio_r64((first << 21) + 8));
+	check_eq("mapping of its own works", mmio_r64((first << 21) + 8),
+		mmio_r64((first << 21) + 8));
 	*(volatile uint64_t *)(first << 21) = 0x6e616e6f73;
 	check_eq("memory behind it", *(volatile uint64_t *)(first << 21), 0x6e616e6f73);
 }
@@ -70,7 +71,8 @@ void guest_main(void)
 	check_eq("header magic", le32(zp + ZP_MAGIC), ZP_HDRS);
 	check_eq("popped from the stack given", entry.pushed, ENTRY_PUSH_VALUE);
 	/* It takes this for the length itself. */
-	check_eq("cmdline_size is the length", le32(zp + ZP_CMDLINE_SIZE), strlen(boot_cmdline()) + 1);
+	check_eq("cmdline_size is the length", le32(zp + ZP_CMDLINE_SIZE),
+		strlen(boot_cmdline()) + 1);
 	end = take_e820(r);
 	for (int i = 0; i < 8; i++)
 		end = region_add(end, (uint64_t)i << 12, 4096, 7);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PVH entry (Xen's x86 HVM direct boot ABI): an image whose e_entry lies outside its physical ranges and
- * which therefore can only be started by its note. mem=BYTES initrd=BYTES as for linux-entry; rsdp=0: the
- * loader has no tables to point to.
+ * The PVH entry (Xen's x86 HVM direct boot ABI): an image whose e_entry lies outside its physical
+ * ranges and which therefore can only be started by its note. mem=BYTES initrd=BYTES as for
+ * linux-entry; rsdp=0: the loader has no tables to point to.
  */
 #include "boot_layout.h"
 #include "guest.h"
@@ -69,8 +69,9 @@ void guest_main(void)
 	check_memmap(si, arg_number("mem", 0));
 	check_modules(si, arg_number("initrd", 0));
 	if (arg_number("rsdp", 1))
-		check("rsdp_paddr", le64(si + PVH_RSDP) &&
-			le64((const void *)le64(si + PVH_RSDP)) == RSDP_SIGNATURE);
+		check("rsdp_paddr",
+			le64(si + PVH_RSDP) &&
+				le64((const void *)le64(si + PVH_RSDP)) == RSDP_SIGNATURE);
 	check("0xfd000-0xfffff is free (Nanos)", all_zero((const void *)0xfd000, 0x3000));
 	print_cmdline();
 }

@@ -31,7 +31,10 @@ static void do_cmpxchg16b(void)
 	static uint64_t pair[2] __attribute__((aligned(16)));
 	uint64_t a = 0, d = 0;
 
-	__asm__ volatile("lock cmpxchg16b %0" : "+m"(pair), "+a"(a), "+d"(d) : "b"(1ull), "c"(2ull) : "cc");
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(pair), "+a"(a), "+d"(d)
+			 : "b"(1ull), "c"(2ull)
+			 : "cc");
 	check_eq("cmpxchg16b low", pair[0], 1);
 	check_eq("cmpxchg16b high", pair[1], 2);
 }

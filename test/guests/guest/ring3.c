@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drops to ring 3 with IOPL 3 and lives there: FPU state as the boot contract has it, ports, timer interrupts. */
+/* Drops to ring 3 with IOPL 3 and lives there: FPU state as the boot contract has it, ports, timer
+ * interrupts. */
 #include "apic.h"
 #include "ring3.h"
 #include "trap.h"

@@ -3,7 +3,13 @@
 #include "apic.h"
 #include "trap.h"
 
-enum { COM1 = 0x3f8, COM1_IER = COM1 + 1, COM1_FCR = COM1 + 2, COM1_MCR = COM1 + 4, COM1_LSR = COM1 + 5 };
+enum {
+	COM1 = 0x3f8,
+	COM1_IER = COM1 + 1,
+	COM1_FCR = COM1 + 2,
+	COM1_MCR = COM1 + 4,
+	COM1_LSR = COM1 + 5
+};
 enum { IRQ = 4, VECTOR = 32 + IRQ, LINE_MAX = 4096 };
 
 static char line[LINE_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts every CPU that the MADT lists by INIT and SIPI, then wakes them all by an IPI: cpus=N, page=P the
- * trampoline's page (0 for OSv and Nanos, 8 for Hermit).
+ * Starts every CPU that the MADT lists by INIT and SIPI, then wakes them all by an IPI: cpus=N,
+ * page=P the trampoline's page (0 for OSv and Nanos, 8 for Hermit).
  */
 #include "apic.h"
 #include "tables.h"

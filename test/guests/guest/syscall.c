@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SYSCALL from ring 3, as every kernel with user programs uses it. There is no IDT: a host whose SYSCALL stays
- * in ring 3 faults at the handler's first privileged instruction, and that is a triple fault.
+ * SYSCALL from ring 3, as every kernel with user programs uses it. There is no IDT: a host whose
+ * SYSCALL stays in ring 3 faults at the handler's first privileged instruction, and that is a
+ * triple fault.
  */
 #include "ring3.h"
 
-enum { MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084 };
+enum {
+	MSR_EFER = 0xc0000080,
+	MSR_STAR = 0xc0000081,
+	MSR_LSTAR = 0xc0000082,
+	MSR_FMASK = 0xc0000084
+};
 
 extern const uint8_t syscall_entry[];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The LAPIC as a PC's board leaves it, and its timer through the IDT: one-shot, periodic and TSC-deadline;
- * mode=x2apic does it all by MSRs. */
+/* The LAPIC as a PC's board leaves it, and its timer through the IDT: one-shot, periodic and
+ * TSC-deadline; mode=x2apic does it all by MSRs. */
 #include "apic.h"
 #include "trap.h"
 
@@ -75,7 +75,8 @@ static void check_reset_state(void)
 	check_eq("APIC base: enabled, boot CPU", rdmsr(MSR_APIC_BASE) & ~0x400ull, 0xfee00900);
 	check_eq("APIC id", lapic_read(LAPIC_ID), 0);
 	check_eq("LINT0 is ExtINT", lapic_read(LAPIC_LVT_LINT0) & 0x10700, LVT_EXTINT);
-	/* A board's firmware makes it NMI; as nothing drives the pin here, its reset state will do. */
+	/* A board's firmware makes it NMI; as nothing drives the pin here, its reset state will do.
+	 */
 	lint1 = lapic_read(LAPIC_LVT_LINT1) & 0x10700;
 	check("LINT1 is NMI or masked", lint1 == LVT_NMI || lint1 & LVT_MASKED);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Boots as Unikraft does: own page tables and stack at once, the 8259 remapped to 32 and 40, PIT channel 0 as
- * clock, an RTC that it reads until its update bit is clear. Ends by 0xfe to port 0x64.
+ * Boots as Unikraft does: own page tables and stack at once, the 8259 remapped to 32 and 40, PIT
+ * channel 0 as clock, an RTC that it reads until its update bit is clear. Ends by 0xfe to port
+ * 0x64.
  */
 #include "apic.h"
 #include "boot_layout.h"

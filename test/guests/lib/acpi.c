@@ -11,8 +11,9 @@ static const struct sdt *table_at(uint64_t p, const char *signature)
 	if (memcmp(t->signature, signature, 4))
 		return NULL;
 	if (t->length < SDT_BYTES || t->length > TABLE_MAX || sum8(t, t->length)) {
-		print("FAIL ACPI table %c%c%c%c: length or checksum wrong\n", (uint64_t)signature[0],
-			(uint64_t)signature[1], (uint64_t)signature[2], (uint64_t)signature[3]);
+		print("FAIL ACPI table %c%c%c%c: length or checksum wrong\n",
+			(uint64_t)signature[0], (uint64_t)signature[1], (uint64_t)signature[2],
+			(uint64_t)signature[3]);
 		guest_exit(1);
 	}
 	return t;

@@ -61,13 +61,13 @@ enum { PIC1 = 0x20, PIC2 = 0xa0 };
 
 void pic_remap(void)
 {
-	outb(PIC1, 0x11);     /* ICW1: edge, cascade, ICW4 follows */
+	outb(PIC1, 0x11); /* ICW1: edge, cascade, ICW4 follows */
 	outb(PIC2, 0x11);
-	outb(PIC1 + 1, 32);   /* ICW2: vectors */
+	outb(PIC1 + 1, 32); /* ICW2: vectors */
 	outb(PIC2 + 1, 40);
 	outb(PIC1 + 1, 1 << 2);
 	outb(PIC2 + 1, 2);
-	outb(PIC1 + 1, 1);    /* ICW4: 8086 */
+	outb(PIC1 + 1, 1); /* ICW4: 8086 */
 	outb(PIC2 + 1, 1);
 	outb(PIC1 + 1, 0xff);
 	outb(PIC2 + 1, 0xff);

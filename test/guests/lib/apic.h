@@ -42,8 +42,8 @@ enum {
 /* Both work in the mode that lapic_x2apic chose (xAPIC at first). */
 uint32_t lapic_read(uint32_t reg);
 void lapic_write(uint32_t reg, uint32_t v);
-void lapic_x2apic(void);  /* until the reset */
-void lapic_enable(void);  /* software enable; spurious vector 0xff */
+void lapic_x2apic(void); /* until the reset */
+void lapic_enable(void); /* software enable; spurious vector 0xff */
 void lapic_eoi(void);
 
 uint32_t ioapic_read(uint8_t reg);

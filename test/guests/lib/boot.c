@@ -37,9 +37,15 @@ const char *boot_cmdline(void)
 	uint64_t p = 0;
 
 	switch (protocol) {
-	case PROTOCOL_LINUX: p = le32(info + ZP_CMD_LINE_PTR); break;
-	case PROTOCOL_PVH: p = le64(info + PVH_CMDLINE); break;
-	case PROTOCOL_MULTIBOOT: p = le32(info) & MB_HAS_CMDLINE ? le32(info + MB_CMDLINE) : 0; break;
+	case PROTOCOL_LINUX:
+		p = le32(info + ZP_CMD_LINE_PTR);
+		break;
+	case PROTOCOL_PVH:
+		p = le64(info + PVH_CMDLINE);
+		break;
+	case PROTOCOL_MULTIBOOT:
+		p = le32(info) & MB_HAS_CMDLINE ? le32(info + MB_CMDLINE) : 0;
+		break;
 	}
 	return p ? (const char *)p : "";
 }
@@ -50,7 +56,7 @@ static uint32_t ram_e820(struct ram *ram, uint32_t max)
 	const uint8_t *e = info + ZP_E820_TABLE;
 
 	for (i = 0; i < n && i < max; i++, e += 20)
-		ram[i] = (struct ram){ le64(e), le64(e + 8), le32(e + 16) };
+		ram[i] = (struct ram){le64(e), le64(e + 8), le32(e + 16)};
 	return i;
 }
 
@@ -60,7 +66,7 @@ static uint32_t ram_pvh(struct ram *ram, uint32_t max)
 	uint32_t n = le32(info + PVH_MEMMAP_ENTRIES), i;
 
 	for (i = 0; i < n && i < max; i++, e += 24)
-		ram[i] = (struct ram){ le64(e), le64(e + 8), le32(e + 16) };
+		ram[i] = (struct ram){le64(e), le64(e + 8), le32(e + 16)};
 	return i;
 }
 
@@ -72,7 +78,7 @@ static uint32_t ram_multiboot(struct ram *ram, uint32_t max)
 	for (; p < end && n < max; p += le32((const void *)(uintptr_t)p) + 4) {
 		const uint8_t *e = (const uint8_t *)(uintptr_t)p;
 
-		ram[n++] = (struct ram){ le64(e + 4), le64(e + 12), le32(e + 20) };
+		ram[n++] = (struct ram){le64(e + 4), le64(e + 12), le32(e + 20)};
 	}
 	return n;
 }
@@ -80,9 +86,12 @@ static uint32_t ram_multiboot(struct ram *ram, uint32_t max)
 uint32_t boot_ram(struct ram *ram, uint32_t max)
 {
 	switch (protocol) {
-	case PROTOCOL_LINUX: return ram_e820(ram, max);
-	case PROTOCOL_PVH: return ram_pvh(ram, max);
-	case PROTOCOL_MULTIBOOT: return ram_multiboot(ram, max);
+	case PROTOCOL_LINUX:
+		return ram_e820(ram, max);
+	case PROTOCOL_PVH:
+		return ram_pvh(ram, max);
+	case PROTOCOL_MULTIBOOT:
+		return ram_multiboot(ram, max);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte offsets of what boot protocols hand over: boot.rst and bootparam.h (zero page), the PVH start_info of
- * Xen's public headers, the multiboot specification 0.6.96. */
+/* Byte offsets of what boot protocols hand over: boot.rst and bootparam.h (zero page), the PVH
+ * start_info of Xen's public headers, the multiboot specification 0.6.96. */
 #ifndef BOOT_LAYOUT_H
 #define BOOT_LAYOUT_H
 
@@ -52,9 +52,9 @@ enum {
 	E820_RAM = 1,
 };
 
-#define ZP_HDRS 0x53726448u /* "HdrS" */
-#define PVH_MAGIC 0x336ec578u
-#define MB_MAGIC 0x2badb002u
+#define ZP_HDRS	       0x53726448u /* "HdrS" */
+#define PVH_MAGIC      0x336ec578u
+#define MB_MAGIC       0x2badb002u
 #define RSDP_SIGNATURE 0x2052545020445352ull /* "RSD PTR " */
 
 #endif

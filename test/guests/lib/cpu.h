@@ -6,9 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
-static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
-static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline void outw(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline void outl(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
 
 static inline uint8_t inb(uint16_t port)
 {
@@ -54,7 +63,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t v)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
 }
 
 static inline uint64_t rdtsc(void)
@@ -73,7 +85,9 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 {
 	struct cpuid r;
 
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(sub));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(sub));
 	return r;
 }
 
@@ -109,24 +123,70 @@ static inline uint64_t read_cr2(void)
 	return v;
 }
 
-static inline void write_cr0(uint64_t v) { __asm__ volatile("movq %0, %%cr0" : : "r"(v) : "memory"); }
-static inline void write_cr3(uint64_t v) { __asm__ volatile("movq %0, %%cr3" : : "r"(v) : "memory"); }
-static inline void write_cr4(uint64_t v) { __asm__ volatile("movq %0, %%cr4" : : "r"(v) : "memory"); }
+static inline void write_cr0(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline void write_cr3(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr3" : : "r"(v) : "memory");
+}
+static inline void write_cr4(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr4" : : "r"(v) : "memory");
+}
 
-static inline void sti(void) { __asm__ volatile("sti" : : : "memory"); }
-static inline void cli(void) { __asm__ volatile("cli" : : : "memory"); }
-static inline void relax(void) { __asm__ volatile("pause" : : : "memory"); }
+static inline void sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+static inline void cli(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+static inline void relax(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
 
-/* Waits for one interrupt: none can slip in between, STI takes effect after the next instruction. */
-static inline void wait_for_interrupt(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
+/* Waits for one interrupt: none can slip in between, STI takes effect after the next instruction.
+ */
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
 
-static inline uint8_t mmio_r8(uint64_t a) { return *(volatile uint8_t *)a; }
-static inline uint16_t mmio_r16(uint64_t a) { return *(volatile uint16_t *)a; }
-static inline uint32_t mmio_r32(uint64_t a) { return *(volatile uint32_t *)a; }
-static inline uint64_t mmio_r64(uint64_t a) { return *(volatile uint64_t *)a; }
-static inline void mmio_w8(uint64_t a, uint8_t v) { *(volatile uint8_t *)a = v; }
-static inline void mmio_w16(uint64_t a, uint16_t v) { *(volatile uint16_t *)a = v; }
-static inline void mmio_w32(uint64_t a, uint32_t v) { *(volatile uint32_t *)a = v; }
-static inline void mmio_w64(uint64_t a, uint64_t v) { *(volatile uint64_t *)a = v; }
+static inline uint8_t mmio_r8(uint64_t a)
+{
+	return *(volatile uint8_t *)a;
+}
+static inline uint16_t mmio_r16(uint64_t a)
+{
+	return *(volatile uint16_t *)a;
+}
+static inline uint32_t mmio_r32(uint64_t a)
+{
+	return *(volatile uint32_t *)a;
+}
+static inline uint64_t mmio_r64(uint64_t a)
+{
+	return *(volatile uint64_t *)a;
+}
+static inline void mmio_w8(uint64_t a, uint8_t v)
+{
+	*(volatile uint8_t *)a = v;
+}
+static inline void mmio_w16(uint64_t a, uint16_t v)
+{
+	*(volatile uint16_t *)a = v;
+}
+static inline void mmio_w32(uint64_t a, uint32_t v)
+{
+	*(volatile uint32_t *)a = v;
+}
+static inline void mmio_w64(uint64_t a, uint64_t v)
+{
+	*(volatile uint64_t *)a = v;
+}
 
 #endif

@@ -2,8 +2,16 @@
 #include "boot_layout.h"
 #include "tables.h"
 
-enum { FDT_MAGIC_OFF = 0, FDT_TOTAL = 4, FDT_STRUCT = 8, FDT_STRINGS = 12, FDT_VERSION = 20, FDT_LAST_COMP = 24,
-	FDT_STRUCT_LEN = 36, FDT_HEADER = 40 };
+enum {
+	FDT_MAGIC_OFF = 0,
+	FDT_TOTAL = 4,
+	FDT_STRUCT = 8,
+	FDT_STRINGS = 12,
+	FDT_VERSION = 20,
+	FDT_LAST_COMP = 24,
+	FDT_STRUCT_LEN = 36,
+	FDT_HEADER = 40
+};
 enum { FDT_BEGIN = 1, FDT_END_NODE = 2, FDT_PROP = 3, FDT_NOP = 4, FDT_END = 9 };
 
 static const uint8_t *blob;
@@ -42,11 +50,15 @@ static uint32_t skip(uint32_t off)
 	const uint8_t *t = token(off);
 
 	switch (be32(t)) {
-	case FDT_BEGIN: return off + 4 + (((uint32_t)strlen((const char *)t + 4) + 4) & ~3u);
-	case FDT_PROP: return off + 12 + ((be32(t + 4) + 3) & ~3u);
+	case FDT_BEGIN:
+		return off + 4 + (((uint32_t)strlen((const char *)t + 4) + 4) & ~3u);
+	case FDT_PROP:
+		return off + 12 + ((be32(t + 4) + 3) & ~3u);
 	case FDT_END_NODE:
-	case FDT_NOP: return off + 4;
-	default: die("device tree token");
+	case FDT_NOP:
+		return off + 4;
+	default:
+		die("device tree token");
 	}
 }
 
@@ -62,7 +74,7 @@ bool fdt_next(struct fdt_node *node, bool first)
 			return false;
 		off = skip(off);
 	}
-	*node = (struct fdt_node){ off, (const char *)token(off) + 4 };
+	*node = (struct fdt_node){off, (const char *)token(off) + 4};
 	return true;
 }
 
@@ -91,7 +103,7 @@ bool fdt_prop(const struct fdt_node *node, const char *name, struct fdt_prop *pr
 			return false;
 		if (strcmp(strings + be32(t + 8), name))
 			continue;
-		*prop = (struct fdt_prop){ t + 12, be32(t + 4) };
+		*prop = (struct fdt_prop){t + 12, be32(t + 4)};
 		return true;
 	}
 }

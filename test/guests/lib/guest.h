@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every contract guest stands on: a main, lines on the serial port, checks that end the guest with a
- * status. One CPU unless said otherwise; interrupts off until a guest turns them on.
+ * What every contract guest stands on: a main, lines on the serial port, checks that end the guest
+ * with a status. One CPU unless said otherwise; interrupts off until a guest turns them on.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -16,12 +16,13 @@
 /* The guest. Returning is finish(). */
 void guest_main(void);
 
-/* Formats %s %c %u (unsigned), %x (hexadecimal, no prefix), each taking a uint64_t but for %s; lines of up to
- * 255 bytes. Waits for the transmitter like every real guest does. */
+/* Formats %s %c %u (unsigned), %x (hexadecimal, no prefix), each taking a uint64_t but for %s;
+ * lines of up to 255 bytes. Waits for the transmitter like every real guest does. */
 void print(const char *fmt, ...);
 void print_bytes(const char *bytes, size_t n);
 
-/* Says `FAIL what: got .. want ..` and counts; the guest goes on so that one run tells everything. */
+/* Says `FAIL what: got .. want ..` and counts; the guest goes on so that one run tells everything.
+ */
 void check_eq(const char *what, uint64_t got, uint64_t want);
 void check(const char *what, bool ok);
 
@@ -31,7 +32,8 @@ __attribute__((noreturn)) void finish(void);
 __attribute__((noreturn)) void finish_reset(void);
 /* Says `FAIL what` and ends at once: going on makes no sense. */
 __attribute__((noreturn)) void die(const char *what);
-/* Exit port with a status byte; then the keyboard controller, then a triple fault, for machines without. */
+/* Exit port with a status byte; then the keyboard controller, then a triple fault, for machines
+ * without. */
 __attribute__((noreturn)) void guest_exit(uint8_t status);
 __attribute__((noreturn)) void triple_fault(void);
 

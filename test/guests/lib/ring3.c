@@ -9,8 +9,8 @@ struct tss {
 	uint32_t reserved0;
 	uint64_t rsp0, rsp1, rsp2, reserved1, ist[7], reserved2;
 	uint16_t reserved3, io_map;
-	/* A zero bit allows a port, all-ones end the map. I/O privilege level 3 alone would do by the book, but
-	 * kvm_pvm drops it on the way to ring 3. */
+	/* A zero bit allows a port, all-ones end the map. I/O privilege level 3 alone would do by
+	 * the book, but kvm_pvm drops it on the way to ring 3. */
 	uint8_t ports[8192], end;
 } __attribute__((packed));
 
@@ -44,7 +44,7 @@ static void tss_load(void)
 	tss.end = 0xff;
 	tss.rsp0 = (uint64_t)(ring0_stack + sizeof ring0_stack);
 	gdt[SELECTOR_TSS / 8] = (sizeof tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-		(base >> 24 & 0xff) << 56;
+				(base >> 24 & 0xff) << 56;
 	gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
 	__asm__ volatile("ltr %0" : : "r"((uint16_t)SELECTOR_TSS));
 }
@@ -54,8 +54,8 @@ void ring3_init(void)
 	map_identity(16u << 20, PTE_U);
 	tss_load();
 	trap_set_raw(13, ring3_halt_stub);
-	write_cr0((read_cr0() & ~0xcull) | 2);  /* TS and EM off, MP on */
-	write_cr4(read_cr4() | 3 << 9);		/* OSFXSR, OSXMMEXCPT */
+	write_cr0((read_cr0() & ~0xcull) | 2); /* TS and EM off, MP on */
+	write_cr4(read_cr4() | 3 << 9);	       /* OSFXSR, OSXMMEXCPT */
 }
 
 void ring3_enter(void (*fn)(void))

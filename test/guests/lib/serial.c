@@ -44,7 +44,7 @@ static void add_text(struct line *l, const char *s)
 
 void print(const char *fmt, ...)
 {
-	struct line l = { .len = 0 };
+	struct line l = {.len = 0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -54,11 +54,21 @@ void print(const char *fmt, ...)
 			continue;
 		}
 		switch (*++fmt) {
-		case 's': add_text(&l, va_arg(ap, const char *)); break;
-		case 'c': add(&l, (char)va_arg(ap, uint64_t)); break;
-		case 'u': add_number(&l, va_arg(ap, uint64_t), 10); break;
-		case 'x': add_number(&l, va_arg(ap, uint64_t), 16); break;
-		default: add(&l, '?'); break;
+		case 's':
+			add_text(&l, va_arg(ap, const char *));
+			break;
+		case 'c':
+			add(&l, (char)va_arg(ap, uint64_t));
+			break;
+		case 'u':
+			add_number(&l, va_arg(ap, uint64_t), 10);
+			break;
+		case 'x':
+			add_number(&l, va_arg(ap, uint64_t), 16);
+			break;
+		default:
+			add(&l, '?');
+			break;
 		}
 	}
 	va_end(ap);

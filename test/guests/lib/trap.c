@@ -16,8 +16,8 @@ void trap_report(uint64_t vector, uint64_t error, const struct frame *frame);
 
 void trap_report(uint64_t vector, uint64_t error, const struct frame *frame)
 {
-	print("FAIL exception %u error 0x%x at 0x%x cs 0x%x rflags 0x%x cr2 0x%x\n", vector, error, frame->rip, frame->cs, frame->rflags,
-		read_cr2());
+	print("FAIL exception %u error 0x%x at 0x%x cs 0x%x rflags 0x%x cr2 0x%x\n", vector, error,
+		frame->rip, frame->cs, frame->rflags, read_cr2());
 	guest_exit(1);
 }
 
@@ -41,7 +41,7 @@ void trap_set(uint8_t vector, void (*handler)(struct frame *))
 
 void trap_init(void)
 {
-	const struct table_register idtr = { sizeof idt - 1, (uint64_t)idt };
+	const struct table_register idtr = {sizeof idt - 1, (uint64_t)idt};
 
 	for (uint8_t v = 0; v < 32; v++)
 		trap_set_raw(v, trap_stubs + v * 16);

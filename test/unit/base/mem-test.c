@@ -77,6 +77,18 @@ static void memory_given_back_is_gone(void **state)
 	assert_int_equal(*(uint8_t *)mem_ptr(m, 4096, 1), 0);
 }
 
+static void mapping_is_reserving_and_backing(void **state)
+{
+	struct mem m;
+
+	(void)state;
+	assert_int_equal(mem_map(&m, 0, GAP_START, GAP_END, MEM_HUGE_OFF), -EINVAL);
+	assert_int_equal(mem_map(&m, BYTES, GAP_START, GAP_END, MEM_HUGE_OFF), 0);
+	assert_int_equal(m.regions, 2);
+	*(uint8_t *)mem_ptr(&m, GAP_END, 1) = 1;
+	mem_fini(&m);
+}
+
 static void sizes_are_checked(void **state)
 {
 	struct mem m;
@@ -94,6 +106,7 @@ int main(void)
 		cmocka_unit_test(pointer_only_wholly_inside_one_region),
 		cmocka_unit_test(copies_are_checked),
 		cmocka_unit_test(memory_given_back_is_gone),
+		cmocka_unit_test(mapping_is_reserving_and_backing),
 		cmocka_unit_test(sizes_are_checked),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board as a whole: who answers where, lines, reset, and its state saved and loaded at any point. */
+/* The board as a whole: who answers where, lines, reset, and its state saved and loaded at any
+ * point. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -7,9 +8,12 @@
 
 static void ports_of_a_kind_are_there_or_not(void **state)
 {
-	static const uint16_t always[] = { 0x3f8, 0x3ff, 0x60, 0x64, 0x70, 0x71, 0x92, 0x600, 0x604 };
-	static const uint16_t own_only[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x61, 0x4d0, 0x4d1 };
-	static const uint16_t never[] = { 0x3f7, 0x400, 0x22, 0x3f, 0x44, 0x62, 0x65, 0x72, 0x4d2, 0xcfc, 0x1f0, 0 };
+	static const uint16_t always[] = { 0x3f8, 0x3ff, 0x60, 0x64, 0x70, 0x71, 0x92, 0x600,
+		0x604 };
+	static const uint16_t own_only[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x61, 0x4d0,
+		0x4d1 };
+	static const uint16_t never[] = { 0x3f7, 0x400, 0x22, 0x3f, 0x44, 0x62, 0x65, 0x72, 0x4d2,
+		0xcfc, 0x1f0, 0 };
 	struct fixture f;
 	uint32_t v;
 
@@ -19,7 +23,8 @@ static void ports_of_a_kind_are_there_or_not(void **state)
 		for (uint32_t i = 0; i < sizeof always / sizeof *always; i++)
 			assert_true(port_read(&f, always[i], always[i] == 0x604 ? 2 : 1, &v));
 		for (uint32_t i = 0; i < sizeof own_only / sizeof *own_only; i++)
-			assert_int_equal(port_read(&f, own_only[i], 1, &v), kind == LEGACY_IRQCHIP_OWN);
+			assert_int_equal(
+				port_read(&f, own_only[i], 1, &v), kind == LEGACY_IRQCHIP_OWN);
 		for (uint32_t i = 0; i < sizeof never / sizeof *never; i++)
 			assert_false(port_read(&f, never[i], 1, &v));
 	}
@@ -43,6 +48,14 @@ static void lines_go_to_kvm_or_nowhere(void **state)
 	assert_int_equal(f.line_changes[7] + f.line_changes[4] + f.msis + f.intrs, 0);
 }
 
+static void initialise_master(struct fixture *f)
+{
+	out8(f, 0x20, 0x11);
+	out8(f, 0x21, 0x20);
+	out8(f, 0x21, 0x04);
+	out8(f, 0x21, 0x01);
+}
+
 static void reset_takes_back_what_it_told(void **state)
 {
 	struct fixture f;
@@ -57,14 +70,13 @@ static void reset_takes_back_what_it_told(void **state)
 	legacy_reset(&f.board);
 	assert_false(f.line[4] || f.line[1]);
 	assert_int_equal(in8(&f, 0x3f9), 0);
+	assert_int_equal(in8(&f, 0x64) & 0x41, 0); /* nor does a byte wait any more */
 
 	fixture_init(&f, LEGACY_IRQCHIP_OWN);
 	out8(&f, 0x43, 0x34);
 	out8(&f, 0x40, 0);
 	out8(&f, 0x40, 0);
-	for (int i = 0; i < 4; i++)
-		out8(&f, i ? 0x21 : 0x20, i ? (uint8_t)(0x20u >> i) : 0x11);
-	out8(&f, 0x21, 0);
+	initialise_master(&f);
 	legacy_line(&f.board, 5, true);
 	ioapic_out(&f, 0x10, 0x8030);
 	assert_true(f.intr && f.armed && f.routes == 1);
@@ -73,13 +85,18 @@ static void reset_takes_back_what_it_told(void **state)
 	assert_int_equal(f.routes, 2);
 	assert_int_equal(in8(&f, 0x21), 0xff);
 	assert_int_equal(ioapic_in(&f, 0x10), 0x10000);
+	f.now += 1000000;
+	assert_int_equal(in8(&f, 0x40), 0); /* the counter stands still */
+	legacy_timer(&f.board);
+	assert_int_equal(f.arms, 2);
 }
 
 /* A guest that does a bit of everything: what it sees is a digest of all values read. */
 static void play(struct fixture *f, uint64_t *digest, uint32_t steps)
 {
-	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x60, 0x61, 0x64, 0x70,
-		0x71, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x4d0, 0x4d1, 0x8900 };
+	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x60,
+		0x61, 0x64, 0x70, 0x71, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff,
+		0x4d0, 0x4d1, 0x8900 };
 	struct legacy_end end;
 
 	for (uint32_t i = 0; i < steps; i++) {
@@ -98,7 +115,8 @@ static void play(struct fixture *f, uint64_t *digest, uint32_t steps)
 			v = f->board.own_irqchip ? ioapic_in(f, (uint8_t)(r >> 8 & 0x3f)) : 0;
 			break;
 		case 4:
-			legacy_line(&f->board, (r >> 8 & 31) | 8, r >> 16 & 1); /* 1 and 4 have owners */
+			/* 1 and 4 have owners */
+			legacy_line(&f->board, (r >> 8 & 31) | 8, r >> 16 & 1);
 			legacy_eoi(&f->board, (uint8_t)(r >> 20));
 			break;
 		case 5:
@@ -112,11 +130,13 @@ static void play(struct fixture *f, uint64_t *digest, uint32_t steps)
 			port_read(f, port, 1, &v);
 			break;
 		}
-		*digest = (*digest ^ v ^ f->msis ^ f->msi_data ^ (f->intr ? 1u << 20 : 0) ^ f->output_len) * 0x100000001b3;
+		v ^= f->msis ^ f->msi_data ^ (f->intr ? 1u << 20 : 0) ^ (uint32_t)f->output_len;
+		*digest = (*digest ^ v) * 0x100000001b3;
 	}
 }
 
-/* Clocks of the two sides differ by this much; a multiple of what port 0x61 and the RTC show of them. */
+/* Clocks of the two sides differ by this much; a multiple of what port 0x61 and the RTC show of
+ * them. */
 enum { APART = 2 * 15085 };
 
 /* The state of `from` in a board that has seen other things, on another clock. */
@@ -160,7 +180,8 @@ static void a_guest_moved_at_any_point_sees_no_difference(void **state)
 			play(&stays, &a, point * 3);
 			b = a;
 			move(&stays, &goes, (enum legacy_irqchip)kind);
-			stays.board.rtc.latched_until = 0; /* the one thing that is not carried over */
+			/* the one thing that is not carried over */
+			stays.board.rtc.latched_until = 0;
 			play(&stays, &a, 300);
 			play(&goes, &b, 300);
 			assert_true(a == b);
@@ -191,6 +212,32 @@ static void times_move_with_the_clock(void **state)
 	state_fini(&s);
 	assert_in_range(b.armed, 77 + 5999000, 77 + 6001000);
 	assert_int_equal(fixture_advance(&b, 106100000), 11);
+}
+
+static void a_load_tells_what_changed(void **state)
+{
+	struct fixture idle, busy;
+	struct ukvmm_state s;
+
+	(void)state;
+	fixture_init(&idle, LEGACY_IRQCHIP_OWN);
+	state_save_init(&s);
+	assert_int_equal(legacy_walk(&idle.board, &s), 0);
+	assert_int_equal(idle.arms + idle.intrs + idle.routes, 0); /* a save tells nothing */
+	fixture_init(&busy, LEGACY_IRQCHIP_OWN);
+	out8(&busy, 0x43, 0x34);
+	out8(&busy, 0x40, 0);
+	out8(&busy, 0x40, 0);
+	initialise_master(&busy);
+	legacy_pulse(&busy.board, 5);
+	ioapic_out(&busy, 0x10, 0x8030);
+	assert_true(busy.intr && busy.armed && busy.routes == 1);
+	s.loading = true;
+	assert_int_equal(legacy_walk(&busy.board, &s), 0);
+	assert_false(busy.intr || busy.armed);
+	assert_int_equal(busy.routes, 2);
+	s.loading = false;
+	state_fini(&s);
 }
 
 static void save(struct fixture *f, struct ukvmm_state *s)
@@ -232,6 +279,41 @@ static uint8_t *section(struct ukvmm_state *s, const char *name)
 	return NULL;
 }
 
+/* The largest values that there can be, and every command that may wait, do load. */
+static void values_at_their_limits_are_taken(void **state)
+{
+	static const uint8_t commands[] = { 0x60, 0xd1, 0xd2, 0xd3, 0xd4 };
+	uint8_t input[LEGACY_SERIAL_INPUT] = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof commands; i++) {
+		struct fixture f, into;
+		struct ukvmm_state s;
+
+		fixture_init(&f, LEGACY_IRQCHIP_OWN);
+		out8(&f, 0x3fa, 0x01);
+		legacy_input(&f.board, input, sizeof input);
+		legacy_input(&f.board, input, sizeof input);
+		out8(&f, 0x43, 0x34);
+		out8(&f, 0x40, 0);
+		out8(&f, 0x40, 0); /* 65536 */
+		out8(&f, 0x64, commands[i]);
+		out8(&f, 0x70, 0x7f);
+		legacy_line(&f.board, 23, true);
+		state_save_init(&s);
+		assert_int_equal(legacy_walk(&f.board, &s), 0);
+		fixture_init(&into, LEGACY_IRQCHIP_OWN);
+		s.loading = true;
+		assert_int_equal(legacy_walk(&into.board, &s), 0);
+		assert_int_equal(into.board.serial.in_len, LEGACY_SERIAL_INPUT);
+		assert_int_equal(into.board.i8042.command, commands[i]);
+		assert_int_equal(into.board.pit.channel[0].count, 65536);
+		assert_true(into.armed == f.armed);
+		s.loading = false;
+		state_fini(&s);
+	}
+}
+
 static void values_no_chip_can_hold_are_refused(void **state)
 {
 	static const struct {
@@ -239,38 +321,38 @@ static void values_no_chip_can_hold_are_refused(void **state)
 		int32_t offset;
 		uint8_t byte;
 	} rows[] = {
-		{ "serial", -8, 2 },		 /* version */
-		{ "serial", 0, 0x10 },		 /* IER */
-		{ "serial", 2, 0x20 },		 /* MCR */
-		{ "serial", 5, 0x0e },		 /* FCR: bits that are not kept */
-		{ "serial", 5, 0xc0 },		 /* FCR: a trigger level without FIFO */
-		{ "serial", 6, 0x20 },		 /* LSR: not an error */
+		{ "serial", -8, 2 },			    /* version */
+		{ "serial", 0, 0x10 },			    /* IER */
+		{ "serial", 2, 0x20 },			    /* MCR */
+		{ "serial", 5, 0x0e },			    /* FCR: bits that are not kept */
+		{ "serial", 5, 0xc0 },			    /* FCR: a level without FIFO */
+		{ "serial", 6, 0x20 },			    /* LSR: not an error */
 		{ "serial", 6, 0x01 },
-		{ "serial", 9, 2 },		 /* a flag */
-		{ "serial", 26, 16 },		 /* FIFO head */
-		{ "serial", 27, 17 },		 /* FIFO length */
-		{ "serial", 28 + 4096 + 1, 16 }, /* input head: 4096 and more */
-		{ "serial", 28 + 4096 + 5, 0x11 }, /* input length: over 4096 */
-		{ "rtc", 0, 0x80 },		 /* index */
-		{ "rtc", 1 + 10, 0x80 },	 /* status A: update in progress */
-		{ "rtc", 1 + 12, 1 },		 /* status C */
-		{ "rtc", 1 + 13, 0 },		 /* status D */
-		{ "rtc", 129 + 7, 0x40 },	 /* offset */
-		{ "i8042", 0, 0x61 },		 /* a command that takes no data */
+		{ "serial", 9, 2 },			    /* a flag */
+		{ "serial", 26, 16 },			    /* FIFO head */
+		{ "serial", 27, 17 },			    /* FIFO length */
+		{ "serial", 28 + 4096 + 1, 16 },	    /* input head: 4096 and more */
+		{ "serial", 28 + 4096 + 5, 0x11 },	    /* input length: over 4096 */
+		{ "rtc", 0, 0x80 },			    /* index */
+		{ "rtc", 1 + 10, 0x80 },		    /* status A: update in progress */
+		{ "rtc", 1 + 12, 1 },			    /* status C */
+		{ "rtc", 1 + 13, 0 },			    /* status D */
+		{ "rtc", 129 + 7, 0x40 },		    /* offset */
+		{ "i8042", 0, 0x61 },			    /* a command that takes no data */
 		{ "i8042", 0, 0xff },
-		{ "i8042", 2, 0x02 },		 /* status: input buffer full */
-		{ "i8042", 4, 8 },		 /* letters of "Shutdown" */
-		{ "pic", 3, 0x07 },		 /* ELCR of fixed edges */
-		{ "pic", 5, 0x21 },		 /* vector base */
-		{ "pic", 6, 1 },		 /* initialisation step */
+		{ "i8042", 2, 0x02 },			    /* status: input buffer full */
+		{ "i8042", 4, 8 },			    /* letters of "Shutdown" */
+		{ "pic", 3, 0x07 },			    /* ELCR of fixed edges */
+		{ "pic", 5, 0x21 },			    /* vector base */
+		{ "pic", 6, 1 },			    /* initialisation step */
 		{ "pic", 6, 5 },
-		{ "pic", 7, 8 },		 /* first */
-		{ "pic", 8, 2 },
+		{ "pic", 7, 8 },			    /* first */
+		{ "pic", 8, 2 },			    /* a flag */
 		{ "pic", 16 + 3, 0x01 },
-		{ "ioapic", 1, 0x10 },		 /* delivery status */
-		{ "ioapic", 4, 1 },		 /* reserved bits */
-		{ "ioapic", 192 + 3, 1 },	 /* a 25th line */
-		{ "ioapic", 196, 16 },		 /* id */
+		{ "ioapic", 1, 0x10 },	  /* delivery status */
+		{ "ioapic", 4, 1 },	  /* reserved bits */
+		{ "ioapic", 192 + 3, 1 }, /* a 25th line */
+		{ "ioapic", 196, 16 },	  /* id */
 	};
 	struct fixture f, into, before;
 	struct ukvmm_state s, load;
@@ -294,12 +376,19 @@ static void values_no_chip_can_hold_are_refused(void **state)
 	state_fini(&s);
 }
 
-/* The counters of the 8254 are divided by and compared: each field is checked against the others. */
+/* The counters of the 8254 are divided by and compared: each field is checked with the others. */
 static void counters_that_do_not_fit_are_refused(void **state)
 {
 	struct fixture f;
-	const struct legacy_8254_channel good = { .start = 0, .ran = 84000, .origin = 0, .count = 1000,
-		.reload = 1000, .mode = 2, .access = 3, .gate = true, .running = true };
+	const struct legacy_8254_channel good = { .start = 0,
+		.ran = 84000,
+		.origin = 0,
+		.count = 1000,
+		.reload = 1000,
+		.mode = 2,
+		.access = 3,
+		.gate = true,
+		.running = true };
 	struct legacy_8254_channel bad[16];
 	uint32_t n = 0;
 
@@ -321,15 +410,20 @@ static void counters_that_do_not_fit_are_refused(void **state)
 	bad[n].origin = 50;
 	bad[n].switch_at = 49;
 	bad[n++].pending = true;
-	for (uint32_t i = 0; i <= n; i++) {
+	for (uint32_t i = 0; i <= n + 2; i++) {
 		struct ukvmm_state s;
 
 		fixture_init(&f, LEGACY_IRQCHIP_OWN);
 		f.board.pit.channel[0] = i < n ? bad[i] : good;
+		f.board.pit.irq_tick = 1000;
+		if (i == n + 1) /* further off than any count reaches */
+			f.board.pit.irq_tick = 200000;
+		if (i == n + 2) /* an interrupt of a counter that stands still */
+			f.board.pit.channel[0].running = false;
 		state_save_init(&s);
 		assert_int_equal(legacy_walk(&f.board, &s), 0);
 		s.loading = true;
-		assert_int_equal(legacy_walk(&f.board, &s), i < n ? -EINVAL : 0);
+		assert_int_equal(legacy_walk(&f.board, &s), i != n ? -EINVAL : 0);
 		s.loading = false;
 		state_fini(&s);
 	}
@@ -412,7 +506,9 @@ int main(void)
 		cmocka_unit_test(reset_takes_back_what_it_told),
 		cmocka_unit_test(a_guest_moved_at_any_point_sees_no_difference),
 		cmocka_unit_test(times_move_with_the_clock),
+		cmocka_unit_test(a_load_tells_what_changed),
 		cmocka_unit_test(a_state_cut_short_is_refused_and_changes_nothing),
+		cmocka_unit_test(values_at_their_limits_are_taken),
 		cmocka_unit_test(values_no_chip_can_hold_are_refused),
 		cmocka_unit_test(counters_that_do_not_fit_are_refused),
 		cmocka_unit_test(bits_flipped_at_random_are_refused_or_harmless),

@@ -22,7 +22,8 @@ static void every_exit_port_ends_with_its_status(void **state)
 		{ 0x501, 2, 42, LEGACY_POWEROFF, 42 }, /* Unikraft: crash */
 		{ 0x501, 2, 0x1234, LEGACY_POWEROFF, 0x1234 },
 		{ 0x604, 2, 0x2000, LEGACY_POWEROFF, NO_STATUS },
-		{ 0x604, 2, 0x3401, LEGACY_POWEROFF, NO_STATUS }, /* SLP_TYP 5 and SCI_EN beside it */
+		{ 0x604, 2, 0x3401, LEGACY_POWEROFF,
+			NO_STATUS }, /* SLP_TYP 5 and SCI_EN beside it */
 		{ 0x604, 4, 0x2000, LEGACY_POWEROFF, NO_STATUS },
 		{ 0x600, 1, 0x34, LEGACY_POWEROFF, NO_STATUS },
 		{ 0x505, 1, 1, LEGACY_PANIC, 1 },
@@ -60,11 +61,11 @@ static void harmless_writes_do_not_end_it(void **state)
 	} rows[] = {
 		{ 0x501, 4, 0x1000, false }, /* a Solo5 hvt hypercall */
 		{ 0x500, 2, 0x2929, false },
-		{ 0x604, 2, 0x1c01, true },  /* sleep type without SLP_EN */
+		{ 0x604, 2, 0x1c01, true }, /* sleep type without SLP_EN */
 		{ 0x604, 4, 0x20000000, true },
 		{ 0x604, 1, 0x20, false },
 		{ 0x600, 1, 0x14, true },
-		{ 0x600, 4, 0x20, false },   /* a Solo5 hvt ring kick */
+		{ 0x600, 4, 0x20, false }, /* a Solo5 hvt ring kick */
 		{ 0x601, 1, 0x80, true },
 		{ 0x505, 1, 0xfe, true },
 		{ 0x505, 2, 1, false },
@@ -72,13 +73,13 @@ static void harmless_writes_do_not_end_it(void **state)
 		{ 0xf4, 2, 1, false },
 		{ 0xb004, 2, 0x0001, true },
 		{ 0xb004, 1, 0x20, false },
-		{ 0x92, 1, 0x02, true },     /* A20 */
+		{ 0x92, 1, 0x02, true }, /* A20 */
 		{ 0xcf9, 1, 0x02, true },
 		{ 0xcf8, 4, 0x80000604, false }, /* PCI configuration: 0xcf9 lies within it */
 		{ 0xcf9, 2, 0x06, false },
 		{ 0x64, 1, 0xff, true },
 		{ 0x63, 2, 0xfe00, false },
-		{ 0x3f0, 1, 123, false },    /* OSv's boot marker */
+		{ 0x3f0, 1, 123, false }, /* OSv's boot marker */
 		{ 0x80, 1, 0xfe, false },
 	};
 	struct fixture *f = *state;
@@ -86,7 +87,8 @@ static void harmless_writes_do_not_end_it(void **state)
 	for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct legacy_end end;
 
-		assert_int_equal(port_write(f, rows[i].port, rows[i].width, rows[i].value, &end), rows[i].claimed);
+		assert_int_equal(port_write(f, rows[i].port, rows[i].width, rows[i].value, &end),
+			rows[i].claimed);
 		assert_int_equal(end.kind, LEGACY_NOT_ENDED);
 	}
 }
@@ -134,7 +136,8 @@ static void reads_are_what_drivers_hope_for(void **state)
 		{ 0x92, 1, 2 },	 /* A20 is on */
 		{ 0xcf9, 1, 0 },
 	};
-	static const uint16_t absent[] = { 0x501, 0xf4, 0xcf8, 0xcfc, 0x2f8, 0x3e8, 0x80, 0xb004, 0x8900, 0x3c0, 0xffff };
+	static const uint16_t absent[] = { 0x501, 0xf4, 0xcf8, 0xcfc, 0x2f8, 0x3e8, 0x80, 0xb004,
+		0x8900, 0x3c0, 0xffff };
 	struct fixture *f = *state;
 	uint32_t v;
 

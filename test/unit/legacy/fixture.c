@@ -99,7 +99,8 @@ bool port_read(struct fixture *f, uint16_t port, uint32_t width, uint32_t *value
 	return claimed;
 }
 
-bool port_write(struct fixture *f, uint16_t port, uint32_t width, uint32_t value, struct legacy_end *end)
+bool port_write(
+	struct fixture *f, uint16_t port, uint32_t width, uint32_t value, struct legacy_end *end)
 {
 	memset(end, 0xee, sizeof *end);
 	return legacy_port(&f->board, port, width, true, &value, end);

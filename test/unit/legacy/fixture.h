@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A board with everything it talks to faked and recorded, on a clock that stands still unless told. */
+/* A board with all that it talks to faked and recorded, on a clock that only the test moves. */
 #ifndef TEST_LEGACY_FIXTURE_H
 #define TEST_LEGACY_FIXTURE_H
 
@@ -44,7 +44,8 @@ uint8_t in8(struct fixture *f, uint16_t port);
 void out8(struct fixture *f, uint16_t port, uint8_t value);
 /* Any access; claimed or not. */
 bool port_read(struct fixture *f, uint16_t port, uint32_t width, uint32_t *value);
-bool port_write(struct fixture *f, uint16_t port, uint32_t width, uint32_t value, struct legacy_end *end);
+bool port_write(
+	struct fixture *f, uint16_t port, uint32_t width, uint32_t value, struct legacy_end *end);
 
 uint32_t ioapic_in(struct fixture *f, uint8_t reg);
 void ioapic_out(struct fixture *f, uint8_t reg, uint32_t value);

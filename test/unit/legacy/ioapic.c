@@ -78,11 +78,11 @@ static void an_edge_is_the_message_of_its_entry(void **state)
 	} rows[] = {
 		{ 0, 0x31, 0xfee00000, 0x31 },
 		{ 0x03000000, 0x31, 0xfee03000, 0x31 },
-		{ 0xff000000, 0x9fe, 0xfeeff004, 0x1fe }, /* logical, lowest priority */
-		{ 0x02000000, 0x400, 0xfee02000, 0x400 }, /* NMI: the vector does not matter */
+		{ 0xff000000, 0x9fe, 0xfeeff004, 0x1fe },  /* logical, lowest priority */
+		{ 0x02000000, 0x400, 0xfee02000, 0x400 },  /* NMI: the vector does not matter */
 		{ 0x02000000, 0x8400, 0xfee02000, 0x400 }, /* and it is an edge */
 		{ 0x01000000, 0x500, 0xfee01000, 0x500 },  /* INIT */
-		{ 0, 0x2031, 0xfee00000, 0x31 }, /* active low: asserted is asserted */
+		{ 0, 0x2031, 0xfee00000, 0x31 },	   /* active low: asserted is asserted */
 	};
 	struct fixture *f = *state;
 
@@ -102,7 +102,8 @@ static void an_edge_is_the_message_of_its_entry(void **state)
 
 static void what_cannot_be_delivered_is_not(void **state)
 {
-	static const uint32_t lows[] = { 0x00, 0x0f, 0x10f, MASKED | 0x31, 0x231, 0x331, 0x631, 0x731, 0x8731, 0x800f };
+	static const uint32_t lows[] = { 0x00, 0x0f, 0x10f, MASKED | 0x31, 0x231, 0x331, 0x631,
+		0x731, 0x8731, 0x800f };
 	struct fixture *f = *state;
 	uint64_t addr;
 	uint32_t data;
@@ -241,6 +242,11 @@ static void routes_are_told_only_for_level_changes(void **state)
 	ioapic_out(f, low(5), MASKED);
 	assert_int_equal(f->routes, 4);
 	assert_false(legacy_route(&f->board, 5, &addr, &data, &level));
+	ioapic_out(f, low(5), 0x951); /* logical, lowest priority */
+	assert_true(legacy_route(&f->board, 5, &addr, &data, &level));
+	assert_true(addr == 0xfee02004 && data == 0x151 && !level);
+	ioapic_out(f, low(5), 0x451); /* an NMI has no EOI */
+	assert_false(legacy_route(&f->board, 5, &addr, &data, &level));
 	assert_false(legacy_route(&f->board, 24, &addr, &data, &level));
 	assert_false(legacy_route(&f->board, UINT32_MAX, &addr, &data, &level));
 }
@@ -257,10 +263,12 @@ static void random_accesses_stay_in_range(void **state)
 
 		switch (r & 7) {
 		case 0:
-			legacy_mmio(&f->board, X86_IOAPIC_BASE + (r >> 8 & 0xfff), 1u << (r >> 3 & 3), true, &v);
+			legacy_mmio(&f->board, X86_IOAPIC_BASE + (r >> 8 & 0xfff),
+				1u << (r >> 3 & 3), true, &v);
 			break;
 		case 1:
-			legacy_mmio(&f->board, X86_IOAPIC_BASE + (r >> 8 & 0xfff), 1u << (r >> 3 & 3), false, &v);
+			legacy_mmio(&f->board, X86_IOAPIC_BASE + (r >> 8 & 0xfff),
+				1u << (r >> 3 & 3), false, &v);
 			break;
 		case 2:
 		case 3:
@@ -274,7 +282,8 @@ static void random_accesses_stay_in_range(void **state)
 			break;
 		}
 		if (legacy_route(&f->board, r >> 24 & 31, &addr, &data, &level))
-			assert_true((data & 0xff) >= 16 && addr >> 20 == 0xfee && !(data & ~0xc1ffu));
+			assert_true(
+				(data & 0xff) >= 16 && addr >> 20 == 0xfee && !(data & ~0xc1ffu));
 		if (f->msis)
 			assert_true(f->msi_addr >> 20 == 0xfee && !(f->msi_data & ~0xc5ffu));
 	}
@@ -308,7 +317,8 @@ int main(void)
 		OWN(turning_to_edge_forgets_remote_irr),
 		OWN(routes_are_told_only_for_level_changes),
 		OWN(random_accesses_stay_in_range),
-		cmocka_unit_test_setup_teardown(absent_without_an_irqchip_of_ours, setup_lines, teardown),
+		cmocka_unit_test_setup_teardown(
+			absent_without_an_irqchip_of_ours, setup_lines, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

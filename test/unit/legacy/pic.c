@@ -4,7 +4,8 @@
 
 enum { MASTER = 0x20, SLAVE = 0xa0, ELCR = 0x4d0 };
 
-/* As Unikraft, Solo5 and rumprun do: vectors 32 and 40, everything masked but what `mask` leaves open. */
+/* As Unikraft, Solo5 and rumprun do: vectors 32 and 40, everything masked but what `mask` leaves
+ * open. */
 static void initialise(struct fixture *f, uint8_t icw4, uint16_t mask)
 {
 	static const uint16_t ports[2] = { MASTER, SLAVE };
@@ -39,6 +40,7 @@ static void deaf_until_initialised(void **state)
 	assert_int_equal(f->intrs, 0);
 	assert_false(legacy_intr(&f->board));
 	assert_int_equal(in8(f, MASTER + 1), 0xff); /* Linux looks whether the mask is there */
+	assert_int_equal(in8(f, SLAVE + 1), 0xff);
 	out8(f, MASTER + 1, 0xfb);
 	assert_int_equal(in8(f, MASTER + 1), 0xfb);
 }
@@ -230,11 +232,12 @@ static void auto_eoi_leaves_nothing_in_service(void **state)
 	legacy_pulse(&f->board, 4);
 	legacy_pulse(&f->board, 7);
 	assert_int_equal(legacy_intack(&f->board), 39);
-	out8(f, MASTER, 0x00);
+	out8(f, MASTER, 0x00); /* no longer: 0 stays the highest since 7 was served */
 	assert_int_equal(legacy_intack(&f->board), 36);
-	legacy_pulse(&f->board, 1);
+	legacy_pulse(&f->board, 5);
 	legacy_pulse(&f->board, 0);
-	assert_int_equal(legacy_intack(&f->board), 32); /* 0 is highest since 7 was served */
+	assert_int_equal(legacy_intack(&f->board), 32);
+	assert_int_equal(legacy_intack(&f->board), 37);
 }
 
 static void priorities_rotate(void **state)
@@ -242,7 +245,11 @@ static void priorities_rotate(void **state)
 	struct fixture *f = *state;
 
 	initialise(f, 1, 0);
+	legacy_pulse(&f->board, 4);
+	assert_int_equal(legacy_intack(&f->board), 36);
 	out8(f, MASTER, 0xc4); /* 4 is the lowest, 5 the highest */
+	assert_int_equal(in_service(f, MASTER), 0x10); /* and not ended by it */
+	out8(f, MASTER, 0x64);
 	legacy_pulse(&f->board, 3);
 	legacy_pulse(&f->board, 6);
 	assert_int_equal(legacy_intack(&f->board), 38);
@@ -282,6 +289,56 @@ static void special_mask_mode_lets_lower_ones_through(void **state)
 	assert_false(f->intr);
 }
 
+static void ocw3_changes_only_what_it_names(void **state)
+{
+	struct fixture *f = *state;
+
+	initialise(f, 1, 0);
+	legacy_pulse(&f->board, 4);
+	assert_int_equal(legacy_intack(&f->board), 36);
+	assert_int_equal(in_service(f, MASTER), 0x10);
+	out8(f, MASTER, 0x68); /* special mask mode: the register to read stays */
+	assert_int_equal(in8(f, MASTER), 0x10);
+	out8(f, MASTER, 0x08); /* nothing at all: the mode stays */
+	out8(f, MASTER + 1, 0x10);
+	legacy_pulse(&f->board, 6);
+	assert_true(f->intr);
+	out8(f, MASTER, 0x0c);
+	out8(f, MASTER, 0x08); /* takes the poll back */
+	assert_int_equal(in8(f, MASTER), 0x10);
+}
+
+static void initialisation_takes_modes_and_priorities_back(void **state)
+{
+	struct fixture *f = *state;
+
+	initialise(f, 0x13, 0xffef); /* auto EOI, special fully nested */
+	out8(f, MASTER, 0x80);
+	out8(f, MASTER, 0x68);
+	out8(f, MASTER, 0xc4); /* 5 is the highest */
+	out8(f, MASTER, 0x10); /* cascade, no ICW4 */
+	out8(f, MASTER + 1, 0x20);
+	out8(f, MASTER + 1, 0x04);
+	assert_int_equal(in8(f, MASTER + 1), 0);
+	legacy_pulse(&f->board, 5);
+	legacy_pulse(&f->board, 4);
+	assert_int_equal(legacy_intack(&f->board), 36);
+	assert_int_equal(in_service(f, MASTER), 0x10); /* no auto EOI */
+	out8(f, MASTER + 1, 0x10);
+	assert_false(f->intr); /* no special mask mode */
+	out8(f, MASTER, 0x11);
+	assert_int_equal(in_service(f, MASTER), 0); /* nor anything in service */
+	assert_int_equal(f->board.pic.chip[0].init_step, 2);
+	out8(f, MASTER, 0x20); /* commands are commands meanwhile */
+	out8(f, MASTER + 1, 0x48);
+	out8(f, MASTER, 0x11); /* and start it over */
+	out8(f, MASTER + 1, 0x50);
+	out8(f, MASTER + 1, 0x04);
+	out8(f, MASTER + 1, 0x01);
+	legacy_pulse(&f->board, 1);
+	assert_int_equal(legacy_intack(&f->board), 0x51);
+}
+
 static void poll_acknowledges_by_reading(void **state)
 {
 	struct fixture *f = *state;
@@ -312,7 +369,7 @@ static void initialisation_forgets_all_but_the_lines(void **state)
 	assert_int_equal(legacy_intack(&f->board), 32);
 	out8(f, MASTER, 0xc3);
 	out8(f, MASTER, 0x0b);
-	out8(f, MASTER, 0x13); /* single: no ICW3 */
+	out8(f, MASTER, 0x13);			/* single: no ICW3 */
 	assert_int_equal(in8(f, MASTER), 0x80); /* IRR: the level; neither the edges nor ISR */
 	assert_false(f->intr);			/* not while it is half set up */
 	out8(f, MASTER + 1, 0x57);
@@ -350,7 +407,8 @@ static void random_accesses_keep_intr_true(void **state)
 		switch (r >> 8 & 7) {
 		case 0:
 		case 1:
-			assert_true(port_write(f, port, 1u << (r >> 12) % 3, fixture_random(f), &end));
+			assert_true(
+				port_write(f, port, 1u << (r >> 12) % 3, fixture_random(f), &end));
 			assert_int_equal(end.kind, LEGACY_NOT_ENDED);
 			break;
 		case 2:
@@ -385,6 +443,8 @@ int main(void)
 		OWN(auto_eoi_leaves_nothing_in_service),
 		OWN(priorities_rotate),
 		OWN(special_mask_mode_lets_lower_ones_through),
+		OWN(ocw3_changes_only_what_it_names),
+		OWN(initialisation_takes_modes_and_priorities_back),
 		OWN(poll_acknowledges_by_reading),
 		OWN(initialisation_forgets_all_but_the_lines),
 		OWN(random_accesses_keep_intr_true),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 8254 on a clock that the test moves: modes and reading by the 82C54 data sheet, interrupts as guests
- * program them. */
+/* The 8254 on a clock that the test moves: modes and reading by the 82C54 data sheet, interrupts as
+ * guests program them. */
 #include "fixture.h"
 
 enum { CH0 = 0x40, CH2 = 0x42, CONTROL = 0x43, PORT61 = 0x61, HZ = 1193182 };
@@ -119,6 +119,7 @@ static void a_shot_that_ran_out_interrupts_before_the_next(void **state)
 	load(f, 0, 0, 100);
 	assert_true(take_tick(f));
 	assert_true(f->armed == at(at(0, 101), 100));
+	f->armed = 0;
 	legacy_timer(&f->board); /* and now too early */
 	assert_false(take_tick(f));
 	assert_true(f->armed == at(at(0, 101), 100));
@@ -155,7 +156,7 @@ static void mode_2_takes_a_new_count_after_the_cycle(void **state)
 	load(f, 0, 0x04, 1000);
 	f->now = at(0, 400);
 	out8(f, CH0, 0xd0);
-	out8(f, CH0, 0x07); /* 2000 */
+	out8(f, CH0, 0x07);			 /* 2000 */
 	assert_int_equal(status_of(f, 0), 0xf4); /* null count: not in force yet */
 	assert_int_equal(count_of(f, 0), 600);
 	assert_true(f->armed == at(0, 1000));
@@ -163,6 +164,26 @@ static void mode_2_takes_a_new_count_after_the_cycle(void **state)
 	assert_int_equal(status_of(f, 0), 0xb4);
 	assert_int_equal(count_of(f, 0), 2000);
 	assert_true(f->armed == at(0, 3000));
+}
+
+static void a_count_waits_for_the_cycle_that_is_running(void **state)
+{
+	struct fixture *f = *state;
+
+	out8(f, PORT61, 0x01);
+	load(f, 2, 0x04, 1000);
+	f->now = at(0, 400);
+	out8(f, CH2, 0xd0);
+	out8(f, CH2, 0x07); /* 2000, from 1000 on */
+	f->now = at(0, 1500);
+	out8(f, CH2, 0xb8);
+	out8(f, CH2, 0x0b); /* 3000, from 3000 on */
+	f->now = at(0, 2500);
+	assert_int_equal(count_of(f, 2), 500);
+	f->now = at(0, 3001);
+	out8(f, PORT61, 0x00); /* nobody looked in between: 3000 is in force all the same */
+	assert_int_equal(status_of(f, 2), 0xb4);
+	assert_int_equal(count_of(f, 2), 2999);
 }
 
 static void mode_3_is_a_square_counted_by_twos(void **state)
@@ -249,6 +270,11 @@ static void mode_4_strobes_once(void **state)
 	out8(f, CH0, 0x64); /* the next event: a count alone */
 	out8(f, CH0, 0x00);
 	assert_true(f->armed == at(at(0, 1001), 101));
+	f->now = f->armed; /* and one more, while this one is due */
+	out8(f, CH0, 0x64);
+	assert_true(take_tick(f));
+	out8(f, CH0, 0x00);
+	assert_false(take_tick(f));
 }
 
 static void modes_1_and_5_wait_for_the_gate(void **state)
@@ -338,7 +364,8 @@ static void a_low_gate_holds_or_restarts(void **state)
 	assert_int_equal(count_of(f, 2), 99);
 }
 
-/* Linux (quick_pit_calibrate), Nanos and Hermit: gate on, speaker off, mode 0, read until OUT or by MSB. */
+/* Linux (quick_pit_calibrate), Nanos and Hermit: gate on, speaker off, mode 0, read until OUT or by
+ * MSB. */
 static void calibration_by_port_61_ends(void **state)
 {
 	struct fixture *f = *state;
@@ -430,6 +457,15 @@ static void a_latch_holds_until_read(void **state)
 	assert_int_equal(in8(f, CH2), 0xff);
 	assert_int_equal(in8(f, CH2), 0x11);
 	out8(f, CONTROL, 0xde); /* neither count nor status of all */
+	assert_int_equal(in8(f, CH2), 0x34);
+	out8(f, CONTROL, 0xc2);		     /* of channel 0 */
+	assert_int_equal(in8(f, CH2), 0x11); /* not of this one */
+	out8(f, CONTROL, 0x40);		     /* channel 1's */
+	assert_int_equal(in8(f, CH2), 0x34);
+	out8(f, CONTROL, 0x80); /* between two bytes: starts with the low one again */
+	f->now = at(0, 0x200);
+	assert_int_equal(in8(f, CH2), 0x34);
+	assert_int_equal(in8(f, CH2), 0x11);
 	assert_int_equal(in8(f, CH2), 0x34);
 }
 
@@ -559,6 +595,7 @@ int main(void)
 		OWN(a_shot_that_ran_out_interrupts_before_the_next),
 		OWN(mode_2_ticks_for_ever_without_drift),
 		OWN(mode_2_takes_a_new_count_after_the_cycle),
+		OWN(a_count_waits_for_the_cycle_that_is_running),
 		OWN(mode_3_is_a_square_counted_by_twos),
 		OWN(mode_3_takes_a_new_count_after_the_half),
 		OWN(mode_3_interrupts_at_each_rise),

@@ -23,7 +23,8 @@ static void set(struct fixture *f, uint8_t reg, uint8_t value)
 	out8(f, DATA, value);
 }
 
-static void expect(struct fixture *f, uint8_t year, uint8_t month, uint8_t day, uint8_t hour, uint8_t min, uint8_t sec)
+static void expect(struct fixture *f, uint8_t year, uint8_t month, uint8_t day, uint8_t hour,
+	uint8_t min, uint8_t sec)
 {
 	assert_int_equal(get(f, A) & 0x80, 0);
 	assert_int_equal(get(f, SEC), sec);
@@ -51,7 +52,8 @@ static void shows_the_time_in_bcd(void **state)
 
 static void shows_binary_and_twelve_hours(void **state)
 {
-	static const uint8_t hours[][2] = { { 0, 12 }, { 1, 1 }, { 11, 11 }, { 12, 0x8c }, { 13, 0x81 }, { 23, 0x8b } };
+	static const uint8_t hours[][2] = { { 0, 12 }, { 1, 1 }, { 11, 11 }, { 12, 0x8c },
+		{ 13, 0x81 }, { 23, 0x8b } };
 	struct fixture *f = *state;
 
 	set(f, B, 0x06);
@@ -97,6 +99,9 @@ static void a_single_register_may_be_set_without_freezing(void **state)
 
 	set(f, MIN, 0x10);
 	expect(f, 0x26, 0x03, 0x09, 0x12, 0x10, 0x56);
+	set(f, YEAR, 0x27);
+	expect(f, 0x27, 0x03, 0x09, 0x12, 0x10, 0x56);
+	set(f, YEAR, 0x26);
 	set(f, WDAY, 7); /* follows from the date here */
 	assert_int_equal(get(f, WDAY), 2);
 	f->now += 60 * S;
@@ -214,7 +219,9 @@ static void calendar_agrees_with_libc(void **state)
 
 static void calendar_takes_fields_out_of_range(void **state)
 {
-	struct calendar c = { .year = 2026, .month = 13, .day = 32, .hour = 24, .minute = 60, .second = 60 };
+	struct calendar c = {
+		.year = 2026, .month = 13, .day = 32, .hour = 24, .minute = 60, .second = 60
+	};
 
 	(void)state;
 	assert_true(calendar_to_time(&c) == 1801530060ll); /* 2027-02-02 01:01:00 */

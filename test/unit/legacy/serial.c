@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 16550A, by register tables and by the sequences that drivers run. Full irqchip: line 4 is recorded. */
+/* The 16550A, by register tables and by the sequences that drivers run. Full irqchip: line 4 is
+ * recorded. */
 #include "fixture.h"
 
-enum { THR = 0x3f8, RBR = 0x3f8, IER = 0x3f9, IIR = 0x3fa, FCR = 0x3fa, LCR = 0x3fb, MCR = 0x3fc, LSR = 0x3fd, MSR = 0x3fe, SCR = 0x3ff };
+enum {
+	THR = 0x3f8,
+	RBR = 0x3f8,
+	IER = 0x3f9,
+	IIR = 0x3fa,
+	FCR = 0x3fa,
+	LCR = 0x3fb,
+	MCR = 0x3fc,
+	LSR = 0x3fd,
+	MSR = 0x3fe,
+	SCR = 0x3ff
+};
 
 static void feed(struct fixture *f, const char *text)
 {
-	assert_int_equal(legacy_input(&f->board, (const uint8_t *)text, strlen(text)), strlen(text));
+	assert_int_equal(
+		legacy_input(&f->board, (const uint8_t *)text, strlen(text)), strlen(text));
 }
 
 static void polled_output_comes_out_as_written(void **state)
@@ -83,8 +96,8 @@ static void dlab_switches_to_the_divisor(void **state)
 	assert_int_equal(f->output_len, 0);
 }
 
-/* drivers/tty/serial/8250 in words: IER keeps 4 bits, loopback shows MCR in MSR, FIFOs make it a 16550A, and
- * no register of a better chip answers. */
+/* drivers/tty/serial/8250 in words: IER keeps 4 bits, loopback shows MCR in MSR, FIFOs make it a
+ * 16550A, and no register of a better chip answers. */
 static void linux_takes_it_for_a_16550a(void **state)
 {
 	struct fixture *f = *state;
@@ -234,6 +247,30 @@ static void sources_come_by_priority(void **state)
 	assert_int_equal(in8(f, IIR), 0xc1);
 }
 
+static void sources_that_are_off_stay_silent(void **state)
+{
+	struct fixture *f = *state;
+
+	out8(f, MCR, 0x10);
+	out8(f, THR, 'a');
+	out8(f, THR, 'b'); /* overrun; the modem lines have changed too */
+	out8(f, MCR, 0x08);
+	assert_int_equal(in8(f, IIR), 0x01);
+	assert_false(f->line[4]);
+	out8(f, IER, 0x04);
+	assert_int_equal(in8(f, IIR), 0x06);
+	assert_true(f->line[4]);
+	in8(f, LSR);
+	assert_false(f->line[4]);
+	out8(f, IER, 0x01);
+	assert_int_equal(in8(f, IIR), 0x04);
+	out8(f, IER, 0x02);
+	assert_int_equal(in8(f, IIR), 0x02);
+	assert_int_equal(in8(f, IIR), 0x01);
+	out8(f, IER, 0x08);
+	assert_int_equal(in8(f, IIR), 0x00);
+}
+
 static void trigger_levels_are_1_4_8_14(void **state)
 {
 	static const uint8_t level[4] = { 1, 4, 8, 14 };
@@ -277,7 +314,8 @@ static void input_is_bounded_and_in_order(void **state)
 		big[i] = (uint8_t)(i * 7);
 	out8(f, FCR, 0x01);
 	assert_int_equal(legacy_input(&f->board, big, sizeof big), LEGACY_SERIAL_INPUT);
-	assert_int_equal(legacy_input(&f->board, big, sizeof big), LEGACY_SERIAL_FIFO); /* it moved on */
+	assert_int_equal(
+		legacy_input(&f->board, big, sizeof big), LEGACY_SERIAL_FIFO); /* it moved on */
 	assert_int_equal(legacy_input(&f->board, big, 1), 0);
 	assert_int_equal(legacy_input(&f->board, big, 0), 0);
 	for (uint32_t i = 0; i < LEGACY_SERIAL_INPUT; i++)
@@ -308,6 +346,24 @@ static void every_byte_left_behind_is_a_new_edge(void **state)
 	assert_int_equal(read, 3);
 }
 
+static void reading_above_the_trigger_level_makes_no_edge(void **state)
+{
+	struct fixture *f = *state;
+
+	out8(f, FCR, 0x41); /* 4 */
+	out8(f, IER, 0x01);
+	feed(f, "abcdef");
+	f->line_changes[4] = 0;
+	in8(f, RBR);
+	in8(f, RBR);
+	assert_int_equal(f->line_changes[4], 0);
+	in8(f, RBR); /* three are left: the character timeout is an edge of its own */
+	assert_int_equal(f->line_changes[4], 2);
+	out8(f, FCR, 0x81);
+	assert_int_equal(f->line_changes[4], 2);
+	assert_int_equal(in8(f, RBR), 'd');
+}
+
 static void clearing_the_fifo_spares_what_is_on_the_wire(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +374,7 @@ static void clearing_the_fifo_spares_what_is_on_the_wire(void **state)
 	f->line_changes[4] = 0;
 	out8(f, FCR, 0x03);
 	assert_int_equal(f->line_changes[4], 2); /* down and, for what follows, up */
+	out8(f, FCR, 0x81);			 /* another trigger level clears nothing */
 	assert_int_equal(in8(f, RBR), 'X');
 	out8(f, FCR, 0x00); /* turning it off clears it too */
 	assert_int_equal(in8(f, LSR) & 1, 0);
@@ -350,7 +407,8 @@ static void random_accesses_keep_it_sane(void **state)
 		uint16_t port = (uint16_t)(THR + (r & 7));
 
 		if (r & 0x100)
-			assert_true(port_write(f, port, 1u << (r >> 9 & 1), fixture_random(f), &end));
+			assert_true(
+				port_write(f, port, 1u << (r >> 9 & 1), fixture_random(f), &end));
 		else
 			assert_true(port_read(f, port, 1u << (r >> 9) % 3, &v));
 		if (!(r & 0xf0000))
@@ -375,10 +433,12 @@ int main(void)
 		LINES(thre_interrupts_when_enabled_and_after_each_byte),
 		LINES(out2_gates_the_line),
 		LINES(sources_come_by_priority),
+		LINES(sources_that_are_off_stay_silent),
 		LINES(trigger_levels_are_1_4_8_14),
 		LINES(modem_deltas_and_trailing_ri),
 		LINES(input_is_bounded_and_in_order),
 		LINES(every_byte_left_behind_is_a_new_edge),
+		LINES(reading_above_the_trigger_level_makes_no_edge),
 		LINES(clearing_the_fifo_spares_what_is_on_the_wire),
 		cmocka_unit_test_setup_teardown(the_line_reaches_both_chips, setup_own, teardown),
 		LINES(random_accesses_keep_it_sane),

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fds that devices watch. */
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* Lock held: a free watch, or -ENOMEM. */
+static int watch_slot(struct ukvmm_poller *p)
+{
+	uint32_t more = p->watches_len ? p->watches_len * 2 : 16;
+	struct watch *w;
+
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (!p->watches[i].device)
+			return (int)i;
+	w = realloc(p->watches, more * sizeof *w);
+	if (!w)
+		return -ENOMEM;
+	memset(w + p->watches_len, 0, (more - p->watches_len) * sizeof *w);
+	p->watches = w;
+	p->watches_len = more;
+	return (int)(more / 2 < 16 ? 0 : more / 2);
+}
+
+static int watch_find(struct ukvmm_poller *p, const struct ukvmm_device *device, int fd)
+{
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (p->watches[i].device == device && p->watches[i].fd == fd)
+			return (int)i;
+	return -ENOENT;
+}
+
+static void watch_drop(struct ukvmm_poller *p, struct watch *w)
+{
+	epoll_ctl(p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	w->device = NULL;
+	w->generation++;
+}
+
+int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag)
+{
+	int old, i, rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	old = watch_find(p, device, fd);
+	i = old >= 0 || !events ? old : watch_slot(p);
+	if (i < 0) {
+		rc = i;
+	} else if (!events) {
+		watch_drop(p, &p->watches[i]);
+	} else {
+		struct watch *w = &p->watches[i];
+		struct epoll_event e = { .events = events,
+			.data.u64 = (uint64_t)w->generation << 32 | ((uint32_t)i + POLLER_WATCHES) };
+
+		if (epoll_ctl(p->epoll, old >= 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e))
+			rc = -errno;
+		else
+			*w = (struct watch){ device, fd, w->generation, tag };
+	}
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device)
+{
+	pthread_mutex_lock(&p->lock);
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (p->watches[i].device == device)
+			watch_drop(p, &p->watches[i]);
+	pthread_mutex_unlock(&p->lock);
+}
