@@ -106,6 +106,7 @@ struct kvm_vcpu {
 	struct kvm_vm *vm;
 	int fd;
 	uint32_t index;
+	int kick;	   /* the signal that ends its KVM_RUN */
 	struct kvm_run *run;
 	bool io_pending;   /* an I/O exit (or enter_at) is not completed yet: registers are not final */
 	bool waiting;	   /* an AP that was never started, as far as known: its -EAGAIN is normal */

@@ -38,7 +38,7 @@ int kvm_vcpu_init(struct kvm_vcpu *vcpu, struct kvm_vm *vm, uint32_t index, int 
 {
 	int rc;
 
-	*vcpu = (struct kvm_vcpu){ .vm = vm, .fd = -1, .index = index };
+	*vcpu = (struct kvm_vcpu){ .vm = vm, .fd = -1, .index = index, .kick = kick };
 	vcpu->waiting = index && vm->irqchip != KVM_CHIP_NONE;
 	kvm_vcpu_rename(vcpu, vm->name);
 	vcpu->fd = kvm_ioctl(vm->host, vm->fd, KVM_CREATE_VCPU, index);

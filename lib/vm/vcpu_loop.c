@@ -67,12 +67,13 @@ static int attend(struct run *r)
 
 	if (ctl & CTL_STOP)
 		return stopped(r, UKVMM_STOP_STOPPED);
-	if (kicker_take_kick(vcpu->kicker))
-		return stopped(r, UKVMM_STOP_KICKED);
-	if (ctl & CTL_PAUSE) {
+	if (ctl & CTL_PAUSE || atomic_load(&vcpu->kicker->kicked)) {
+		/* A kicked one may be paused without being run again: no part of an access may be left then. */
 		int rc = complete(r);
 
-		return rc ? rc < 0 ? rc : 0 : stopped(r, UKVMM_STOP_PAUSED);
+		if (rc)
+			return rc < 0 ? rc : 0;
+		return stopped(r, kicker_take_kick(vcpu->kicker) ? UKVMM_STOP_KICKED : UKVMM_STOP_PAUSED);
 	}
 	if (atomic_load(&vcpu->park) == PARK_PARKED) /* run again without EV_RUNNABLE: still idle */
 		return stopped(r, UKVMM_STOP_IDLE);

@@ -19,12 +19,12 @@ static int walk_kind(struct ukvmm_vm *vm, struct ukvmm_state *s)
 	state_field(s, irqchip);
 	state_field(s, now);
 	if (s->loading && (version != 1 || k.memory != vm->kind.memory || k.vcpus != vm->kind.vcpus ||
-				  irqchip != (uint32_t)vm->kind.irqchip))
-		return state_fail(s, -EINVAL);
+				  irqchip != (uint32_t)vm->kind.irqchip || now > INT64_MAX))
+		return state_fail(s, version != 1 ? -ENOTSUP : -EINVAL);
 	/* the VM's clock goes on from where it was saved */
-	if (s->loading)
+	if (!state_end(s) && s->loading)
 		vm->clock_offset = (int64_t)(now - ukvmm_now());
-	return state_end(s);
+	return s->error;
 }
 
 /* What is loaded takes effect: lines, routes. *call: which of that failed. */

@@ -27,6 +27,7 @@ struct driver {
 	struct ukvmm_vcpu *vcpu;
 	pthread_t thread;
 	sem_t runnable;
+	atomic_bool leave;
 	struct ukvmm_stop stop;
 	struct ukvmm_err err;
 	int rc;

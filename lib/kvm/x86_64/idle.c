@@ -5,24 +5,9 @@
 
 #include "kvm_x86.h"
 
-enum {
-	APIC_TPR = 0x80,
-	APIC_SPIV = 0xf0,
-	APIC_ISR = 0x100,
-	APIC_IRR = 0x200,
-	APIC_LVTT = 0x320,
-	APIC_TMICT = 0x380,
-	APIC_TMCCT = 0x390,
-	APIC_TDCR = 0x3e0,
-	VECTOR_WORDS = 8,
-};
+enum { APIC_TPR = 0x80, APIC_SPIV = 0xf0, APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_TDCR = 0x3e0, VECTOR_WORDS = 8 };
 
 #define SPIV_ENABLED (1u << 8)
-#define LVT_MASKED (1u << 16)
-#define LVTT_MODE (3u << 17)
-#define LVTT_ONE_SHOT 0u
-#define LVTT_PERIODIC (1u << 17)
-#define LVTT_DEADLINE (2u << 17)
 
 enum { DOUBT_NS = 1000000 };
 

@@ -43,7 +43,23 @@ int x86_msr_read(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *value);
 /* The family of an instruction in words: "popcnt", "an SSE instruction"; "an instruction" when unknown. */
 const char *x86_insn_name(const uint8_t *bytes, size_t len, bool long_mode);
 
+/* LAPIC registers (Intel SDM vol. 3 §11.4.1): offsets in its page, and bits of the timer's LVT entry. */
+enum { APIC_LVTT = 0x320, APIC_TMICT = 0x380, APIC_TMCCT = 0x390 };
+#define LVT_MASKED (1u << 16)
+#define LVTT_MODE (3u << 17)
+#define LVTT_ONE_SHOT 0u
+#define LVTT_PERIODIC (1u << 17)
+#define LVTT_DEADLINE (2u << 17)
 /* A 32-bit register of the LAPIC page. */
 uint32_t x86_lapic_get(const struct kvm_lapic_state *lapic, uint32_t reg);
+void x86_lapic_set(struct kvm_lapic_state *lapic, uint32_t reg, uint32_t value);
+
+/*
+ * The LAPIC's timer in a saved state: see timer.c. settle before anything of the vCPU is read; *left then goes to
+ * saved with the LAPIC that was read. loaded changes what is about to be set.
+ */
+int x86_timer_settle(struct kvm_vcpu *vcpu, uint32_t *left, struct ukvmm_err *err);
+void x86_timer_saved(struct kvm_lapic_state *lapic, uint32_t left);
+void x86_timer_loaded(struct kvm_lapic_state *lapic);
 
 #endif

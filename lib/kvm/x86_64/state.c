@@ -187,15 +187,27 @@ static int walk_fpu(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_e
 	return rc ? rc : walk_vcpu(vcpu, &debug_io, &debug, sizeof debug, s, err);
 }
 
-static int walk_lapic(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
+/* Read and written by hand, for the timer's sake. `left`: what it had when it was settled. */
+static int walk_lapic(struct kvm_vcpu *vcpu, uint32_t left, struct ukvmm_state *s, struct ukvmm_err *err)
 {
-	static const struct io io = { "kvm.lapic", "KVM_GET_LAPIC", "KVM_SET_LAPIC", KVM_GET_LAPIC,
-		KVM_SET_LAPIC };
 	struct kvm_lapic_state lapic = { 0 };
+	int rc;
 
 	if (vcpu->vm->irqchip == KVM_CHIP_NONE)
 		return 0;
-	return walk_vcpu(vcpu, &io, &lapic, sizeof lapic, s, err);
+	if (!s->loading) {
+		rc = vcpu_ioctl_p(vcpu, KVM_GET_LAPIC, &lapic);
+		if (rc < 0)
+			return kvm_fail(err, state_fail(s, rc), "KVM_GET_LAPIC", vcpu->name);
+		x86_timer_saved(&lapic, left);
+	}
+	if (section_of(s, "kvm.lapic", &lapic, sizeof lapic))
+		return bad_state(s, vcpu->name, err);
+	if (!s->loading)
+		return 0;
+	x86_timer_loaded(&lapic);
+	rc = vcpu_ioctl_p(vcpu, KVM_SET_LAPIC, &lapic);
+	return rc < 0 ? kvm_fail(err, state_fail(s, rc), "KVM_SET_LAPIC", vcpu->name) : 0;
 }
 
 static int walk_events(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
@@ -213,11 +225,14 @@ static int walk_events(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvm
 
 int kvm_vcpu_walk(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
 {
+	uint32_t left = 0;
 	int rc;
 
 	if (vcpu->io_pending && !s->loading)
 		return kvm_fail(err, state_fail(s, -EBUSY), "kvm_vcpu_walk", vcpu->name);
 	vcpu->io_pending = false;
+	if (!s->loading && (rc = x86_timer_settle(vcpu, &left, err)))
+		return state_fail(s, rc);
 	rc = walk_identity(vcpu, s, err);
 	if (!rc)
 		rc = walk_mp_state(vcpu, s, err);
@@ -226,7 +241,7 @@ int kvm_vcpu_walk(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err
 	if (!rc)
 		rc = walk_fpu(vcpu, s, err);
 	if (!rc)
-		rc = walk_lapic(vcpu, s, err);
+		rc = walk_lapic(vcpu, left, s, err);
 	if (!rc)
 		rc = x86_msrs_walk(vcpu, s, err);
 	return rc ? rc : walk_events(vcpu, s, err);
