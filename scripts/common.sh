@@ -24,7 +24,7 @@ no_kvm_reason()
 {
 	if [ "${UKVMM_NO_KVM:-}" = 1 ]; then
 		echo "UKVMM_NO_KVM=1"
-	elif [ ! -e /dev/kvm ]; then
+	elif [ ! -c /dev/kvm ]; then
 		echo "there is no /dev/kvm"
 	elif ! (: <>/dev/kvm) 2>/dev/null; then
 		echo "/dev/kvm cannot be opened (join its group or be root)"

@@ -13,7 +13,7 @@ export PKG_CONFIG_PATH="$prefix/$lib/pkgconfig"
 "$cc" $cflags -Wall -Wextra -Werror -o "$out/readme" "$out/readme.c" $(pkg-config --cflags --libs ukvmm) \
 	-Wl,-rpath,"$prefix/$lib"
 
-if ! (exec 3<>/dev/kvm) 2>/dev/null; then
+if [ ! -c /dev/kvm ] || ! (exec 3<>/dev/kvm) 2>/dev/null; then
 	echo "SKIPPED: it compiles, but there is no usable /dev/kvm to run it"
 	exit 77
 fi

@@ -10,7 +10,7 @@ fi
 want=$1 text=$2
 shift 2
 
-if ! (exec 3<>/dev/kvm) 2>/dev/null; then
+if [ ! -c /dev/kvm ] || ! (exec 3<>/dev/kvm) 2>/dev/null; then
 	echo "SKIPPED: no usable /dev/kvm"
 	exit 77
 fi
