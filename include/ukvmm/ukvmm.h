@@ -121,7 +121,8 @@ void ukvmm_host_stop(struct ukvmm_host *host);
 #define UKVMM_EV_CONSOLE 1u	  /* value: bytes waiting */
 #define UKVMM_EV_RUNNABLE 2u	  /* a vCPU that returned IDLE or PAUSED is to be run again; exactly one
 				     per such return; value: vCPU index */
-#define UKVMM_EV_NOTIFY 3u	  /* the guest wrote its doorbell; value: what it wrote */
+#define UKVMM_EV_NOTIFY 3u	  /* the guest wrote its doorbell; value: what it wrote. In order; while 16
+				     are not fetched, further ones are dropped */
 #define UKVMM_EV_PAUSED 4u	  /* answer to ukvmm_vm_pause */
 #define UKVMM_EV_STOPPED 5u	  /* every vCPU has returned its last stop; the last event of a VM */
 #define UKVMM_EV_DEVICE_BROKEN 6u /* a device needs a reset by its driver; value: its index */

@@ -74,6 +74,7 @@ static void start(struct legacy_8254_channel *c, bool run, uint64_t now)
 	c->pending = false;
 	c->ran = 0;
 	c->origin = 0;
+	c->switch_at = 0; /* of a cycle that is over */
 	c->start = now;
 	c->running = run;
 }

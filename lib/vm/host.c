@@ -172,6 +172,8 @@ static bool work_wait(struct ukvmm_host *host, uint64_t until)
 
 	if (!until)
 		return !pthread_cond_wait(&host->work, &host->lock);
+	if (until <= ukvmm_now()) /* "what is queued now": not worth a system call */
+		return false;
 	return pthread_cond_timedwait(&host->work, &host->lock, &t) != ETIMEDOUT;
 }
 

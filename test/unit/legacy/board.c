@@ -214,6 +214,33 @@ static void times_move_with_the_clock(void **state)
 	assert_int_equal(fixture_advance(&b, 106100000), 11);
 }
 
+/* A count that waits for the end of its cycle, and a gate that begins another one: what was to happen at that end is over,
+ * and the board that is saved then can be loaded. (Found by fuzz-legacy.) */
+static void a_cycle_that_is_over_is_not_saved(void **state)
+{
+	struct fixture a, b;
+	struct ukvmm_state s;
+
+	(void)state;
+	fixture_init(&a, LEGACY_IRQCHIP_OWN);
+	out8(&a, 0x61, 1);
+	out8(&a, 0x43, 0xb4); /* channel 2, mode 2 */
+	out8(&a, 0x42, 0);
+	out8(&a, 0x42, 0);
+	a.now += 10000000000ull; /* many cycles */
+	out8(&a, 0x42, 0);
+	out8(&a, 0x42, 0x10);
+	out8(&a, 0x61, 0);
+	out8(&a, 0x61, 1);
+	state_save_init(&s);
+	assert_int_equal(legacy_walk(&a.board, &s), 0);
+	fixture_init(&b, LEGACY_IRQCHIP_OWN);
+	s.loading = true;
+	assert_int_equal(legacy_walk(&b.board, &s), 0);
+	s.loading = false;
+	state_fini(&s);
+}
+
 static void a_load_tells_what_changed(void **state)
 {
 	struct fixture idle, busy;
@@ -506,6 +533,7 @@ int main(void)
 		cmocka_unit_test(reset_takes_back_what_it_told),
 		cmocka_unit_test(a_guest_moved_at_any_point_sees_no_difference),
 		cmocka_unit_test(times_move_with_the_clock),
+		cmocka_unit_test(a_cycle_that_is_over_is_not_saved),
 		cmocka_unit_test(a_load_tells_what_changed),
 		cmocka_unit_test(a_state_cut_short_is_refused_and_changes_nothing),
 		cmocka_unit_test(values_at_their_limits_are_taken),
