@@ -15,13 +15,6 @@ TINY_CODE(bell, "mov ebx, " DOORBELL "; xor eax, eax; 1: inc eax; mov [rbx], eax
 TINY_CODE(trap, "mov edx, 0x9900; in al, dx; inc al; out dx, al; mov ah, al; " EXIT("ah"));
 TINY_CODE(strings, "lea rsi, [rip + 2f]; mov edx, 0x9900; mov ecx, 3; rep outsb; " EXIT("3") "2: .ascii \"abc\"");
 
-/* Puts the handler at label 9 into the IDT (at 2 MiB) for vector 0x40, and enables the LAPIC. */
-#define INTERRUPTS                                                                          \
-	"lea rax, [rip + 9f]; mov edi, 0x200400; mov [rdi], ax; mov word ptr [rdi + 2], 8; " \
-	"mov word ptr [rdi + 4], 0x8e00; shr rax, 16; mov [rdi + 6], ax; shr rax, 16; "     \
-	"mov [rdi + 8], eax; push 0; push 0; mov word ptr [rsp], 0xfff; "                     \
-	"mov dword ptr [rsp + 2], 0x200000; lidt [rsp]; "                                     \
-	"mov ebx, 0xfee00000; mov dword ptr [rbx + 0xf0], 0x1ff; "
 #define IDLE "cli; mov ecx, " DOORBELL "; mov dword ptr [rcx + 4], 0; sti; hlt; "
 
 TINY_CODE(idle, INTERRUPTS
