@@ -206,7 +206,7 @@ struct ukvmm_image_segment {
 
 /* What an image is; fills in what fits info->size. Any thread. */
 int ukvmm_image_info(const struct ukvmm_image *image, struct ukvmm_image_info *info);
-/* One segment; index counts from 0 in the order of the file. -ENOENT: past the last. Any thread. */
+/* One segment; index counts from 0 in the order of the file. -ERANGE: past the last. Any thread. */
 int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct ukvmm_image_segment *seg);
 
 /* ---- VM ---- */
@@ -337,7 +337,7 @@ struct ukvmm_limits {
 	uint64_t slice_ns, cpu_ns, deadline;
 };
 
-/* The vCPU of that index, after seal. The VM's own: valid until ukvmm_vm_destroy. -ENOENT: no such index. */
+/* The vCPU of that index, after seal. The VM's own: valid until ukvmm_vm_destroy. -ERANGE: no such index. */
 int ukvmm_vm_vcpu(struct ukvmm_vm *vm, uint32_t index, struct ukvmm_vcpu **out);
 
 /* Runs until a stop. Guests' timers and devices need somebody to serve the VM's poller meanwhile. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a
