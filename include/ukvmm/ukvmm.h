@@ -340,8 +340,10 @@ struct ukvmm_limits {
 /* The vCPU of that index, after seal. The VM's own: valid until ukvmm_vm_destroy. -ERANGE: no such index. */
 int ukvmm_vm_vcpu(struct ukvmm_vm *vm, uint32_t index, struct ukvmm_vcpu **out);
 
-/* Runs until a stop. Guests' timers and devices need somebody to serve the VM's poller meanwhile. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a
- * stop marked "last" every further call is -EBADFD. err is also filled with UKVMM_STOP_FAULT. */
+/* Runs until a stop. Guests' timers and devices need somebody to serve the VM's poller meanwhile. While the guest runs,
+ * signals to this thread wait, but for the kick: a program of one thread gives a limit, or its SIGTERM waits as long
+ * as the guest likes. limits may be NULL. -EBUSY: another thread is inside. Once a vCPU has returned a stop marked
+ * "last" every further call is -EBADFD. err is also filled with UKVMM_STOP_FAULT. */
 int ukvmm_vcpu_run(struct ukvmm_vcpu *vcpu, const struct ukvmm_limits *limits, struct ukvmm_stop *stop,
 	struct ukvmm_err *err);
 
