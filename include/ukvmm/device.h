@@ -5,7 +5,8 @@
  *
  * Callbacks run on the thread that is inside ukvmm_poller_run for the VM's poller, one at a time per
  * device, with no lock of the library held. Exceptions: save, load run inside the snapshot call (the VM
- * is paused); destroy runs inside ukvmm_vm_destroy, or inside a failing ukvmm_vm_add_device.
+ * is paused); destroy runs inside ukvmm_vm_destroy, or inside a failing ukvmm_vm_add_device; and with
+ * UKVMM_DEVICE_INLINE, below. "Callback thread" means: inside a callback of this device.
  */
 #ifndef UKVMM_DEVICE_H
 #define UKVMM_DEVICE_H
@@ -22,15 +23,24 @@ struct ukvmm_chain;
 struct ukvmm_state;
 
 /*
+ * queue_ready may also run on the vCPU thread that kicked, inside its ukvmm_vcpu_run, still one callback at
+ * a time per device: no change of threads between a kick and its answer. For devices that never block.
+ */
+#define UKVMM_DEVICE_INLINE 1u
+
+/*
  * virtio_id     device type (virtio 1.2 section 5); queues: 1 to 8; config_bytes: size of the config
  *               space, at most 256.
  * features      offered device-type bits 0-23 and 50-63; the transport adds VERSION_1, INDIRECT_DESC, EVENT_IDX.
  * version       of what save writes; 0: 1.
+ * config_writable  a bit for each of the first 64 config bytes that the driver may write; writes of others are
+ *               ignored. ukvmm_device_config_get tells what it wrote.
  */
 struct ukvmm_device_ops {
 	uint32_t size, virtio_id, queues, config_bytes;
 	uint64_t features;
-	uint32_t version, reserved;
+	uint32_t version, flags; /* UKVMM_DEVICE_* */
+	uint64_t config_writable;
 	void (*driver_ok)(void *ctx, uint64_t negotiated);
 	/* The guest kicked queue q, or the last call used up its budget. Pop at most `budget` chains. */
 	void (*queue_ready)(void *ctx, uint32_t q, uint32_t budget);
@@ -40,6 +50,8 @@ struct ukvmm_device_ops {
 	/* One walk for both directions, with ukvmm_state_bytes. save NULL: a VM with it cannot be saved. */
 	int (*save)(void *ctx, struct ukvmm_state *state);
 	int (*load)(void *ctx, struct ukvmm_state *state, uint32_t version);
+	void (*woken)(void *ctx);   /* once or more after ukvmm_device_wake */
+	void (*timer)(void *ctx);   /* the time set by ukvmm_device_timer has come; it is unset before */
 	void (*destroy)(void *ctx); /* last call, exactly once, also when add failed */
 };
 
@@ -50,6 +62,17 @@ int ukvmm_vm_add_device(struct ukvmm_vm *vm, const char *dev, const struct ukvmm
 
 /* Replaces [offset, offset + len) of the config space and tells the driver. Callback thread or before seal. */
 int ukvmm_device_config(struct ukvmm_device *dev, uint32_t offset, const void *bytes, uint32_t len);
+
+/* Copies out [offset, offset + len) of the config space as the driver sees it. -EINVAL: outside. Any thread. */
+int ukvmm_device_config_get(struct ukvmm_device *dev, uint32_t offset, void *bytes, uint32_t len);
+
+/* Has `woken` called soon on the callback thread. Any thread, until the device's destroy has begun; several
+ * calls may be answered by one. */
+void ukvmm_device_wake(struct ukvmm_device *dev);
+
+/* Has `timer` called at that time (CLOCK_MONOTONIC ns, ukvmm_now), or not at all (0). One time per device.
+ * Callback thread. A device's own timer is not saved: load sets it again. */
+void ukvmm_device_timer(struct ukvmm_device *dev, uint64_t at);
 
 /* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered); 0 events: no longer. fd is
  * borrowed until then. Callback thread or before seal. */

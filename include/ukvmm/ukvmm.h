@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "devices.h"
 #include "error.h"
 
 #ifdef __cplusplus
@@ -217,6 +218,12 @@ int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct 
 #define UKVMM_HUGEPAGES_ON 1u
 #define UKVMM_HUGEPAGES_OFF 2u
 
+/* How a driver's notification of a virtio queue arrives: as an exit of its vCPU, or by an eventfd, which costs
+ * the guest less and the device a change of threads. */
+#define UKVMM_KICKS_AUTO 0u    /* an exit, and an eventfd once a queue has proved busy */
+#define UKVMM_KICKS_EXIT 1u
+#define UKVMM_KICKS_EVENTFD 2u /* from the first; an eventfd a device */
+
 struct ukvmm_vm_config {
 	uint32_t size, flags;
 	uint64_t memory;	/* bytes, a multiple of 4096; 0: 128 MiB */
@@ -224,7 +231,7 @@ struct ukvmm_vm_config {
 	uint32_t vcpus;		/* 0: 1 */
 	uint32_t console_bytes; /* ring size, rounded up to a power of two; 0: 64 KiB */
 	uint32_t hugepages;	/* UKVMM_HUGEPAGES_* */
-	uint32_t reserved;
+	uint32_t kicks;		/* UKVMM_KICKS_* */
 	const struct ukvmm_x86_config *x86; /* NULL: defaults */
 };
 
