@@ -22,6 +22,7 @@ struct ukvmm_vm;
  * any size. What exceeds a limit waits; nothing is dropped because of it.
  */
 struct ukvmm_rate {
+	uint32_t size, flags;
 	uint64_t bytes_per_s, bytes_burst;
 	uint64_t ops_per_s, ops_burst;
 };
@@ -49,9 +50,10 @@ struct ukvmm_net_config {
 	const char *tap;
 	uint32_t mtu, reserved;
 	uint8_t mac[8]; /* the last two are 0 */
-	struct ukvmm_rate rx, tx;
+	const struct ukvmm_rate *rx, *tx; /* NULL: no limit */
 };
 
+/* Adds a network card, before seal. -EINVAL, -EEXIST; or what opening the back end gave, with the object in err. */
 int ukvmm_vm_add_net(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_net_config *config,
 	struct ukvmm_err *err);
 
@@ -74,9 +76,10 @@ struct ukvmm_blk_config {
 	uint32_t size, flags;
 	int32_t fd, top_fd;
 	const char *serial;
-	struct ukvmm_rate rate;
+	const struct ukvmm_rate *rate; /* NULL: no limit */
 };
 
+/* Adds a disk, before seal. -ENOTBLK: neither a regular file nor a block device; -EBADF: fd not open for what is wanted. */
 int ukvmm_vm_add_blk(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *config,
 	struct ukvmm_err *err);
 
@@ -89,6 +92,7 @@ struct ukvmm_console_config {
 	uint32_t ring_bytes, reserved; /* of output; 0: 64 KiB */
 };
 
+/* Adds the console, before seal. -EEXIST: the VM has one. */
 int ukvmm_vm_add_console(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_console_config *config,
 	struct ukvmm_err *err);
 /* Tells the guest that its console changed size. -ENODEV: the VM has no virtio console. Any thread. */
@@ -97,9 +101,10 @@ int ukvmm_vm_console_resize(struct ukvmm_vm *vm, uint32_t cols, uint32_t rows);
 /* Random bytes from getrandom(2), at most 64 KiB a request. */
 struct ukvmm_rng_config {
 	uint32_t size, flags;
-	struct ukvmm_rate rate;
+	const struct ukvmm_rate *rate; /* NULL: no limit */
 };
 
+/* Adds a source of random bytes, before seal. */
 int ukvmm_vm_add_rng(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_rng_config *config,
 	struct ukvmm_err *err);
 
@@ -118,6 +123,7 @@ struct ukvmm_vsock_config {
 	uint32_t listen, reserved;
 };
 
+/* Adds the vsock device, before seal. -EEXIST: the VM has one; -EADDRINUSE: `path` exists. */
 int ukvmm_vm_add_vsock(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_vsock_config *config,
 	struct ukvmm_err *err);
 /*

@@ -26,6 +26,7 @@ struct rate {
 	struct bucket bytes, ops;
 };
 struct ukvmm_rate;
+/* limits NULL: none. */
 void rate_init(struct rate *r, const struct ukvmm_rate *limits, uint64_t now);
 /* 0: may pass and is counted; else when to try again. */
 uint64_t rate_take(struct rate *r, uint64_t bytes, uint64_t now);

@@ -67,6 +67,9 @@ struct kvm_vm {
 int kvm_vm_init(struct kvm_vm *vm, struct kvm_host *host, const struct mem *mem, enum kvm_chip irqchip,
 	uint32_t vcpus, const char *name, struct ukvmm_err *err);
 void kvm_vm_fini(struct kvm_vm *vm); /* after its vCPUs; may take 20 ms */
+/* A 4-byte write to gpa becomes an event instead of an exit, whatever is written. For the VM's life: it stalls a
+ * memslot change or close that follows within 20 ms. */
+int kvm_vm_ioeventfd(struct kvm_vm *vm, uint64_t gpa, int fd);
 
 int kvm_vm_msi(struct kvm_vm *vm, uint64_t addr, uint32_t data); /* any thread */
 int kvm_vm_line(struct kvm_vm *vm, uint32_t gsi, bool level);	 /* full irqchip; any thread */

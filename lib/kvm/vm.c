@@ -97,6 +97,13 @@ void kvm_vm_fini(struct kvm_vm *vm)
 	vm->fd = -1;
 }
 
+int kvm_vm_ioeventfd(struct kvm_vm *vm, uint64_t gpa, int fd)
+{
+	struct kvm_ioeventfd event = { .addr = gpa, .len = 4, .fd = fd };
+
+	return kvm_ioctl_p(vm->host, vm->fd, KVM_IOEVENTFD, &event);
+}
+
 int kvm_vm_msi(struct kvm_vm *vm, uint64_t addr, uint32_t data)
 {
 	struct kvm_msi msi = {

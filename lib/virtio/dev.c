@@ -185,6 +185,24 @@ int virtio_dev_set_config(struct virtio_dev *dev, uint32_t off, const void *byte
 	return 0;
 }
 
+int virtio_dev_get_config(struct virtio_dev *dev, uint32_t off, void *bytes, uint32_t len)
+{
+	if (out_of(off, len, dev->config.config_bytes))
+		return -EINVAL;
+	dev_lock(dev);
+	memcpy(bytes, dev->config_space + off, len);
+	dev_unlock(dev);
+	return 0;
+}
+
+void virtio_dev_kick_all(struct virtio_dev *dev)
+{
+	dev_lock(dev);
+	for (uint32_t i = 0; i < dev->config.queues; i++)
+		queue_kick(&dev->queue[i]);
+	dev_unlock(dev);
+}
+
 uint32_t virtio_dev_in_flight(struct virtio_dev *dev)
 {
 	uint32_t sum = 0;

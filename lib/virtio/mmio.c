@@ -59,6 +59,17 @@ static uint64_t config_read(const struct virtio_dev *dev, uint64_t pos, uint32_t
 	return value;
 }
 
+/* Bytes that the driver may not write stay as they are. */
+static void config_write(struct virtio_dev *dev, uint64_t pos, uint32_t width, uint64_t value)
+{
+	for (uint32_t i = 0; i < width; i++) {
+		uint64_t at = pos + i;
+
+		if (at < 64 && at < dev->config.config_bytes && dev->config.config_writable >> at & 1)
+			dev->config_space[at] = (uint8_t)(value >> (8 * i));
+	}
+}
+
 static bool width_ok(uint32_t width)
 {
 	return width == 1 || width == 2 || width == 4 || width == 8;
@@ -243,11 +254,12 @@ static void reg_write(struct virtio_dev *dev, uint64_t off, uint32_t value)
 
 void virtio_mmio_write(struct virtio_dev *dev, uint64_t off, uint32_t width, uint64_t value)
 {
-	/* The config space has no field that a driver may write. */
-	if (!width_ok(width) || off >= REG_CONFIG)
+	if (!width_ok(width))
 		return;
 	dev_lock(dev);
-	if (reg_access_ok(dev, off, width))
+	if (off >= REG_CONFIG)
+		config_write(dev, off - REG_CONFIG, width, value);
+	else if (reg_access_ok(dev, off, width))
 		reg_write(dev, off, (uint32_t)value);
 	dev_unlock(dev);
 }

@@ -77,6 +77,7 @@ enum virtio_violation {
 struct virtio_config {
 	uint32_t virtio_id, queues, config_bytes;
 	uint64_t features; /* of the device type; the transport adds its own */
+	uint64_t config_writable; /* by the driver: a bit for each of the first 64 bytes */
 	struct mem *mem;
 	const struct virtio_host *host;
 	void *ctx;
@@ -95,6 +96,10 @@ uint64_t virtio_mmio_read(struct virtio_dev *dev, uint64_t off, uint32_t width);
 void virtio_mmio_write(struct virtio_dev *dev, uint64_t off, uint32_t width, uint64_t value);
 
 struct ukvmm_queue *virtio_dev_queue(struct virtio_dev *dev, uint32_t q);
+/* Looks at every queue as if the driver had notified it: for notifications that do not say which. */
+void virtio_dev_kick_all(struct virtio_dev *dev);
+/* -EINVAL: outside of the config space. */
+int virtio_dev_get_config(struct virtio_dev *dev, uint32_t off, void *bytes, uint32_t len);
 /* Replaces config bytes, bumps the generation and raises the configuration-change interrupt.
  * -EINVAL: outside of the config space. */
 int virtio_dev_set_config(struct virtio_dev *dev, uint32_t off, const void *bytes, uint32_t len);

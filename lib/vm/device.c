@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Virtio devices of the embedder's and ours: transport in lib/virtio, callbacks on the poller's thread. */
+/* Virtio devices of the embedder's and ours: making them, and what they may ask for. */
 #include "vm.h"
 
 #include <errno.h>
@@ -9,60 +9,24 @@
 
 #include "err.h"
 #include "export.h"
+#include "fd.h"
 #include "structs.h"
 
-enum { QUEUE_BUDGET = 64, TELL_RESET = 1, TELL_DRIVER_OK = 2 };
-
-/* From the transport, on a vCPU's thread or the poller's, with the device's lock held. */
-static void host_interrupt(void *ctx)
+struct ukvmm_device *device_named(struct ukvmm_vm *vm, const char *name)
 {
-	struct ukvmm_device *d = ctx;
-
-	vm_gsi_pulse(d->vm, d->gsi);
+	for (uint32_t i = 0; i < vm->devices; i++)
+		if (!strcmp(vm->device[i]->name, name))
+			return vm->device[i];
+	return NULL;
 }
 
-static void host_kick(void *ctx, uint32_t q)
+struct ukvmm_device *device_of_kind(struct ukvmm_vm *vm, enum device_kind kind)
 {
-	struct ukvmm_device *d = ctx;
-
-	atomic_fetch_or(&d->kicked, 1u << q);
-	poller_work(d->vm->poller, d->vm);
+	for (uint32_t i = 0; i < vm->devices; i++)
+		if (vm->device[i]->kind == kind)
+			return vm->device[i];
+	return NULL;
 }
-
-static void host_driver_ok(void *ctx, uint64_t features)
-{
-	struct ukvmm_device *d = ctx;
-
-	atomic_store(&d->features, features);
-	atomic_fetch_or(&d->tell, TELL_DRIVER_OK);
-	poller_work(d->vm->poller, d->vm);
-}
-
-static void host_reset(void *ctx)
-{
-	struct ukvmm_device *d = ctx;
-
-	/* a DRIVER_OK that was not told yet is over */
-	atomic_store(&d->tell, TELL_RESET);
-	atomic_store(&d->kicked, 0);
-	poller_work(d->vm->poller, d->vm);
-}
-
-static void host_broken(void *ctx, const char *reason)
-{
-	struct ukvmm_device *d = ctx;
-
-	(void)reason; /* counted in the transport */
-	poller_post(d->vm->poller, d->vm, UKVMM_EV_DEVICE_BROKEN, d->index);
-}
-
-static const struct virtio_host device_host = {
-	.interrupt = host_interrupt,
-	.kick = host_kick,
-	.driver_ok = host_driver_ok,
-	.reset = host_reset,
-	.broken = host_broken,
-};
 
 static int add_check(struct ukvmm_vm *vm, const char *name, const struct ukvmm_device_ops *ops,
 	struct ukvmm_err *err)
@@ -74,13 +38,12 @@ static int add_check(struct ukvmm_vm *vm, const char *name, const struct ukvmm_d
 	if (!name || !*name || strlen(name) >= sizeof((struct ukvmm_device *)0)->name)
 		return err_set(err, -EINVAL, "ukvmm_vm_add_device", vm->name, "a name has 1 to 31 bytes");
 	if (!ops->queues || ops->queues > VIRTIO_QUEUES || ops->config_bytes > VIRTIO_CONFIG_BYTES ||
-		!ops->queue_ready)
+		!ops->queue_ready || ops->flags & ~UKVMM_DEVICE_INLINE)
 		return err_set(err, -EINVAL, "ukvmm_vm_add_device", name,
-			"1 to %d queues, at most %d bytes of config space, and queue_ready are needed", VIRTIO_QUEUES,
+			"1 to %d queues, at most %d bytes of config space, queue_ready and known flags are needed", VIRTIO_QUEUES,
 			VIRTIO_CONFIG_BYTES);
-	for (uint32_t i = 0; i < vm->devices; i++)
-		if (!strcmp(vm->device[i]->name, name))
-			return err_set(err, -EEXIST, "ukvmm_vm_add_device", name, "the VM has a device of this name");
+	if (device_named(vm, name))
+		return err_set(err, -EEXIST, "ukvmm_vm_add_device", name, "the VM has a device of this name");
 	if (vm->devices == X86_DEVICES)
 		return err_set(err, -ENOSPC, "ukvmm_vm_add_device", name, "at most %d devices", X86_DEVICES);
 	return 0;
@@ -101,17 +64,23 @@ static int add(struct ukvmm_vm *vm, const char *name, const struct ukvmm_device_
 	d->index = vm->devices;
 	d->ops = *ops;
 	d->ctx = ctx;
+	d->kick_fd = -1;
+	d->timer.owner = vm;
+	d->timer.fire = device_timer_fire;
 	snprintf(d->name, sizeof d->name, "%s", name);
 	rc = vm_gsi_take(vm, &d->gsi);
 	if (!rc)
+		rc = poller_reserve(vm->poller);
+	if (!rc)
 		rc = virtio_dev_new(&d->virtio,
 			&(struct virtio_config){ .virtio_id = ops->virtio_id, .queues = ops->queues,
-				.config_bytes = ops->config_bytes, .features = ops->features, .mem = &vm->ram,
+				.config_bytes = ops->config_bytes, .features = ops->features, .config_writable = ops->config_writable, .mem = &vm->ram,
 				.host = &device_host, .ctx = d });
 	if (rc) {
 		free(d);
 		return err_set(err, rc, "ukvmm_vm_add_device", name, "%s", strerror(-rc));
 	}
+	pthread_mutex_init(&d->turn, NULL);
 	vm->device[vm->devices++] = d;
 	*out = d;
 	return 0;
@@ -149,93 +118,21 @@ void devices_free(struct ukvmm_vm *vm)
 		if (d->ops.destroy)
 			d->ops.destroy(d->ctx);
 		virtio_dev_free(d->virtio);
+		fd_close(d->kick_fd);
+		pthread_mutex_destroy(&d->turn);
 		free(d);
 	}
 	vm->devices = 0;
 }
 
-/* A reset that is told may set free what waited for it, a DRIVER_OK or another reset: until nothing is left. A
- * guest that resets without end gets its turns like everybody. */
-static void tell(struct ukvmm_device *d)
-{
-	enum { TURNS = 3 };
-
-	for (int i = 0; i < TURNS; i++) {
-		unsigned what = atomic_exchange(&d->tell, 0);
-
-		if (!what)
-			return;
-		if (what & TELL_RESET) {
-			if (d->ops.reset)
-				d->ops.reset(d->ctx);
-			virtio_dev_reset_done(d->virtio);
-		}
-		if (what & TELL_DRIVER_OK && d->ops.driver_ok)
-			d->ops.driver_ok(d->ctx, atomic_load(&d->features));
-	}
-	poller_work(d->vm->poller, d->vm);
-}
-
-static void serve_queues(struct ukvmm_device *d, unsigned kicked)
-{
-	for (uint32_t q = 0; kicked >> q; q++) {
-		struct ukvmm_queue *queue = virtio_dev_queue(d->virtio, q);
-		uint64_t before = virtio_queue_popped(queue);
-
-		if (!(kicked >> q & 1))
-			continue;
-		d->ops.queue_ready(d->ctx, q, QUEUE_BUDGET);
-		/* it stopped because of us: another turn, after the others */
-		if (virtio_queue_popped(queue) - before >= QUEUE_BUDGET)
-			host_kick(d, q);
-	}
-}
-
-void devices_work(struct ukvmm_vm *vm)
-{
-	/* while pausing, kicks wait for the resume */
-	bool serve = !(atomic_load(&vm->ctl) & CTL_PAUSE);
-
-	for (uint32_t i = 0; i < vm->devices; i++) {
-		struct ukvmm_device *d = vm->device[i];
-		/* before what is told: a queue must not be served ahead of the DRIVER_OK that made it live */
-		unsigned kicked = serve ? atomic_exchange(&d->kicked, 0) : 0;
-
-		tell(d);
-		serve_queues(d, kicked);
-	}
-}
-
-bool devices_quiesce(struct ukvmm_vm *vm)
-{
-	bool all = true;
-
-	for (uint32_t i = 0; i < vm->devices; i++) {
-		struct ukvmm_device *d = vm->device[i];
-
-		tell(d); /* the vCPUs are out: nothing new comes, and what is told is nobody's to save */
-		if (!d->quiescing) {
-			d->quiescing = true;
-			atomic_store(&d->quiet, false);
-			if (!d->ops.quiesce || d->ops.quiesce(d->ctx) == 1)
-				atomic_store(&d->quiet, true);
-		}
-		all = all && atomic_load(&d->quiet);
-	}
-	for (uint32_t i = 0; all && i < vm->devices; i++)
-		vm->device[i]->quiescing = false;
-	return all;
-}
-
-UKVMM_API void ukvmm_device_quiet(struct ukvmm_device *dev)
-{
-	atomic_store(&dev->quiet, true);
-	poller_work(dev->vm->poller, dev->vm);
-}
-
 UKVMM_API int ukvmm_device_config(struct ukvmm_device *dev, uint32_t offset, const void *bytes, uint32_t len)
 {
 	return virtio_dev_set_config(dev->virtio, offset, bytes, len);
+}
+
+UKVMM_API int ukvmm_device_config_get(struct ukvmm_device *dev, uint32_t offset, void *bytes, uint32_t len)
+{
+	return virtio_dev_get_config(dev->virtio, offset, bytes, len);
 }
 
 UKVMM_API int ukvmm_device_watch(struct ukvmm_device *dev, int fd, uint32_t epoll_events, uint64_t tag)

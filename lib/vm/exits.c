@@ -102,10 +102,12 @@ static int memory_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_
 	if (device) {
 		uint64_t off = x->addr & (X86_VIRTIO_STRIDE - 1);
 
-		if (x->write)
+		if (x->write) {
 			virtio_mmio_write(device->virtio, off, x->width, *value);
-		else
+			device_written(device);
+		} else {
 			*value = virtio_mmio_read(device->virtio, off, x->width);
+		}
 	} else if (legacy_mmio_claims(&vm->board, x->addr)) {
 		pthread_mutex_lock(&vm->board_lock);
 		legacy_mmio(&vm->board, x->addr, x->width, x->write, value);

@@ -68,8 +68,10 @@ static void try_quiet(struct ukvmm_vm *vm)
 		poller_post(vm->poller, vm, UKVMM_EV_PAUSED, 0);
 	}
 	pthread_mutex_unlock(&vm->lock);
-	if (!asked) /* resumed or stopped in between */
+	if (!asked) { /* resumed or stopped in between */
+		devices_release(vm);
 		machine_thaw(vm);
+	}
 }
 
 void vm_work(struct ukvmm_vm *vm)
@@ -114,6 +116,7 @@ UKVMM_API int ukvmm_vm_resume(struct ukvmm_vm *vm)
 	}
 	pthread_mutex_unlock(&vm->lock);
 	if (!rc) {
+		devices_release(vm);
 		machine_thaw(vm);
 		poller_work(vm->poller, vm);
 	}

@@ -133,8 +133,7 @@ static void call_fire(void *arg)
 }
 
 struct fd_call {
-	struct ukvmm_device *device;
-	uint64_t tag;
+	struct watch watch;
 	uint32_t events;
 };
 
@@ -142,7 +141,7 @@ static void call_fd(void *arg)
 {
 	const struct fd_call *c = arg;
 
-	c->device->ops.fd_ready(c->device->ctx, c->tag, c->events);
+	device_fd_ready(c->watch.device, c->watch.fd, c->watch.tag, c->events);
 }
 
 static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
@@ -154,7 +153,7 @@ static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
 	w = index < p->watches_len ? &p->watches[index] : NULL;
 	/* one that was removed after epoll_wait reported it has another generation */
 	if (w && w->device && w->generation == data >> 32) {
-		struct fd_call call = { w->device, w->tag, events };
+		struct fd_call call = { *w, events };
 
 		inside(p, w->device->vm, call_fd, &call);
 	}

@@ -38,7 +38,7 @@ struct poller_entry {
 struct watch {
 	struct ukvmm_device *device; /* NULL: free */
 	int fd;
-	uint32_t generation;
+	uint32_t generation, events;
 	uint64_t tag;
 };
 
@@ -64,6 +64,9 @@ struct ukvmm_poller {
 int poller_join(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t timers);
 int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *const *timers, uint32_t n);
 
+/* Room for one more timer of a VM that has joined. */
+int poller_reserve(struct ukvmm_poller *p);
+
 /* Any thread. */
 void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uint64_t value);
 void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm);
@@ -81,6 +84,8 @@ void poller_timerfd_follow(struct ukvmm_poller *p);
 enum { POLLER_WAKE, POLLER_TIMER, POLLER_WATCHES };
 
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
+/* Takes the device's watches out of the set while it is held, and puts them back. Also a hang-up is silent then. */
+void poller_watch_hold(struct ukvmm_poller *p, const struct ukvmm_device *device, bool hold);
 void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device);
 
 #endif

@@ -23,6 +23,18 @@ int poller_join(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t timers)
 	return rc;
 }
 
+int poller_reserve(struct ukvmm_poller *p)
+{
+	int rc;
+
+	pthread_mutex_lock(&p->lock);
+	rc = timers_reserve(&p->timers, p->timers_max + 1);
+	if (!rc)
+		p->timers_max++;
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
 void poller_entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
 	struct ukvmm_vm **at = &p->head;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fds that devices watch. */
-#include "poller.h"
+#include "vm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,36 +33,60 @@ static int watch_find(struct ukvmm_poller *p, const struct ukvmm_device *device,
 	return -ENOENT;
 }
 
+/* Lock held: in or out of the set, as the device's state wants it. */
+static int watch_set(struct ukvmm_poller *p, uint32_t i, bool in)
+{
+	const struct watch *w = &p->watches[i];
+	struct epoll_event e = { .events = w->events,
+		.data.u64 = (uint64_t)w->generation << 32 | (i + POLLER_WATCHES) };
+
+	if (!in)
+		epoll_ctl(p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	else if (epoll_ctl(p->epoll, EPOLL_CTL_MOD, w->fd, &e) && errno == ENOENT &&
+		epoll_ctl(p->epoll, EPOLL_CTL_ADD, w->fd, &e))
+		return -errno;
+	return 0;
+}
+
 static void watch_drop(struct ukvmm_poller *p, struct watch *w)
 {
-	epoll_ctl(p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	watch_set(p, (uint32_t)(w - p->watches), false);
 	w->device = NULL;
 	w->generation++;
 }
 
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag)
 {
-	int old, i, rc = 0;
+	int i, rc = 0;
 
 	pthread_mutex_lock(&p->lock);
-	old = watch_find(p, device, fd);
-	i = old >= 0 || !events ? old : watch_slot(p);
+	i = watch_find(p, device, fd);
+	if (i < 0 && events)
+		i = watch_slot(p);
 	if (i < 0) {
 		rc = i;
 	} else if (!events) {
 		watch_drop(p, &p->watches[i]);
 	} else {
 		struct watch *w = &p->watches[i];
-		struct epoll_event e = { .events = events,
-			.data.u64 = (uint64_t)w->generation << 32 | ((uint32_t)i + POLLER_WATCHES) };
 
-		if (epoll_ctl(p->epoll, old >= 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e))
-			rc = -errno;
-		else
-			*w = (struct watch){ device, fd, w->generation, tag };
+		*w = (struct watch){ device, fd, w->generation, events, tag };
+		if (!device->held)
+			rc = watch_set(p, (uint32_t)i, true);
+		if (rc)
+			w->device = NULL;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return rc;
+}
+
+void poller_watch_hold(struct ukvmm_poller *p, const struct ukvmm_device *device, bool hold)
+{
+	pthread_mutex_lock(&p->lock);
+	for (uint32_t i = 0; i < p->watches_len; i++)
+		if (p->watches[i].device == device)
+			watch_set(p, i, !hold);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device)

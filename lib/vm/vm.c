@@ -18,7 +18,8 @@ static int config_check(const struct ukvmm_vm_config *c, const char *name, struc
 {
 	if (!name || !*name || strlen(name) >= sizeof((struct ukvmm_vm *)0)->name)
 		return err_set(err, -EINVAL, "ukvmm_vm_new", "vm", "a name has 1 to 47 bytes");
-	if (c->flags & ~UKVMM_VM_PARK_IDLE || c->hugepages > UKVMM_HUGEPAGES_OFF || c->reserved)
+	if (c->flags & ~UKVMM_VM_PARK_IDLE || c->hugepages > UKVMM_HUGEPAGES_OFF ||
+		c->kicks > UKVMM_KICKS_EVENTFD)
 		return err_set(err, -EINVAL, "ukvmm_vm_new", name, "unknown flag or value in ukvmm_vm_config");
 	return 0;
 }
@@ -197,6 +198,9 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 
 	if (rc)
 		return rc;
+	rc = devices_kick_fds(vm, err);
+	if (rc)
+		return rc;
 	rc = shell_take(vm->host, &vm->kind, huge_of(vm), vm->name, &shell, err);
 	if (rc)
 		return rc;
@@ -212,22 +216,32 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 	pthread_mutex_lock(&vm->lock);
 	vm->state = VM_SEALED;
 	pthread_mutex_unlock(&vm->lock);
+	if (vm->config.kicks == UKVMM_KICKS_EVENTFD)
+		for (uint32_t i = 0; i < vm->devices; i++)
+			device_kick_register(vm->device[i]);
 	atomic_store(&vm->sealed_at, ukvmm_now());
 	return 0;
 }
 
 UKVMM_API int ukvmm_vm_fds(const struct ukvmm_vm *vm)
 {
-	return vm->shell ? 1 + (int)vm->vcpus : 0;
+	int fds = vm->shell ? 1 + (int)vm->vcpus : 0;
+
+	for (uint32_t i = 0; i < vm->devices; i++)
+		fds += vm->device[i]->kick_fd >= 0;
+	return fds;
 }
 
 static int leave_poller(struct ukvmm_vm *vm)
 {
-	struct timer *timers[TIMERS_PER_VM + 64] = { &vm->board_timer };
+	struct timer *timers[TIMERS_PER_VM + 64 + X86_DEVICES] = { &vm->board_timer };
+	uint32_t n = TIMERS_PER_VM;
 
 	for (uint32_t i = 0; i < vm->vcpus; i++)
-		timers[TIMERS_PER_VM + i] = &vm->vcpu[i].idle_timer;
-	return poller_leave(vm->poller, vm, timers, TIMERS_PER_VM + vm->vcpus);
+		timers[n++] = &vm->vcpu[i].idle_timer;
+	for (uint32_t i = 0; i < vm->devices; i++)
+		timers[n++] = &vm->device[i]->timer;
+	return poller_leave(vm->poller, vm, timers, n);
 }
 
 UKVMM_API int ukvmm_vm_destroy(struct ukvmm_vm *vm)

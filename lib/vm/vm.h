@@ -89,19 +89,32 @@ struct trap {
 	uint32_t space;
 };
 
+/* Which of the library's own it is, and so what its ctx is: for calls that name a device. */
+enum device_kind { DEVICE_OTHER, DEVICE_NET, DEVICE_BLK, DEVICE_CONSOLE, DEVICE_RNG, DEVICE_VSOCK };
+
 struct ukvmm_device {
 	struct ukvmm_vm *vm;
 	uint32_t index;
 	char name[32];
+	enum device_kind kind;
 	struct ukvmm_device_ops ops;
 	void *ctx;
 	struct virtio_dev *virtio;
 	uint32_t gsi;
+	pthread_mutex_t turn; /* who holds it may call the device; before all other locks */
 	atomic_uint kicked; /* a bit a queue */
-	atomic_uint tell; /* what the callbacks are to be told: device.c */
+	atomic_uint tell; /* what the callbacks are to be told: device_work.c */
 	atomic_ullong features;
 	atomic_bool quiet;
-	bool quiescing;
+	atomic_bool quiescing;
+	atomic_bool held; /* the VM is paused: nothing is called */
+	struct timer timer;
+	/* kicks by eventfd: device_kick.c */
+	int kick_fd; /* -1: none */
+	atomic_uint kick_exits; /* since kick_since */
+	atomic_ullong kick_since;
+	atomic_bool kick_wanted; /* the poller's thread is to register it */
+	bool kick_registered;
 };
 
 enum { TRAPS_MAX = 32, IRQS_MAX = X86_DEVICES };
@@ -188,9 +201,22 @@ uint64_t thread_cpu_now(void);
 
 /* device.c */
 struct ukvmm_device *device_at(struct ukvmm_vm *vm, uint64_t gpa);
+struct ukvmm_device *device_named(struct ukvmm_vm *vm, const char *name); /* NULL: none */
+struct ukvmm_device *device_of_kind(struct ukvmm_vm *vm, enum device_kind kind); /* the first; NULL: none */
+extern const struct virtio_host device_host; /* device_work.c */
+void device_timer_fire(struct timer *timer);
+void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t events);
+/* A vCPU wrote a register: what the device is to do now, or the poller. */
+void device_written(struct ukvmm_device *d);
+/* device_kick.c */
+int devices_kick_fds(struct ukvmm_vm *vm, struct ukvmm_err *err); /* at seal */
+void device_kick_counted(struct ukvmm_device *d); /* a kick came as an exit */
+void device_kick_register(struct ukvmm_device *d); /* poller's thread */
+bool device_kick_event(struct ukvmm_device *d, int fd); /* true: it was kick_fd */
 void devices_free(struct ukvmm_vm *vm);
 void devices_work(struct ukvmm_vm *vm);
-bool devices_quiesce(struct ukvmm_vm *vm); /* poller's thread; true: all quiet */
+bool devices_quiesce(struct ukvmm_vm *vm); /* poller's thread; true: all quiet, and held */
+void devices_release(struct ukvmm_vm *vm); /* on resume */
 int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);
 
 /* walk.c: all state but RAM, of a paused VM. */

@@ -25,6 +25,8 @@
 #include "virtio.h"
 #include "vm.h"
 
+struct fake_kvm;
+
 #define DRIVE_RAM (64ull << 20)
 
 struct drive {
@@ -36,6 +38,8 @@ struct drive {
 	bool worker_runs;
 	uint64_t free; /* next unused guest address, for drive_alloc */
 	uint32_t broken; /* bit a device: EV_DEVICE_BROKEN was seen */
+	bool paused;
+	struct fake_kvm *fake;
 };
 
 struct drive_queue {
@@ -46,6 +50,7 @@ struct drive_queue {
 
 struct drive_dev {
 	struct drive *d;
+	struct ukvmm_device *device;
 	struct virtio_dev *virtio;
 	uint64_t features;
 	struct drive_queue q[VIRTIO_QUEUES];
@@ -86,9 +91,10 @@ void drive_until(struct drive *d, bool (*cond)(void *arg), void *arg);
 int drive_used(struct drive_dev *dev, uint32_t q, uint32_t *len);
 /* Waits for it. */
 uint16_t drive_wait_used(struct drive_dev *dev, uint32_t q, uint32_t *len);
-/* Pauses the VM and waits; then saves its state, loads it into a second VM made alike by the caller over a copy of
- * the RAM, and leaves that one paused; resume by ukvmm_vm_resume. */
+/* Pauses the VM and waits for it. */
 void drive_pause(struct drive *d);
+/* Copies RAM and state of a paused VM into a second one, made alike by the caller and sealed. That one is left paused;
+ * resume by ukvmm_vm_resume. */
 void drive_clone(struct drive *to, struct drive *from);
 /* The same driver, on the clone. */
 void drive_dev_moved(struct drive_dev *dev, struct drive *to, uint32_t index);

@@ -51,6 +51,8 @@ struct fake_vm {
 	struct kvm_irq_routing_entry route[32];
 	struct kvm_msi msi; /* the last */
 	struct kvm_irq_level line;
+	struct kvm_ioeventfd ioeventfd; /* the last */
+	uint32_t ioeventfds;
 	bool split, full, pit;
 	uint64_t clock;
 	struct kvm_irqchip chip[3];

@@ -189,6 +189,10 @@ int fake_vm_ioctl(struct fake_kvm *fake, struct fake_vm *vm, unsigned long reque
 		vm->msi = *(struct kvm_msi *)arg;
 		vm->msis++;
 		return 1;
+	case KVM_IOEVENTFD:
+		vm->ioeventfd = *(struct kvm_ioeventfd *)arg;
+		vm->ioeventfds++;
+		return 0;
 	case KVM_GET_CLOCK:
 		((struct kvm_clock_data *)arg)->clock = vm->clock;
 		return 0;
