@@ -68,6 +68,10 @@ uint64_t bucket_take(struct bucket *b, uint64_t tokens, uint64_t now)
 
 void rate_init(struct rate *r, const struct ukvmm_rate *limits, uint64_t now)
 {
+	static const struct ukvmm_rate none;
+
+	if (!limits)
+		limits = &none;
 	bucket_init(&r->bytes, limits->bytes_per_s, limits->bytes_burst, now);
 	bucket_init(&r->ops, limits->ops_per_s, limits->ops_burst, now);
 }
