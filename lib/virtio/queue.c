@@ -170,6 +170,7 @@ UKVMM_API struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *q)
 	return chain;
 }
 
+/* Not seen by the driver before used_show. */
 static void used_put(struct ukvmm_queue *q, const struct ukvmm_chain *chain)
 {
 	struct ring_used_elem *elem = &q->used->ring[q->next_used & (q->size - 1)];
@@ -177,20 +178,33 @@ static void used_put(struct ukvmm_queue *q, const struct ukvmm_chain *chain)
 	atomic_store_explicit(&elem->id, chain->head, memory_order_relaxed);
 	atomic_store_explicit(&elem->len, chain->written, memory_order_relaxed);
 	q->next_used++;
-	/* Whoever sees the index sees the element, and the buffers before it. */
-	atomic_store_explicit(&q->used->idx, q->next_used, memory_order_release);
 	if (q->unsignalled < UINT32_MAX)
 		q->unsignalled++;
 }
 
-static void chain_return(struct ukvmm_chain *chain)
+static void used_show(struct ukvmm_queue *q)
+{
+	/* Whoever sees the index sees the elements, and the buffers before them. */
+	if (q->ready && dev_live(q->dev))
+		atomic_store_explicit(&q->used->idx, q->next_used, memory_order_release);
+}
+
+/* The device's part in the chain ends; true: it is still one of the driver's. */
+static bool chain_leave(struct ukvmm_chain *chain)
 {
 	struct ukvmm_queue *q = chain->queue;
 
 	chain_drop_segments(chain);
 	head_flip(q, chain->head);
 	q->in_flight--;
-	if (chain->epoch == q->epoch && dev_live(q->dev))
+	return chain->epoch == q->epoch && dev_live(q->dev);
+}
+
+static void chain_return(struct ukvmm_chain *chain)
+{
+	struct ukvmm_queue *q = chain->queue;
+
+	if (chain_leave(chain))
 		used_put(q, chain);
 	chain_put(chain);
 	if (q->starved) {
@@ -199,12 +213,36 @@ static void chain_return(struct ukvmm_chain *chain)
 	}
 }
 
-UKVMM_API void ukvmm_queue_push(struct ukvmm_queue *q, struct ukvmm_chain *chain)
+void virtio_queue_push_all(struct ukvmm_queue *q, struct ukvmm_chain *const *chain, uint32_t n)
 {
+	if (!n)
+		return;
 	dev_lock(q->dev);
 	/* A chain that the device should have forgotten at its reset is not there any more. */
-	if (chain->held && chain->queue == q)
-		chain_return(chain);
+	for (uint32_t i = 0; i < n; i++)
+		if (chain[i]->held && chain[i]->queue == q)
+			chain_return(chain[i]);
+	used_show(q);
+	dev_unlock(q->dev);
+}
+
+UKVMM_API void ukvmm_queue_push(struct ukvmm_queue *q, struct ukvmm_chain *chain)
+{
+	virtio_queue_push_all(q, &chain, 1);
+}
+
+void virtio_queue_unpop(struct ukvmm_queue *q, struct ukvmm_chain *chain)
+{
+	dev_lock(q->dev);
+	if (chain->held && chain->queue == q) {
+		if (chain_leave(chain)) {
+			q->next_avail--;
+			/* what lies between is looked at, and checked, again */
+			q->avail_seen = q->next_avail;
+			atomic_store_explicit(&q->popped, q->popped - 1, memory_order_relaxed);
+		}
+		chain_put(chain);
+	}
 	dev_unlock(q->dev);
 }
 

@@ -112,6 +112,11 @@ uint64_t virtio_dev_violations_of(const struct virtio_dev *dev, enum virtio_viol
 const char *virtio_violation_name(enum virtio_violation which);
 /* Chains popped and not yet pushed, void ones included, over all queues. */
 uint32_t virtio_dev_in_flight(struct virtio_dev *dev);
+/* As ukvmm_queue_push of each, but the driver sees all of them or none: for what several chains hold together. */
+void virtio_queue_push_all(struct ukvmm_queue *queue, struct ukvmm_chain *const *chain, uint32_t n);
+/* Takes a pop back, as if it had not been: only of the last chain popped, and then of the one before... The driver's
+ * wish to notify is not renewed: the device knows when to come again. Frees the chain. */
+void virtio_queue_unpop(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
 /* Chains ever popped from a queue: how lib/vm sees that a budget was used up. */
 uint64_t virtio_queue_popped(const struct ukvmm_queue *queue);
 /*

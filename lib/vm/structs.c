@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <ukvmm/devices.h>
+
 /* Larger than any structure will ever be: a larger size is a caller that forgot to set it. */
 enum { SMALLEST = 8, LARGEST = 4096 };
 
@@ -51,4 +53,11 @@ int struct_give(void *dst, const void *src, size_t known)
 	if (size > known)
 		memset(bytes + known, 0, size - known);
 	return 0;
+}
+
+int rate_struct_take(struct ukvmm_rate *dst, const struct ukvmm_rate *src)
+{
+	int rc = struct_take(dst, sizeof *dst, src);
+
+	return rc ? rc : dst->flags ? -EINVAL : 0;
 }

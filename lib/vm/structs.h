@@ -13,4 +13,8 @@ int struct_take(void *dst, size_t known, const void *src);
  * -EINVAL: size too small. */
 int struct_give(void *dst, const void *src, size_t known);
 
+struct ukvmm_rate;
+/* One of those, which is optional wherever it is pointed to; flags must be 0 (-EINVAL). */
+int rate_struct_take(struct ukvmm_rate *dst, const struct ukvmm_rate *src);
+
 #endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may change in a device of ours after it was added: its limits, and the fd behind it. */
+#include "vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "devices.h"
+#include "err.h"
+#include "export.h"
+#include "structs.h"
+
+static struct ukvmm_device *named(struct ukvmm_vm *vm, const char *dev, const char *call, struct ukvmm_err *err)
+{
+	struct ukvmm_device *d = dev ? device_named(vm, dev) : NULL;
+
+	if (!d)
+		err_set(err, -ENODEV, call, dev ? dev : vm->name, "%s has no device of this name", vm->name);
+	return d;
+}
+
+static int rate_set(struct ukvmm_device *d, uint32_t direction, const struct ukvmm_rate *rate)
+{
+	switch (d->kind) {
+	case DEVICE_NET:
+		return virtio_net_rate(d->ctx, direction, rate);
+	default:
+		return -EINVAL;
+	}
+}
+
+UKVMM_API int ukvmm_vm_set_rate(struct ukvmm_vm *vm, const char *dev, uint32_t direction,
+	const struct ukvmm_rate *rate, struct ukvmm_err *err)
+{
+	struct ukvmm_device *d = named(vm, dev, "ukvmm_vm_set_rate", err);
+	struct ukvmm_rate r;
+	int rc;
+
+	if (!d)
+		return -ENODEV;
+	rc = rate_struct_take(&r, rate);
+	if (rc)
+		return err_set(err, rc, "ukvmm_vm_set_rate", dev, "bad ukvmm_rate");
+	rc = rate_set(d, direction, &r);
+	return rc ? err_set(err, rc, "ukvmm_vm_set_rate", dev, "the device has no such limit") : 0;
+}
+
+static int rebind(struct ukvmm_device *d, int fd)
+{
+	switch (d->kind) {
+	case DEVICE_NET:
+		return virtio_net_rebind(d->ctx, fd);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Callbacks do not run before seal nor in a pause, and none is under way: the pause waited for that. */
+static bool quiet(struct ukvmm_vm *vm)
+{
+	bool is;
+
+	pthread_mutex_lock(&vm->lock);
+	is = vm->state == VM_NEW || vm->state == VM_PAUSED;
+	pthread_mutex_unlock(&vm->lock);
+	return is;
+}
+
+UKVMM_API int ukvmm_vm_rebind(struct ukvmm_vm *vm, const char *dev, int fd, struct ukvmm_err *err)
+{
+	struct ukvmm_device *d = named(vm, dev, "ukvmm_vm_rebind", err);
+	int rc;
+
+	if (!d)
+		return -ENODEV;
+	if (!quiet(vm))
+		return err_set(err, -EBADFD, "ukvmm_vm_rebind", dev, "%s is neither paused nor unsealed", vm->name);
+	rc = rebind(d, fd);
+	return rc ? err_set(err, rc, "ukvmm_vm_rebind", dev, "fd %d: %s", fd, strerror(-rc)) : 0;
+}
