@@ -86,7 +86,7 @@ void block_io_run(struct block_io *io);
 
 /*
  * Where requests that may block are done: the host's work threads, or its io_uring. Any thread may call.
- * add     a back end joins, before its first submit: 0 or a negative errno.
+ * add     a back end joins, before its first submit, or has been rebound: 0 or a negative errno.
  * remove  leaves, before its close and after the last done; may be called from within that.
  * submit  never fails: done tells.
  * go      after one submit or several: starts them. An engine may have started them already.
@@ -110,6 +110,7 @@ int uring_new(struct uring **out, struct block_engine *other, struct ukvmm_err *
 struct block_engine *uring_engine(struct uring *u);
 int uring_fd(const struct uring *u);
 void uring_reap(struct uring *u); /* any thread */
-void uring_free(struct uring *u); /* waits for what is under way; NULL is ignored */
+void uring_drain(struct uring *u); /* waits until nothing is under way in the ring */
+void uring_free(struct uring *u);  /* nothing is; NULL is ignored */
 
 #endif

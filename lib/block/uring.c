@@ -144,15 +144,13 @@ static int engine_add(struct block_engine *e, struct block_backend *b)
 	if (rc || b->ring_fd < 0)
 		return rc;
 	pthread_mutex_lock(&u->lock);
-	b->ring_slot = uring_slot_take(u, b->ring_fd);
+	if (b->ring_slot >= 0) /* it has another fd now */
+		uring_slot_give(u, b->ring_slot);
+	/* a full table is no reason to fail: the other engine can do everything */
+	rc = uring_slot_take(u, b->ring_fd);
+	b->ring_slot = rc < 0 ? -1 : rc;
 	pthread_mutex_unlock(&u->lock);
-	if (b->ring_slot >= 0)
-		return 0;
-	rc = b->ring_slot;
-	b->ring_slot = -1;
-	if (u->other->remove)
-		u->other->remove(u->other, b);
-	return rc;
+	return 0;
 }
 
 static void engine_remove(struct block_engine *e, struct block_backend *b)
@@ -275,17 +273,21 @@ static bool busy(struct uring *u)
 	return any;
 }
 
-void uring_free(struct uring *u)
+void uring_drain(struct uring *u)
 {
 	struct io_uring_cqe *cqe;
 
-	if (!u)
-		return;
 	while (busy(u)) {
 		engine_go(&u->engine);
 		if (busy(u))
-			io_uring_wait_cqe(&u->ring, &cqe); /* seen by the next reap */
+			io_uring_wait_cqe(&u->ring, &cqe); /* the next reap takes it */
 	}
+}
+
+void uring_free(struct uring *u)
+{
+	if (!u)
+		return;
 	io_uring_queue_exit(&u->ring);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
