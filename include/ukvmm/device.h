@@ -93,6 +93,10 @@ struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *queue);
 int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len);
 int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len);
 
+/* Leaves out up to `len` bytes of the device-writable part, for a status byte at its end: how many. They are not
+ * counted as written, and keep what is in them. */
+int64_t ukvmm_chain_skip(struct ukvmm_chain *chain, uint64_t len);
+
 /* How many bytes are left to read, to write. */
 uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain);
 uint64_t ukvmm_chain_writable(const struct ukvmm_chain *chain);

@@ -59,6 +59,7 @@ int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *cons
 	while (p->current == vm)
 		pthread_cond_wait(&p->left, &p->lock);
 	poller_entry_unqueue(p, vm);
+	vm->entry.gone = true;
 	for (uint32_t i = 0; i < n; i++)
 		timers_set(&p->timers, timers[i], 0);
 	p->timers_max -= n;
@@ -69,7 +70,7 @@ int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *cons
 
 void poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
-	if (vm->entry.queued)
+	if (vm->entry.queued || vm->entry.gone)
 		return;
 	vm->entry.queued = true;
 	vm->entry.next = NULL;
