@@ -74,7 +74,7 @@ void ukvmm_device_wake(struct ukvmm_device *dev);
  * Callback thread. A device's own timer is not saved: load sets it again. */
 void ukvmm_device_timer(struct ukvmm_device *dev, uint64_t at);
 
-/* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered); 0 events: no longer. fd is
+/* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered unless EPOLLET is among them); 0: no longer. fd is
  * borrowed until then. Callback thread or before seal. */
 int ukvmm_device_watch(struct ukvmm_device *dev, int fd, uint32_t epoll_events, uint64_t tag);
 

@@ -28,7 +28,8 @@ static int restrict_ring(struct io_uring *ring)
 	r[n++].register_op = IORING_REGISTER_FILES_UPDATE;
 	r[n].opcode = IORING_RESTRICTION_REGISTER_OP;
 	r[n++].register_op = IORING_REGISTER_ENABLE_RINGS;
-	return io_uring_register_restrictions(ring, r, n);
+	/* Debian 12's shared liburing exports no call of its own for this, nor for enabling */
+	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, r, n);
 }
 
 int uring_setup(struct uring *u, struct ukvmm_err *err)
@@ -53,7 +54,7 @@ int uring_setup(struct uring *u, struct ukvmm_err *err)
 	}
 	if (!rc) {
 		call = "io_uring_register(ENABLE_RINGS)";
-		rc = io_uring_enable_rings(&u->ring);
+		rc = io_uring_register((unsigned)u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	}
 	if (!rc)
 		return 0;

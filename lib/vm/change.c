@@ -26,6 +26,8 @@ static int rate_set(struct ukvmm_device *d, uint32_t direction, const struct ukv
 		return virtio_net_rate(d->ctx, direction, rate);
 	case DEVICE_BLK:
 		return direction == UKVMM_RATE_ALL ? virtio_blk_rate(d->ctx, rate) : -EINVAL;
+	case DEVICE_RNG:
+		return direction == UKVMM_RATE_ALL ? virtio_rng_rate(d->ctx, rate) : -EINVAL;
 	default:
 		return -EINVAL;
 	}

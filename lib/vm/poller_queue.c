@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/timerfd.h>
 
+#include "console_port.h"
 #include "fd.h"
 #include "vm.h"
 
@@ -154,6 +155,8 @@ bool poller_entry_take(struct poller_entry *e, struct ukvmm_event *ev)
 	} else if (e->console) {
 		ev->type = UKVMM_EV_CONSOLE;
 		ev->value = console_waiting(&e->vm->console);
+		if (e->vm->port1)
+			ev->value += console_waiting(&e->vm->port1->out);
 		e->console = false;
 	} else if (e->broken) {
 		ev->type = UKVMM_EV_DEVICE_BROKEN;
