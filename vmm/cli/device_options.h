@@ -60,7 +60,7 @@ uint32_t device_options_len(const struct device_options *d);
 
 /* ---- for the files that take one kind ---- */
 
-/* take functions of struct subopt: rates into bytes_per_s and ops_per_s of a struct ukvmm_rate. */
+/* take functions of struct subopt: a rate of bytes, of operations. */
 const char *device_options_bytes(struct ukvmm_rate *rate, const char *value);
 const char *device_options_ops(struct ukvmm_rate *rate, const char *value);
 const char *device_options_name(const char **name, const char *value);

@@ -11,17 +11,24 @@
 
 static int not_a_disk(const char *path, mode_t mode)
 {
-	report("open", path, "%s; a disk is a regular file or a block device",
-		S_ISDIR(mode) ? "it is a directory" : "it is neither of these");
+	report("open", path, "it is %s; a disk is a regular file or a block device",
+		S_ISDIR(mode) ? "a directory" : "something else");
 	return -1;
 }
 
-/* Against an accident, not an enemy: two guests that write one file system destroy it. */
+/*
+ * Against an accident, not an enemy: two guests that write one file system destroy it. A reader locks one byte only:
+ * QEMU, which has locks on some bytes from 100 on, would take more for a writer, and refuse to read beside us.
+ */
 static int lock(int fd, const char *path, bool write)
 {
-	struct flock whole = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+	struct flock range = {
+		.l_type = write ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_len = write ? 0 : 1, /* 0: all of it */
+	};
 
-	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return 0; /* a file system without locks */
@@ -75,7 +82,7 @@ int disk_add(const struct disk *d, const struct disk_options *o, const char *nam
 		.fd = d->fd,
 		.top_fd = d->top_fd,
 		.serial = o->serial,
-		.rate = o->rate,
+		.rate = &o->rate,
 	};
 	int rc;
 

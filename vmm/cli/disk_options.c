@@ -97,6 +97,7 @@ int device_options_disk(struct device_options *d, const char *text)
 
 	if (!rest)
 		return -EINVAL;
+	disk->rate.size = sizeof disk->rate;
 	d->disks[d->disks_len++] = disk;
 	disk->path = subopt_first("run", "--disk", &rest, "a file");
 	if (!disk->path || subopt_parse("run", "--disk", rest, table, disk) < 0)

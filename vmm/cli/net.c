@@ -101,8 +101,8 @@ int net_add(struct net *n, const struct net_options *o, const char *name, struct
 		.fd = n->fd,
 		.tap = o->to == NET_TO_TAP ? o->where : NULL,
 		.mtu = o->mtu,
-		.rx = o->rx,
-		.tx = o->tx,
+		.rx = &o->rx,
+		.tx = &o->tx,
 	};
 	char object[128];
 	int rc;

@@ -207,6 +207,7 @@ int device_options_net(struct device_options *d, const char *text)
 	if (!copy)
 		return -EINVAL;
 	net->fd = -1;
+	net->rx.size = net->tx.size = sizeof net->rx;
 	d->nets[d->nets_len++] = net;
 	if (subopt_parse("run", "--net", copy, table, net) < 0)
 		return -EINVAL;
