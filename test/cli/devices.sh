@@ -122,7 +122,7 @@ mkdir "$dir/bin"
 cat >"$dir/bin/passt" <<-'EOF'
 	#!/bin/sh
 	echo "$*" >"$PASST_DIR/given"
-	ls -l /proc/$$/fd | sed -n 's/.* \([0-9]*\) -> \([a-z]*\).*/\1 \2/p' >"$PASST_DIR/files"
+	ls -l /proc/$$/fd >"$PASST_DIR/files"
 	cat "$PASST_DIR/says" >&2
 	kill -"$(cat "$PASST_DIR/signal" 2>/dev/null || echo 0)" $$
 	exit 3
@@ -137,7 +137,7 @@ cannot 'a passt that fails' $'passt\\(net0\\): no luck\nukvmm: passt\\(net0\\): 
 	--net passt,fwd=8080:80,fwd=127.0.0.1:22,fwd-udp=53,mtu=9000
 is 'what passt is given' "$(<"$dir/given")" \
 	'--quiet --fd 3 --mtu 9000 --tcp-ports 8080:80 --tcp-ports 127.0.0.1/22:22 --udp-ports 53:53'
-is 'passt gets its socket and no file of ours' "$(grep -vE '^([0-2]|10) ' "$dir/files")" '3 socket'
+is 'passt gets its socket and no file of ours' "$(sed -n 's/.* \([0-9]*\) -> \([a-z]*\).*/\1 \2/p' "$dir/files" | grep -vE '^([0-2]|10) ')" '3 socket'
 exec 9<&-
 : >"$dir/says"
 cannot 'a passt that fails silently' 'passt\(eth\): it ended with status 3' --net passt,name=eth
