@@ -14,7 +14,8 @@ enum { NAME_MAX_BYTES = 31 };
 const char *device_options_bytes(struct ukvmm_rate *rate, const char *value)
 {
 	if (parse_rate(value, &rate->bytes_per_s, &rate->bytes_burst) < 0)
-		return "a rate in bytes is wanted, as 10M/s, or 10M/s:1M with what may pass at once";
+		return "a rate in bytes is wanted, as 10M/s, or 10M/s:1M with what may pass at "
+		       "once";
 	return NULL;
 }
 
@@ -101,5 +102,5 @@ int device_options_vsock(struct device_options *d, const char *text)
 uint32_t device_options_len(const struct device_options *d)
 {
 	return d->disks_len + d->nets_len + (d->rng ? 1 : 0) + (d->console ? 1 : 0) +
-		(d->vsock.path ? 1 : 0);
+	       (d->vsock.path ? 1 : 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The devices that the command line of `ukvmm run` asks for: --disk, --net, --rng, --console, --vsock. */
+/* The devices that the command line of `ukvmm run` asks for: --disk, --net, --rng, --console,
+ * --vsock. */
 #ifndef CLI_DEVICE_OPTIONS_H
 #define CLI_DEVICE_OPTIONS_H
 
@@ -20,11 +21,19 @@ struct disk_options {
 	struct ukvmm_rate rate;
 };
 
-enum net_to { NET_TO_NOBODY, NET_TO_NONE, NET_TO_TAP, NET_TO_FD, NET_TO_SOCKET, NET_TO_UNIX, NET_TO_PASST };
+enum net_to {
+	NET_TO_NOBODY,
+	NET_TO_NONE,
+	NET_TO_TAP,
+	NET_TO_FD,
+	NET_TO_SOCKET,
+	NET_TO_UNIX,
+	NET_TO_PASST
+};
 
 struct net_options {
-	const char *name; /* NULL: netN */
-	enum net_to to;	  /* NOBODY: not said */
+	const char *name;  /* NULL: netN */
+	enum net_to to;	   /* NOBODY: not said */
 	const char *where; /* the tap's name, the socket's path */
 	int fd;
 	uint8_t mac[6];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's devices: what they need of the host first, since that is where mistakes show, then they themselves. */
+/* The guest's devices: what they need of the host first, since that is where mistakes show, then
+ * they themselves. */
 #ifndef CLI_DEVICES_H
 #define CLI_DEVICES_H
 
@@ -18,8 +19,8 @@ struct devices {
 /* Opens files, connects sockets, starts programs. 0, or -1 after a report. */
 int devices_open(struct devices *d, const struct device_options *o);
 
-/* Adds them to a VM that is not sealed: disks, cards, console, rng, vsock, so that a guest finds them in an order
- * that does not depend on that of the options. 0, or -1 after a report. */
+/* Adds them to a VM that is not sealed: disks, cards, console, rng, vsock, so that a guest finds
+ * them in an order that does not depend on that of the options. 0, or -1 after a report. */
 int devices_add(struct devices *d, const struct device_options *o, struct ukvmm_vm *vm);
 
 /* The name of the device that the library knows by this index (UKVMM_EV_DEVICE_BROKEN). */

@@ -17,8 +17,9 @@ static int not_a_disk(const char *path, mode_t mode)
 }
 
 /*
- * Against an accident, not an enemy: two guests that write one file system destroy it. A reader locks one byte only:
- * QEMU, which has locks on some bytes from 100 on, would take more for a writer, and refuse to read beside us.
+ * Against an accident, not an enemy: two guests that write one file system destroy it. A reader
+ * locks one byte only: QEMU, which has locks on some bytes from 100 on, would take more for a
+ * writer, and refuse to read beside us.
  */
 static int lock(int fd, const char *path, bool write)
 {
@@ -73,7 +74,8 @@ int disk_open(struct disk *d, const struct disk_options *o)
 	return d->top_fd < 0 ? -1 : 0;
 }
 
-int disk_add(const struct disk *d, const struct disk_options *o, const char *name, struct ukvmm_vm *vm)
+int disk_add(const struct disk *d, const struct disk_options *o, const char *name,
+	struct ukvmm_vm *vm)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct ukvmm_blk_config config = {
@@ -87,7 +89,8 @@ int disk_add(const struct disk *d, const struct disk_options *o, const char *nam
 	int rc;
 
 	if (o->overlay != OVERLAY_NONE)
-		config.flags |= o->overlay == OVERLAY_FILE ? UKVMM_BLK_OVERLAY_FILE : UKVMM_BLK_OVERLAY;
+		config.flags |=
+			o->overlay == OVERLAY_FILE ? UKVMM_BLK_OVERLAY_FILE : UKVMM_BLK_OVERLAY;
 	rc = ukvmm_vm_add_blk(vm, name, &config, &err);
 	if (rc < 0)
 		/* trouble with a name is the library's to tell, the rest is the file's */

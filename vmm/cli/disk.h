@@ -10,13 +10,15 @@ struct disk {
 };
 
 /*
- * Opens a disk's file and that of its overlay, which is made where it is missing. What is written is locked against
- * everybody else, what is only read against those who lock likewise to write (open file description locks; file systems without locks have
- * none). 0, or -1 after a report that names the file.
+ * Opens a disk's file and that of its overlay, which is made where it is missing. What is written
+ * is locked against everybody else, what is only read against those who lock likewise to write
+ * (open file description locks; file systems without locks have none). 0, or -1 after a report that
+ * names the file.
  */
 int disk_open(struct disk *d, const struct disk_options *o);
 
 /* 0, or -1 after a report. */
-int disk_add(const struct disk *d, const struct disk_options *o, const char *name, struct ukvmm_vm *vm);
+int disk_add(const struct disk *d, const struct disk_options *o, const char *name,
+	struct ukvmm_vm *vm);
 
 #endif

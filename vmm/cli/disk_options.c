@@ -85,7 +85,8 @@ static int check(const struct disk_options *d)
 {
 	if (d->overlay == OVERLAY_NONE || !(d->flags & UKVMM_BLK_READ_ONLY))
 		return 0;
-	report("run", "--disk", "\"%s\": an overlay is there to be written, so \"ro\" does not go with it",
+	report("run", "--disk",
+		"\"%s\": an overlay is there to be written, so \"ro\" does not go with it",
 		d->path);
 	return -EINVAL;
 }

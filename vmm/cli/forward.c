@@ -17,7 +17,8 @@ static int port(const char *text, uint32_t *value)
 	return parse_u32(text, 1, 65535, value);
 }
 
-/* Ends `text` at its address and returns what follows the ":" behind it; NULL: that is no address. */
+/* Ends `text` at its address and returns what follows the ":" behind it; NULL: that is no address.
+ */
 static char *after_address(char *text, const char **address)
 {
 	uint8_t bytes[sizeof(struct in6_addr)];

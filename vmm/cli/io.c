@@ -189,12 +189,14 @@ static void *io_thread(void *arg)
 
 static int watch_passts(struct run *run)
 {
-	int rc = 0;
+	int rc = 0, fd;
 
-	for (uint32_t i = 0; i < run->options.devices.nets_len && rc == 0; i++)
-		if (run->machine.devices.net[i].passt.fd >= 0)
-			/* no events: what is left is a hang-up */
-			rc = watch(&run->io, run->machine.devices.net[i].passt.fd, 0, TAG_PASST + i);
+	for (uint32_t i = 0; i < run->options.devices.nets_len && rc == 0; i++) {
+		fd = run->machine.devices.net[i].passt.fd;
+		/* no events: what is left is a hang-up */
+		if (fd >= 0)
+			rc = watch(&run->io, fd, 0, TAG_PASST + i);
+	}
 	return rc;
 }
 

@@ -30,8 +30,9 @@ struct io {
 	int epoll, signals;	/* -1: not made */
 	bool started;
 	bool output_broken;	/* stdout takes no more */
-	pthread_mutex_t lock;	/* sink, output_broken, the terminal and the VM's console; io_finish takes
-				 * it for good, so the io thread only tries: it must go on to see signals */
+	pthread_mutex_t lock;	/* sink, output_broken, the terminal and the VM's console; io_finish
+				 * takes it for good, so the io thread only tries: it must go on to
+				 * see signals */
 	struct sink sink;
 	struct input input;
 	uint32_t broken; /* a bit for each device that was told to be */

@@ -20,8 +20,8 @@ struct machine {
 /* CLI_OK, or the exit status after a report. */
 int machine_make(struct machine *m, const struct run_options *o);
 
-/* Ends devices in order: what a guest has written gets to its disks, a socket's name is taken away. Every vCPU is
- * out, and nobody uses the VM any more. Not needed by a machine without devices. */
+/* Ends devices in order: what a guest has written gets to its disks, a socket's name is taken away.
+ * Every vCPU is out, and nobody uses the VM any more. Does nothing to one without devices. */
 void machine_close(struct machine *m, const struct run_options *o);
 
 #endif

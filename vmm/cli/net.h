@@ -11,8 +11,8 @@ struct net {
 	struct passt passt; /* where it leads to one */
 };
 
-/* Connects to a socket or starts a passt; what was given by number is not inherited by programs any more. 0, or -1
- * after a report. */
+/* Connects to a socket or starts a passt; what was given by number is not inherited by programs any
+ * more. 0, or -1 after a report. */
 int net_open(struct net *n, const struct net_options *o, const char *name);
 
 /* Adds the device, once its passt is ready. 0, or -1 after a report. */

@@ -58,7 +58,8 @@ static void command(struct words *w, const struct net_options *o)
 	w->word[w->len] = NULL;
 }
 
-/* It gets its socket and nothing else of ours; the order matters, as ours may have any number but 0, 1, 2. */
+/* It gets its socket and nothing else of ours; the order matters, as ours may have any number but
+ * 0, 1, 2. */
 static int set_files(posix_spawn_file_actions_t *files, int socket, int words)
 {
 	int rc = posix_spawn_file_actions_adddup2(files, words, STDOUT_FILENO);
@@ -66,7 +67,8 @@ static int set_files(posix_spawn_file_actions_t *files, int socket, int words)
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(files, words, STDERR_FILENO);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+		rc = posix_spawn_file_actions_addopen(
+			files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(files, socket, CHILD_FD);
 	if (rc == 0)
@@ -91,7 +93,8 @@ static int spawn(struct passt *p, int socket, const struct words *w)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	rc = set_files(&files, socket, p->words);
 	if (rc == 0)
-		rc = posix_spawnp(&p->pid, w->word[0], &files, &attr, (char *const *)w->word, environ);
+		rc = posix_spawnp(
+			&p->pid, w->word[0], &files, &attr, (char *const *)w->word, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	return rc;
@@ -117,7 +120,8 @@ int passt_start(struct passt *p, const struct net_options *o, const char *name)
 	if (rc == 0)
 		return 0;
 	if (rc == ENOENT)
-		report("posix_spawn", "passt", "it is not installed; Debian has it in the package passt");
+		report("posix_spawn", "passt",
+			"it is not installed; Debian has it in the package passt");
 	else
 		report_errno("posix_spawn", "passt", rc);
 	return -1;
@@ -127,7 +131,7 @@ int passt_start(struct passt *p, const struct net_options *o, const char *name)
 static bool is_news(const char *line)
 {
 	return *line && strncmp(line, "Failed to send ", 15) != 0 &&
-		strncmp(line, "Don't run as root.", 18) != 0;
+	       strncmp(line, "Don't run as root.", 18) != 0;
 }
 
 static int failed(const struct passt *p, int status)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * passt(1), which gives a guest the host's network without anybody's privileges: started by us with one end of a
- * socket pair, it drops root itself where we are root, and goes into the background once its ports are bound. It
- * ends when the last descriptor of our end is closed, so with us, however we end.
+ * passt(1), which gives a guest the host's network without anybody's privileges: started by us with
+ * one end of a socket pair, it drops root itself where we are root, and goes into the background
+ * once its ports are bound. It ends when the last descriptor of our end is closed, so with us,
+ * however we end.
  */
 #ifndef CLI_PASST_H
 #define CLI_PASST_H

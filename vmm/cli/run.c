@@ -180,7 +180,8 @@ int cli_run(int argc, char **argv)
 		status = run_machine(&run);
 	if (run.machine.vm)
 		ending_timeline(&run, started);
-	/* no teardown but of devices: the kernel does it faster, and an io thread may still be about */
+	/* no teardown but of devices: the kernel does it faster, and an io thread may still be
+	 * about */
 	machine_close(&run.machine, &run.options);
 	_exit(status);
 }

@@ -59,7 +59,8 @@ static int flush(struct sink *s)
 	return 0;
 }
 
-/* Ports take turns: a guest that floods one must not silence the other. As ukvmm_vm_console_read; 0: all are empty. */
+/* Ports take turns: a guest that floods one must not silence the other. As ukvmm_vm_console_read;
+ * 0: all are empty. */
 static int64_t refill(struct sink *s, struct ukvmm_vm *vm)
 {
 	uint64_t lost;

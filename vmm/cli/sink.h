@@ -21,7 +21,8 @@ struct sink {
 	char buf[16384];
 };
 
-/* ports: 1 for the serial line, 2 with a virtio console, whose output is mixed with that of the other as it comes. */
+/* ports: 1 for the serial line, 2 with a virtio console, whose output is mixed with that of the
+ * other as it comes. */
 void sink_init(struct sink *s, uint32_t ports);
 
 /* Moves all output there is. 0: done. 1: stdout is full, call again when sink_fd is writable.

@@ -46,7 +46,8 @@ static int hex(char c)
 	static const char digits[] = "0123456789abcdef";
 	const char *at = c ? strchr(digits, c | 0x20) : NULL;
 
-	/* | 0x20 makes small letters; it leaves digits alone, but makes digits of control characters */
+	/* | 0x20 makes small letters; it leaves digits alone, but makes digits of control
+	 * characters */
 	return at && c >= '0' ? (int)(at - digits) : -1;
 }
 

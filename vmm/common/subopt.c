@@ -9,7 +9,8 @@
 
 #include "report.h"
 
-/* Ends the first word of *text in place, doubled commas made single, and moves *text behind it: NULL at the end. */
+/* Ends the first word of *text in place, doubled commas made single, and moves *text behind it:
+ * NULL at the end. */
 static char *cut(char **text)
 {
 	char *word = *text, *from = word, *to = word;
@@ -78,7 +79,8 @@ static const char *take_word(char *word, const struct subopt *table, void *to, u
 	return wrong;
 }
 
-int subopt_parse(const char *command, const char *option, char *text, const struct subopt *table, void *to)
+int subopt_parse(const char *command, const char *option, char *text, const struct subopt *table,
+	void *to)
 {
 	uint32_t seen = 0;
 
