@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "subjects.h"
+
+#include "hostile.h"
+
+const struct subject *const subjects[] = {
+	&subject_echo,
+	&subject_inline,
+};
+const uint32_t subjects_len = COUNT(subjects);
