@@ -19,6 +19,22 @@ static void other_vm(struct hostile *h)
 	h->far_buf = drive_alloc(&h->other, PAGE);
 }
 
+static void near_up(struct hostile *h)
+{
+	memset(drive_at(&h->d, h->near_mark, 8 * PAGE), 0, 8 * PAGE);
+	h->d.free = h->near_mark;
+	drive_dev_up(&h->d, 1, 1, NEAR_RING, FEATURE_EVENT_IDX, &h->near);
+	h->d.free = h->near_mark + 8 * PAGE;
+}
+
+void hostile_loaded(struct hostile *h)
+{
+	uint64_t mark = h->d.free;
+
+	near_up(h);
+	h->d.free = mark;
+}
+
 void hostile_init(struct hostile *h, const struct subject *subject)
 {
 	memset(h, 0, sizeof *h);
@@ -29,7 +45,8 @@ void hostile_init(struct hostile *h, const struct subject *subject)
 	echo_add(h->d.vm, "near", 0);
 	drive_seal(&h->d);
 	other_vm(h);
-	drive_dev_up(&h->d, 1, 1, NEAR_RING, FEATURE_EVENT_IDX, &h->near);
+	h->near_mark = h->d.free;
+	near_up(h);
 	h->near_buf = drive_alloc(&h->d, PAGE);
 	h->buf = drive_alloc(&h->d, BUF_BYTES);
 	h->mark = h->d.free;
@@ -201,7 +218,7 @@ static uint64_t serve(struct hostile *h, uint32_t space, uint64_t addr, uint32_t
 
 	vcpu->access = (struct access){ .open = true, .space = space,
 		.exit = { .addr = addr, .width = width, .count = 1, .write = write, .data = (uint8_t *)&data } };
-	CHECK(!access_serve(vcpu, &stop));
+	h->ended = access_serve(vcpu, &stop);
 	return width < 8 ? data & ((1ull << 8 * width) - 1) : data;
 }
 

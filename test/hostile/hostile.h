@@ -61,8 +61,9 @@ struct hostile {
 	struct drive d, other;
 	struct drive_dev dev, near, far; /* under test; the same VM's second device; the other VM's */
 	uint64_t mark, buf;		 /* buf: BUF_BYTES of guest memory for the test */
-	uint64_t near_buf, far_buf;
+	uint64_t near_mark, near_buf, far_buf;
 	uint32_t pings;
+	bool ended;			 /* the last hostile_mmio or _port would end the guest or its run */
 	int fd; /* the host's end of the device under test, where it has one */
 };
 
@@ -73,6 +74,9 @@ void hostile_fini(struct hostile *h);
 void hostile_up(struct hostile *h);
 void hostile_up_with(struct hostile *h, uint64_t features, uint32_t ring);
 uint64_t hostile_offered(struct hostile *h);
+
+/* An older state of the VM was loaded: the second device's driver starts anew, for it went on meanwhile. */
+void hostile_loaded(struct hostile *h);
 
 /* A second device and a second VM answer a request. */
 void assert_neighbours_work(struct hostile *h);

@@ -90,6 +90,26 @@ static void acknowledges_without_end_raise_no_interrupt(void **state)
 	assert_recovers(h);
 }
 
+/* Answers that nobody acknowledges are one interrupt: a storm is the driver's own making. */
+static void answers_without_acknowledge_raise_one_interrupt(void **state)
+{
+	struct hostile *h = *state;
+	uint32_t before;
+
+	hostile_up_with(h, 0, RING);
+	unmask(h);
+	drive_reg_set(&h->dev, REG_INTERRUPT_ACK, 4, 3);
+	before = msis(h);
+	for (uint32_t i = 0; i < 100; i++) {
+		offer_request(h);
+		drive_kick(&h->dev, h->subject->pull);
+		drive_wait_used(&h->dev, h->subject->pull, NULL);
+	}
+	CHECK(msis(h) == before + 1);
+	assert_neighbours_work(h);
+	assert_recovers(h);
+}
+
 struct producer {
 	struct hostile *h;
 	_Atomic bool over;
@@ -156,6 +176,7 @@ int main(int argc, char **argv)
 		ROW(kicks_without_end_cost_their_sender_only),
 		ROW(resets_without_end_cost_their_sender_only),
 		ROW(acknowledges_without_end_raise_no_interrupt),
+		ROW(answers_without_acknowledge_raise_one_interrupt),
 		ROW(a_queue_that_is_never_empty_starves_nobody),
 	};
 
