@@ -204,6 +204,12 @@ uint16_t hostile_used_idx(struct hostile *h, uint32_t q)
 	return atomic_load_explicit(&used->idx, memory_order_acquire);
 }
 
+void hostile_drain(struct hostile *h)
+{
+	if (h->subject->drain)
+		h->subject->drain(h);
+}
+
 void hostile_turns(struct hostile *h, uint32_t turns)
 {
 	while (turns--)

@@ -40,6 +40,7 @@ struct hostile;
  * works   asserts that it answers a request of each kind rightly, after hostile_up.
  * request writes a well-formed request for `pull` to h->buf + 64 KiB (at most 8 segments); how many segments.
  * poke    its host side has something to say. NULL: it never has.
+ * drain   takes away what reached its host side, so that it can go on. NULL: it never waits for that.
  * close   what add opened. NULL: nothing.
  */
 struct subject {
@@ -49,6 +50,7 @@ struct subject {
 	void (*works)(struct hostile *h);
 	uint32_t (*request)(struct hostile *h, struct drive_seg *seg);
 	void (*poke)(struct hostile *h);
+	void (*drain)(struct hostile *h);
 	void (*close)(struct hostile *h);
 };
 
@@ -101,6 +103,7 @@ void hostile_offer(struct hostile *h, uint32_t q, uint16_t head);
 void hostile_avail_idx(struct hostile *h, uint32_t q, uint16_t idx);
 uint16_t hostile_used_idx(struct hostile *h, uint32_t q);
 
+void hostile_drain(struct hostile *h);
 /* `turns` turns of the poller. */
 void hostile_turns(struct hostile *h, uint32_t turns);
 /* A register access as a vCPU's exit brings it: any width from 1 to 8, any address. */

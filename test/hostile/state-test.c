@@ -175,6 +175,7 @@ static void a_pause_at_any_moment_loses_no_request(void **state)
 		drive_kick(&h->dev, q);
 		for (uint32_t i = 0; i < requests; i++)
 			drive_wait_used(&h->dev, q, NULL);
+		hostile_drain(h);
 		CHECK(drive_used(&h->dev, q, NULL) < 0);
 	}
 	hostile_loaded(h);

@@ -104,6 +104,7 @@ static void answers_without_acknowledge_raise_one_interrupt(void **state)
 		offer_request(h);
 		drive_kick(&h->dev, h->subject->pull);
 		drive_wait_used(&h->dev, h->subject->pull, NULL);
+		hostile_drain(h);
 	}
 	CHECK(msis(h) == before + 1);
 	assert_neighbours_work(h);
@@ -160,6 +161,7 @@ static void a_queue_that_is_never_empty_starves_nobody(void **state)
 	for (uint32_t i = 0; i < PINGS || atomic_load(&p.offered) < 2 * RING; i++) {
 		drive_reg_set(&h->dev, REG_INTERRUPT_ACK, 4, 3);
 		drive_kick(&h->dev, q);
+		hostile_drain(h);
 		assert_neighbours_work(h);
 	}
 	atomic_store(&p.over, true);

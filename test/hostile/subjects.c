@@ -6,5 +6,6 @@
 const struct subject *const subjects[] = {
 	&subject_echo,
 	&subject_inline,
+	&subject_net,
 };
 const uint32_t subjects_len = COUNT(subjects);
