@@ -97,5 +97,5 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 3;
 }
 
-const struct subject subject_echo = { "echo", 1, 0, add, works, request, NULL, NULL, NULL };
-const struct subject subject_inline = { "inline", 1, 0, add_inline, works, request, NULL, NULL, NULL };
+const struct subject subject_echo = { "echo", 1, 0, add, works, request, NULL, NULL, NULL, NULL };
+const struct subject subject_inline = { "inline", 1, 0, add_inline, works, request, NULL, NULL, NULL, NULL };

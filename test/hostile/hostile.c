@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { NEAR_RING = 64 };
+enum { NEAR_RING = 64, ALONE_RAM = 4 << 20 };
 
 static void other_vm(struct hostile *h)
 {
@@ -35,27 +35,46 @@ void hostile_loaded(struct hostile *h)
 	h->d.free = mark;
 }
 
-void hostile_init(struct hostile *h, const struct subject *subject)
+static void start(struct hostile *h, const struct subject *subject, uint64_t memory)
 {
+	struct ukvmm_vm_config config = { .size = sizeof config, .memory = memory };
+
 	memset(h, 0, sizeof *h);
 	h->subject = subject;
 	h->fd = -1;
-	drive_init(&h->d);
+	drive_init_config(&h->d, &config);
 	subject->add(h);
+}
+
+static void start_driver(struct hostile *h)
+{
+	h->buf = drive_alloc(&h->d, BUF_BYTES);
+	h->mark = h->d.free;
+	hostile_up(h);
+}
+
+void hostile_init(struct hostile *h, const struct subject *subject)
+{
+	start(h, subject, DRIVE_RAM);
 	echo_add(h->d.vm, "near", 0);
 	drive_seal(&h->d);
 	other_vm(h);
 	h->near_mark = h->d.free;
 	near_up(h);
 	h->near_buf = drive_alloc(&h->d, PAGE);
-	h->buf = drive_alloc(&h->d, BUF_BYTES);
-	h->mark = h->d.free;
-	hostile_up(h);
+	start_driver(h);
+}
+
+void hostile_init_alone(struct hostile *h, const struct subject *subject)
+{
+	start(h, subject, ALONE_RAM);
+	drive_seal(&h->d);
+	start_driver(h);
 }
 
 void hostile_fini(struct hostile *h)
 {
-	CHECK(!ukvmm_vm_destroy(h->other.vm));
+	CHECK(!ukvmm_vm_destroy(h->other.vm)); /* NULL where it is alone */
 	drive_fini(&h->d);
 	if (h->subject->close)
 		h->subject->close(h);

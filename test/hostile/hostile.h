@@ -40,6 +40,7 @@ struct hostile;
  * works   asserts that it answers a request of each kind rightly, after hostile_up.
  * request writes a well-formed request for `pull` to h->buf + 64 KiB (at most 8 segments); how many segments.
  * poke    its host side has something to say. NULL: it never has.
+ * inject  gives bytes to its host side as they are. NULL: it has no such side.
  * drain   takes away what reached its host side, so that it can go on. NULL: it never waits for that.
  * close   what add opened. NULL: nothing.
  */
@@ -50,6 +51,7 @@ struct subject {
 	void (*works)(struct hostile *h);
 	uint32_t (*request)(struct hostile *h, struct drive_seg *seg);
 	void (*poke)(struct hostile *h);
+	void (*inject)(struct hostile *h, const void *bytes, size_t len);
 	void (*drain)(struct hostile *h);
 	void (*close)(struct hostile *h);
 };
@@ -70,6 +72,8 @@ struct hostile {
 };
 
 void hostile_init(struct hostile *h, const struct subject *subject);
+/* Without neighbours, in a small VM: for the fuzzers. */
+void hostile_init_alone(struct hostile *h, const struct subject *subject);
 void hostile_fini(struct hostile *h);
 
 /* Resets the device under test and brings it up with all that it offers, or with less; the rings are empty. */

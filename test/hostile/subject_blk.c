@@ -71,4 +71,4 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 4;
 }
 
-const struct subject subject_blk = { "blk", 1, 0, add, works, request, NULL, NULL, end };
+const struct subject subject_blk = { "blk", 1, 0, add, works, request, NULL, NULL, NULL, end };

@@ -84,14 +84,21 @@ void net_sends(struct hostile *h, uint8_t fill)
 void net_receives(struct hostile *h, uint8_t fill)
 {
 	uint8_t frame[NET_FRAME], *buf = drive_at(&h->d, h->buf + RX_AT, RX_BYTES);
-	uint32_t len;
+	uint32_t len, others = 0;
 
 	net_post(h, h->buf + RX_AT, RX_BYTES);
 	net_frame(frame, sizeof frame, fill, 0);
-	CHECK(send(h->fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof frame);
+	while (send(h->fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		CHECK(errno == EAGAIN && ++others < 10000);
+		drive_wait_used(&h->dev, NET_RX, NULL);
+		net_post(h, h->buf + RX_AT, RX_BYTES);
+	}
 	drive_wait_used(&h->dev, NET_RX, &len);
-	CHECK(len == NET_HEADER + NET_FRAME);
-	CHECK(!memcmp(buf + NET_HEADER, frame, sizeof frame));
+	while (len != NET_HEADER + NET_FRAME || memcmp(buf + NET_HEADER, frame, sizeof frame)) {
+		CHECK(++others < 10000); /* what was sent before it comes first */
+		net_post(h, h->buf + RX_AT, RX_BYTES);
+		drive_wait_used(&h->dev, NET_RX, &len);
+	}
 }
 
 static void drain(struct hostile *h)
@@ -122,6 +129,11 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 3;
 }
 
+static void inject(struct hostile *h, const void *bytes, size_t len)
+{
+	send(h->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void poke(struct hostile *h)
 {
 	uint8_t frame[1500];
@@ -131,4 +143,4 @@ static void poke(struct hostile *h)
 	drain(h);
 }
 
-const struct subject subject_net = { "net", 3, NET_TX, add, works, request, poke, drain, end };
+const struct subject subject_net = { "net", 3, NET_TX, add, works, request, poke, inject, drain, end };

@@ -81,6 +81,16 @@ static uint32_t console_request(struct hostile *h, struct drive_seg *seg)
 	return 2;
 }
 
+static void console_inject(struct hostile *h, const void *bytes, size_t len)
+{
+	CHECK(ukvmm_vm_console_write(h->d.vm, PORT, bytes, len) >= 0);
+}
+
+static void console_inject(struct hostile *h, const void *bytes, size_t len)
+{
+	CHECK(ukvmm_vm_console_write(h->d.vm, PORT, bytes, len) >= 0);
+}
+
 static void console_poke(struct hostile *h)
 {
 	char bytes[300];
@@ -91,6 +101,6 @@ static void console_poke(struct hostile *h)
 	drain(h);
 }
 
-const struct subject subject_rng = { "rng", 1, 0, rng_add, rng_works, rng_request, NULL, NULL, NULL };
+const struct subject subject_rng = { "rng", 1, 0, rng_add, rng_works, rng_request, NULL, NULL, NULL, NULL };
 const struct subject subject_console = { "console", 2, CONSOLE_TX, console_add, console_works, console_request,
-	console_poke, drain, NULL };
+	console_poke, console_inject, drain, NULL };

@@ -174,6 +174,16 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return header.op == VSOCK_RW ? 2 : 1;
 }
 
+static void inject(struct hostile *h, const void *bytes, size_t len)
+{
+	int fd = ukvmm_vm_connect(h->d.vm, PORT, NULL);
+
+	if (fd < 0)
+		return;
+	send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
 /* The host connects, writes, and goes away. */
 static void poke(struct hostile *h)
 {
@@ -187,4 +197,4 @@ static void poke(struct hostile *h)
 	close(fd);
 }
 
-const struct subject subject_vsock = { "vsock", 3, VSOCK_TX, add, works, request, poke, NULL, NULL };
+const struct subject subject_vsock = { "vsock", 3, VSOCK_TX, add, works, request, poke, inject, NULL, NULL };
