@@ -72,7 +72,7 @@ static uint32_t take(uint32_t next)
 		expect("frame", f->op, IO_DATA);
 		expect("number of the frame", f->seq, next);
 		expect("bytes of the frame", bytes, net_size);
-		if (!io_intact(f, bytes))
+		if (!io_intact(f, f->seq, bytes))
 			die("a frame's payload is not what was sent");
 		next++;
 	}
@@ -118,7 +118,7 @@ void io_net_echo(void)
 		expect("answer", f->op, IO_ECHOED);
 		expect("number of the answer", f->seq, i);
 		expect("bytes of the answer", bytes, net_size);
-		expect("payload is intact", (uint64_t)io_intact(f, bytes), 1);
+		expect("payload is intact", (uint64_t)io_intact(f, f->seq, bytes), 1);
 	}
 	net_end(&r, n);
 }

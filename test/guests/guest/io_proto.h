@@ -40,13 +40,21 @@ static inline void io_fill(struct io_frame *f, uint32_t bytes)
 		f->payload[i] = i * IO_PATTERN;
 }
 
+static inline uint64_t io_word(const void *frame, uint32_t i)
+{
+	uint64_t v;
+
+	__builtin_memcpy(&v, (const uint8_t *)frame + sizeof(struct io_frame) + 8 * (uint64_t)i, sizeof v);
+	return v;
+}
+
 /* A place that moves from frame to frame, and the last one: a misplaced or torn payload shows, at the same price
  * whatever the size. */
-static inline int io_intact(const struct io_frame *f, uint32_t bytes)
+static inline int io_intact(const void *frame, uint32_t seq, uint32_t bytes)
 {
-	uint32_t last = io_words(bytes) - 1, i = f->seq * 61 % (last + 1);
+	uint32_t last = io_words(bytes) - 1, i = seq * 61 % (last + 1);
 
-	return f->payload[i] == i * IO_PATTERN && f->payload[last] == last * IO_PATTERN;
+	return io_word(frame, i) == i * IO_PATTERN && io_word(frame, last) == last * IO_PATTERN;
 }
 
 #endif
