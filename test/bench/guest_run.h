@@ -8,7 +8,10 @@
 
 #include <stdint.h>
 
-enum guest_net { GUEST_NET_NONE, GUEST_NET_STREAM, GUEST_NET_DATAGRAM, GUEST_NET_TAP };
+enum guest_net { GUEST_NET_NONE, GUEST_NET_STREAM, GUEST_NET_DATAGRAM, GUEST_NET_TAP, GUEST_NET_PAIR };
+
+/* A device of this benchmark's own, type 63, that answers at once: in the poller, or within the kick. */
+enum guest_own { GUEST_OWN_NONE, GUEST_OWN_POLLER, GUEST_OWN_INLINE };
 
 struct guest_job {
 	const char *cmdline; /* tsc_khz= is added */
@@ -18,6 +21,8 @@ struct guest_job {
 	const char *net_own;  /* path for the guest's own datagram socket */
 	int rng;
 	/* ours only */
+	int net_fd; /* GUEST_NET_PAIR: one end of a packet socketpair, inherited */
+	enum guest_own own;
 	uint32_t kicks;	    /* UKVMM_KICKS_* */
 	uint32_t blk_flags; /* UKVMM_BLK_* */
 	/* QEMU only */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <ukvmm/device.h>
 #include <ukvmm/run.h>
 
 #include "bench.h"
@@ -51,14 +52,63 @@ static void add_net(struct ukvmm_vm *vm, const struct guest_job *job)
 		c.kind = UKVMM_NET_PACKET;
 		c.fd = peer_datagram_to(job->net_own, job->net_name);
 		break;
+	case GUEST_NET_PAIR:
+		c.kind = UKVMM_NET_PACKET;
+		c.fd = job->net_fd;
+		break;
 	case GUEST_NET_TAP:
 		c.kind = UKVMM_NET_TAP;
 		c.tap = job->net_name;
 		break;
 	}
 	need(ukvmm_vm_add_net(vm, "net0", &c, &err));
-	if (c.fd >= 0)
+	if (c.fd >= 0 && job->net != GUEST_NET_PAIR)
 		close(c.fd);
+}
+
+/* ---- the device of its own ---- */
+
+struct own {
+	struct ukvmm_device *dev;
+	uint64_t served;
+};
+
+static void own_queue(void *ctx, uint32_t q, uint32_t budget)
+{
+	struct own *own = ctx;
+	struct ukvmm_queue *queue = ukvmm_device_queue(own->dev, q);
+	struct ukvmm_chain *chain;
+
+	while (budget-- && (chain = ukvmm_queue_pop(queue)) != NULL) {
+		own->served++;
+		while (ukvmm_chain_write(chain, &own->served, sizeof own->served) > 0)
+			;
+		ukvmm_queue_push(queue, chain);
+	}
+	ukvmm_queue_notify(queue);
+}
+
+static void own_reset(void *ctx)
+{
+	(void)ctx;
+}
+
+static int own_quiesce(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static void add_own(struct ukvmm_vm *vm, enum guest_own kind)
+{
+	const struct ukvmm_device_ops ops = { .size = sizeof ops, .virtio_id = 63, .queues = 1,
+		.flags = kind == GUEST_OWN_INLINE ? UKVMM_DEVICE_INLINE : 0, .queue_ready = own_queue,
+		.reset = own_reset, .quiesce = own_quiesce, .destroy = free };
+	struct own *own = calloc(1, sizeof *own);
+
+	if (!own)
+		bench_die("out of memory");
+	need(ukvmm_vm_add_device(vm, "own0", &ops, own, &own->dev, &err));
 }
 
 static void add_devices(struct ukvmm_vm *vm, const struct guest_job *job)
@@ -72,6 +122,8 @@ static void add_devices(struct ukvmm_vm *vm, const struct guest_job *job)
 		close(blk.fd);
 	}
 	add_net(vm, job);
+	if (job->own != GUEST_OWN_NONE)
+		add_own(vm, job->own);
 	if (job->rng)
 		need(ukvmm_vm_add_rng(vm, "rng0", &rng, &err));
 }

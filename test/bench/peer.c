@@ -93,7 +93,7 @@ static void flush(struct peer *p)
 	if (p->out_n == 0)
 		return;
 	p->stats.frames_out += p->out_n;
-	if (p->kind == PEER_STREAM)
+	if (p->kind != PEER_PACKET)
 		send_stream(p);
 	else
 		send_packets(p);
@@ -115,7 +115,7 @@ static void answer(struct peer *p, const struct io_frame *f, enum io_op op, uint
 	memcpy(o->head, &head, sizeof o->head);
 	o->length = htonl(bytes);
 	o->iov[0] = (struct iovec){ o->head, sizeof o->head };
-	if (p->kind == PEER_STREAM)
+	if (p->kind != PEER_PACKET)
 		o->iov[0] = (struct iovec){ &o->length, sizeof o->length + sizeof o->head };
 	o->iov[1] = (struct iovec){ (void *)(uintptr_t)payload, bytes - sizeof head };
 	if (p->out_n == BATCH)
@@ -226,7 +226,7 @@ static bool read_packets(struct peer *p)
 	p->stats.reads++;
 	if (n < 0 && (errno == EAGAIN || errno == ECONNREFUSED))
 		return wait_for_more(p);
-	if (n <= 0)
+	if (n <= 0 || p->in_msg[0].msg_len == 0) /* the end of a SOCK_SEQPACKET */
 		return false;
 	if (!p->connected)
 		connect_back(p);
@@ -238,11 +238,27 @@ static bool read_packets(struct peer *p)
 	return true;
 }
 
+static bool take_connection(struct peer *p)
+{
+	int fd;
+
+	if (!wait_for_more(p))
+		return false;
+	fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		bench_die("peer: accept: %s", strerror(errno));
+	close(p->fd);
+	p->fd = fd;
+	return true;
+}
+
 static void *peer_main(void *arg)
 {
 	struct peer *p = arg;
 
-	while (p->kind == PEER_STREAM ? read_stream(p) : read_packets(p))
+	if (p->kind == PEER_LISTENER && !take_connection(p))
+		return NULL;
+	while (p->kind == PEER_PACKET ? read_packets(p) : read_stream(p))
 		;
 	return NULL;
 }

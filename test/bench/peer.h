@@ -13,6 +13,7 @@ struct peer;
 
 enum peer_kind {
 	PEER_STREAM, /* each frame behind its length, 4 bytes, big-endian */
+	PEER_LISTENER, /* the stream that comes first */
 	PEER_PACKET, /* a frame a message: SOCK_DGRAM, SOCK_SEQPACKET, AF_PACKET */
 };
 
@@ -27,9 +28,8 @@ void peer_stop(struct peer *p, struct peer_stats *stats);
 
 /* ---- sockets for it (peer_socket.c); failures end the program ---- */
 
-/* A listening AF_UNIX stream at `path`, and the connection that somebody makes to it. */
+/* A listening AF_UNIX stream at `path`. */
 int peer_listen(const char *path);
-int peer_accept(int listener);
 /* An AF_UNIX datagram socket bound to `path`; the same, connected to `to`. */
 int peer_datagram(const char *path);
 int peer_datagram_to(const char *path, const char *to);

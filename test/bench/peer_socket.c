@@ -54,11 +54,6 @@ int peer_listen(const char *path)
 	return fd;
 }
 
-int peer_accept(int listener)
-{
-	return checked(accept4(listener, NULL, NULL, SOCK_CLOEXEC), "accept", "a stream");
-}
-
 int peer_datagram(const char *path)
 {
 	return bound(SOCK_DGRAM, path);

@@ -145,6 +145,8 @@ static uint32_t gather(uint8_t **at, uint32_t len)
 {
 	uint32_t n = le16(*at + NUM_BUFFERS), total = len;
 
+	if (!n)
+		die("num_buffers is 0");
 	memcpy(gathered, *at, len);
 	while (--n) {
 		len = buffer(at);
@@ -164,9 +166,8 @@ const struct io_frame *net_receive(uint32_t *bytes)
 	uint32_t len;
 
 	while ((len = buffer(&at)) != 0) {
-		if (le16(at + NUM_BUFFERS) != 1 && !mergeable)
-			die("num_buffers is not 1");
-		if (le16(at + NUM_BUFFERS) > 1)
+		/* without MRG_RXBUF it is to be 1 (5.1.6.4.1), but QEMU leaves what was there */
+		if (mergeable && le16(at + NUM_BUFFERS) != 1)
 			len = gather(&at, len);
 		f = (const struct io_frame *)(at + HDR);
 		if (len < HDR + sizeof *f || f->ethertype[0] != IO_ETHERTYPE >> 8 ||

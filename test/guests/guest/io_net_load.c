@@ -35,31 +35,46 @@ static uint32_t acknowledged(uint32_t before)
 	return before;
 }
 
-void io_net_tx(void)
+/* Frames [from, to), until the peer has them. */
+static void send(uint32_t from, uint32_t to)
 {
-	uint32_t n = (uint32_t)arg_number("n", 1000), got = 0;
-	struct io_result r;
+	uint32_t got = from;
 
-	net_ready();
-	net_begin(&r);
-	for (uint32_t i = 0; i < n; i++) {
-		bool last = (i + 1) % part() == 0 || i + 1 == n;
+	for (uint32_t i = from; i < to; i++) {
+		bool last = (i + 1) % part() == 0 || i + 1 == to;
 
 		net_send(IO_DATA, i, last, net_size);
-		if (last) {
-			net_kick();
-			got = acknowledged(got);
-		}
-		while (i + 1 - got >= window() && last) {
+		if (!last)
+			continue;
+		net_kick();
+		got = acknowledged(got);
+		while (i + 1 - got >= window()) {
 			net_wait();
 			got = acknowledged(got);
 		}
 	}
-	while (got < n) {
+	while (got < to) {
 		net_wait();
 		got = acknowledged(got);
 	}
-	expect("frames that the peer counted", got, n);
+	expect("frames that the peer counted", got, to);
+}
+
+/* Once round every buffer before the time is taken: what is touched first is not there yet. */
+static uint32_t warm(uint32_t n)
+{
+	return n / 10 + 2 * VIRTQ_SIZE;
+}
+
+void io_net_tx(void)
+{
+	uint32_t n = (uint32_t)arg_number("n", 1000);
+	struct io_result r;
+
+	net_ready();
+	send(0, warm(n));
+	net_begin(&r);
+	send(warm(n), warm(n) + n);
 	net_end(&r, n);
 }
 
@@ -79,16 +94,13 @@ static uint32_t take(uint32_t next)
 	return next;
 }
 
-void io_net_rx(void)
+static void receive(uint32_t from, uint32_t to)
 {
-	uint32_t n = (uint32_t)arg_number("n", 1000), asked = 0, got = 0;
-	struct io_result r;
+	uint32_t asked = from, got = from;
 
-	net_ready();
-	net_begin(&r);
-	while (got < n) {
-		while (asked < n && asked - got + part() <= window()) {
-			uint32_t more = n - asked < part() ? n - asked : part();
+	while (got < to) {
+		while (asked < to && asked - got + part() <= window()) {
+			uint32_t more = to - asked < part() ? to - asked : part();
 
 			net_send(IO_SEND, 0, more, IO_FRAME_MIN);
 			asked += more;
@@ -96,6 +108,17 @@ void io_net_rx(void)
 		net_wait();
 		got = take(got);
 	}
+}
+
+void io_net_rx(void)
+{
+	uint32_t n = (uint32_t)arg_number("n", 1000);
+	struct io_result r;
+
+	net_ready();
+	receive(0, warm(n));
+	net_begin(&r);
+	receive(warm(n), warm(n) + n);
 	net_end(&r, n);
 }
 
