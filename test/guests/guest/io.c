@@ -4,6 +4,7 @@
  * QEMU's microvm boot alike. The command line:
  *
  *	mode=queue id=N	  n round trips of one request each: kick, device, interrupt, guest (blk: one sector)
+ *	mode=ring0	  n ways into ring 0 and back with nothing done there: a part of every wait
  *	mode=rng	  n requests of size= bytes, none equal to the one before
  *	mode=console	  says a line, then n times reads a line and says it back
  *	mode=blk-read	  n reads of size= bytes at random places, qd= at a time, of a disk that holds the pattern
@@ -26,6 +27,7 @@ static const struct mode {
 	void (*start)(void), (*run)(void);
 } modes[] = {
 	{"queue", io_queue_start, io_queue},
+	{"ring0", io_queue_start, io_ring0},
 	{"rng", io_queue_start, io_rng},
 	{"console", io_console_start, io_console},
 	{"blk-read", io_blk_start, io_blk_read},

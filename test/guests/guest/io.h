@@ -25,6 +25,7 @@ uint64_t io_random(void);
 /* Each has a part for ring 0 that makes the devices ready, and one for ring 3 that does the work. */
 void io_queue_start(void);
 void io_queue(void);
+void io_ring0(void);
 void io_rng(void);
 void io_console_start(void);
 void io_console(void);

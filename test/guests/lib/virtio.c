@@ -284,6 +284,11 @@ static void arm(struct virtq *q)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+void virtq_touch_ring0(struct virtq *q)
+{
+	virtio_park(q->used + 1, (uint16_t)(q->used[1] + 1), 0, 0);
+}
+
 void virtq_wait(struct virtq *q, struct virtq *kick)
 {
 	bool tell;

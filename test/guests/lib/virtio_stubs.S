@@ -31,7 +31,11 @@ virtio_gp_stub:
 	sti
 	hlt
 	cli
-2:	iretq
+	iretq
+2:	sti			/* one that is pending is cheaper to take here than in ring 3 */
+	nop
+	cli
+	iretq
 
 /* One handler a device: acknowledge, count, end of interrupt. */
 	.altmacro
