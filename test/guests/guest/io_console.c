@@ -39,12 +39,23 @@ static void hear(void)
 	used += len;
 }
 
+static uint32_t line_end(void)
+{
+	for (uint32_t i = 0; i < used; i++)
+		if (line[i] == '\n')
+			return i + 1;
+	return 0;
+}
+
 static void echo(void)
 {
-	while (!used || line[used - 1] != '\n')
+	uint32_t len;
+
+	while (!(len = line_end()))
 		hear();
-	say(line, used);
-	used = 0;
+	say(line, len);
+	used -= len;
+	memcpy(line, line + len, used);
 }
 
 void io_console(void)

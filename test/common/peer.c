@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "io_proto.h"
 
 enum { BATCH = 64, SLOT = 1 << 16, IN_BYTES = BATCH * SLOT, IOV = 2 };
@@ -194,7 +194,7 @@ static bool read_stream(struct peer *p)
 		memcpy(&len, p->in + at, sizeof len);
 		len = ntohl(len);
 		if (len > SLOT)
-			bench_die("peer: a frame of %u bytes", len);
+			errx(2, "peer: a frame of %u bytes", len);
 		if (p->in_len - at - sizeof len < len)
 			break;
 		take_frame(p, p->in + at + sizeof len, len);
@@ -212,7 +212,7 @@ static void connect_back(struct peer *p)
 	if (p->in_msg[0].msg_hdr.msg_namelen <= sizeof(sa_family_t) || p->from.sun_family != AF_UNIX)
 		return;
 	if (connect(p->fd, (struct sockaddr *)&p->from, p->in_msg[0].msg_hdr.msg_namelen) < 0)
-		bench_die("peer: connect %s: %s", p->from.sun_path, strerror(errno));
+		err(2, "peer: connect %s", p->from.sun_path);
 }
 
 static bool read_packets(struct peer *p)
@@ -246,7 +246,7 @@ static bool take_connection(struct peer *p)
 		return false;
 	fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
-		bench_die("peer: accept: %s", strerror(errno));
+		err(2, "peer: accept");
 	close(p->fd);
 	p->fd = fd;
 	return true;
@@ -269,13 +269,13 @@ struct peer *peer_start(enum peer_kind kind, int fd)
 	struct io_frame *template = calloc(1, SLOT);
 
 	if (!p || !template)
-		bench_die("out of memory");
+		errx(2, "out of memory");
 	p->kind = kind;
 	p->fd = fd;
 	p->stop = eventfd(0, EFD_CLOEXEC);
 	p->in = malloc(IN_BYTES);
 	if (p->stop < 0 || !p->in)
-		bench_die("out of memory");
+		errx(2, "out of memory");
 	io_fill(template, SLOT);
 	p->payload = (uint8_t *)template + sizeof *template;
 	for (unsigned int i = 0; i < BATCH; i++) {
@@ -283,7 +283,7 @@ struct peer *peer_start(enum peer_kind kind, int fd)
 		p->in_msg[i].msg_hdr = (struct msghdr){ .msg_iov = &p->in_iov[i], .msg_iovlen = 1 };
 	}
 	if (pthread_create(&p->thread, NULL, peer_main, p))
-		bench_die("pthread_create");
+		errx(2, "pthread_create");
 	return p;
 }
 

@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -15,7 +16,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "io_proto.h"
 
 enum { BUFFER = 64 << 20 };
@@ -23,7 +23,7 @@ enum { BUFFER = 64 << 20 };
 static int checked(int rc, const char *what, const char *object)
 {
 	if (rc < 0)
-		bench_die("%s %s: %s", what, object, strerror(errno));
+		err(2, "%s %s", what, object);
 	return rc;
 }
 
@@ -32,7 +32,7 @@ static struct sockaddr_un address(const char *path)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	if (snprintf(a.sun_path, sizeof a.sun_path, "%s", path) >= (int)sizeof a.sun_path)
-		bench_die("%s: too long for a socket's name", path);
+		errx(2, "%s: too long for a socket's name", path);
 	return a;
 }
 
