@@ -109,8 +109,8 @@ int drive_script(struct drive *d);
 const char *drive_close(struct drive *d);
 
 /* A file without a name: bytes of the pattern, or a copy of what is given. */
-int file_pattern(uint32_t bytes);
-int file_bytes(const void *bytes, size_t len);
+int memfd_pattern(uint32_t bytes);
+int memfd_bytes(const void *bytes, size_t len);
 
 int make_bad(int guests, const struct guest_case *c);
 
