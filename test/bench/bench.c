@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BENCH_ITEMS = 32 };
+enum { BENCH_ITEMS = 96 };
 
 struct bench_series {
 	const char *name, *unit;

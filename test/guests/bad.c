@@ -142,7 +142,7 @@ static int make_bzimage(enum lie lie, uint8_t *buf, size_t len)
 {
 	if (lie == BZIMAGE_SETUP)
 		buf[0x1f1] = 255; /* more setup sectors than the file has */
-	return file_bytes(buf, lie == BZIMAGE_CUT ? 700 : len);
+	return memfd_bytes(buf, lie == BZIMAGE_CUT ? 700 : len);
 }
 
 int make_bad(int guests, const struct guest_case *c)
@@ -156,14 +156,14 @@ int make_bad(int guests, const struct guest_case *c)
 	if (n < (ssize_t)sizeof *h)
 		return n < 0 ? (int)n : -EIO;
 	if (lie == TEXT_FILE)
-		return file_bytes("#!/bin/sh\necho no kernel\n", 25);
+		return memfd_bytes("#!/bin/sh\necho no kernel\n", 25);
 	if (lie >= BZIMAGE_CUT)
 		return make_bzimage(lie, buf, len);
 	if (h->e_phoff + sizeof(Elf64_Phdr) > len)
 		return -EIO;
 	lie_segment(lie, h, (void *)(buf + h->e_phoff), &len);
 	lie_header(lie, h, &len);
-	return file_bytes(buf, len);
+	return memfd_bytes(buf, len);
 }
 
 #define BAD(NAME, LIE, CODE)                                                                       \

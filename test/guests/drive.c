@@ -13,7 +13,7 @@
 
 enum { MODULES_MAX = 4, CMDLINE_MAX = 512 };
 
-int file_bytes(const void *bytes, size_t len)
+int memfd_bytes(const void *bytes, size_t len)
 {
 	int fd = memfd_create("harness", MFD_CLOEXEC);
 
@@ -26,7 +26,7 @@ int file_bytes(const void *bytes, size_t len)
 	return fd;
 }
 
-int file_pattern(uint32_t bytes)
+int memfd_pattern(uint32_t bytes)
 {
 	static uint8_t buf[1 << 16];
 
@@ -34,7 +34,7 @@ int file_pattern(uint32_t bytes)
 		return -EFBIG;
 	for (uint32_t i = 0; i < bytes; i++)
 		buf[i] = (uint8_t)(i * 7 + 3);
-	return file_bytes(buf, bytes);
+	return memfd_bytes(buf, bytes);
 }
 
 static int open_at(int dir, const char *name)
@@ -48,7 +48,7 @@ static int open_initrd(const struct guest_case *c, int guests)
 {
 	if (c->initrd_file)
 		return open_at(guests, c->initrd_file);
-	return c->initrd_bytes ? file_pattern(c->initrd_bytes) : -1;
+	return c->initrd_bytes ? memfd_pattern(c->initrd_bytes) : -1;
 }
 
 static int open_image(struct drive *d, int fd, int initrd)
@@ -64,7 +64,7 @@ static int open_image(struct drive *d, int fd, int initrd)
 	int rc;
 
 	for (uint32_t i = 0; i < c->modules; i++)
-		m[i] = (struct ukvmm_module){sizeof *m, file_pattern((i + 1) * 1000), texts[i]};
+		m[i] = (struct ukvmm_module){sizeof *m, memfd_pattern((i + 1) * 1000), texts[i]};
 	rc = ukvmm_image_open(d->host, fd, initrd, &config, &d->image, &d->err);
 	for (uint32_t i = 0; i < c->modules; i++)
 		close(m[i].fd);

@@ -83,6 +83,7 @@ struct drive {
 	uint64_t used, lost;
 	/* for scripts */
 	uint64_t step, notified, pauses;
+	void *io;
 	bool disorder;
 	/* under lock */
 	pthread_mutex_t lock;
@@ -93,10 +94,11 @@ struct drive {
 };
 
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
-extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[];
+extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[], cases_io[];
 
 extern const struct script script_echo, script_echo_long, script_doorbell, script_park,
-	script_ticks, script_trap, script_trap_only, script_stop, script_pause;
+	script_ticks, script_trap, script_trap_only, script_stop, script_pause, script_rng,
+	script_disk, script_net, script_console;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);
@@ -107,8 +109,8 @@ int drive_script(struct drive *d);
 const char *drive_close(struct drive *d);
 
 /* A file without a name: bytes of the pattern, or a copy of what is given. */
-int file_pattern(uint32_t bytes);
-int file_bytes(const void *bytes, size_t len);
+int memfd_pattern(uint32_t bytes);
+int memfd_bytes(const void *bytes, size_t len);
 
 int make_bad(int guests, const struct guest_case *c);
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's own devices under a guest that checks what they move. */
+#include "harness.h"
+
+#define OK { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .says = { "OK\n" } }
+#define IO(what, text, with) { .name = what, .image = "io.elf", .cmdline = "tsc_khz=1000000 " text, \
+	.chips = SPLIT | FULL, .script = &(with), .want = OK }
+
+const struct guest_case cases_io[] = {
+	IO("io-queue", "mode=queue n=200", script_rng),
+	IO("io-rng", "mode=rng n=50 size=256", script_rng),
+	IO("io-rng-no-event-idx", "mode=rng n=50 size=256 event_idx=0 indirect=1", script_rng),
+	IO("io-read", "mode=blk-read n=200", script_disk),
+	IO("io-read-deep", "mode=blk-read n=2000 qd=32 size=8192", script_disk),
+	IO("io-read-no-event-idx", "mode=blk-read n=2000 qd=32 event_idx=0", script_disk),
+	IO("io-read-indirect", "mode=blk-read n=2000 qd=64 size=512 indirect=1", script_disk),
+	IO("io-write", "mode=blk-write n=200", script_disk),
+	IO("io-write-deep", "mode=blk-write n=2000 qd=32 indirect=1", script_disk),
+	IO("io-write-large", "mode=blk-write n=100 qd=8 size=65536 event_idx=0", script_disk),
+	IO("io-net-echo", "mode=net-echo n=200", script_net),
+	IO("io-net-echo-mergeable", "mode=net-echo n=200 size=9000 mrg=1", script_net),
+	IO("io-net-tx", "mode=net-tx n=5000", script_net),
+	IO("io-net-tx-large", "mode=net-tx n=500 size=61440 event_idx=0 indirect=1", script_net),
+	IO("io-net-rx", "mode=net-rx n=5000", script_net),
+	IO("io-net-rx-large", "mode=net-rx n=500 size=61440", script_net),
+	IO("io-net-rx-mergeable", "mode=net-rx n=500 size=61440 mrg=1 event_idx=0", script_net),
+	IO("io-console", "mode=console n=2", script_console),
+	{ 0 },
+};

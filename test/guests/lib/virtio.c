@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "virtio.h"
+
+#include "apic.h"
+#include "trap.h"
+
+enum {
+	MAGIC = 0x000,
+	VERSION = 0x004,
+	DEVICE_ID = 0x008,
+	FEATURES = 0x010,
+	FEATURES_SEL = 0x014,
+	DRIVER_FEATURES = 0x020,
+	DRIVER_FEATURES_SEL = 0x024,
+	QUEUE_SEL = 0x030,
+	QUEUE_NUM_MAX = 0x034,
+	QUEUE_NUM = 0x038,
+	QUEUE_READY = 0x044,
+	QUEUE_NOTIFY = 0x050,
+	INTERRUPT_ACK = 0x064,
+	STATUS = 0x070,
+	QUEUE_DESC = 0x080,
+	QUEUE_DRIVER = 0x090,
+	QUEUE_DEVICE = 0x0a0,
+	CONFIG = 0x100,
+
+	ACKNOWLEDGE = 1,
+	DRIVER = 2,
+	DRIVER_OK = 4,
+	FEATURES_OK = 8,
+
+	DESC_NEXT = 1,
+	DESC_WRITE = 2,
+	DESC_INDIRECT = 4,
+	AVAIL_NO_INTERRUPT = 1,
+	USED_NO_NOTIFY = 1,
+
+	VECTOR = 0x60,
+	HANDLER_BYTES = 64,
+	POOL_START = 16 << 20,
+	POOL_END = 64 << 20,
+};
+
+extern uint64_t virtio_ack[VIRTIO_DEVICES];
+extern volatile uint64_t virtio_irqs[VIRTIO_DEVICES];
+extern const uint8_t virtio_handlers[], virtio_gp_stub[];
+void virtio_park(const volatile uint16_t *where, uint16_t seen, uint64_t reg, uint32_t value);
+
+static uint64_t pool = POOL_START;
+static uint32_t devices;
+
+static uint32_t get(const struct virtio *dev, uint32_t at)
+{
+	return mmio_r32(dev->base + at);
+}
+
+static void set(const struct virtio *dev, uint32_t at, uint32_t v)
+{
+	mmio_w32(dev->base + at, v);
+}
+
+static void set64(const struct virtio *dev, uint32_t at, const volatile void *p)
+{
+	set(dev, at, (uint32_t)(uintptr_t)p);
+	set(dev, at + 4, (uint32_t)((uintptr_t)p >> 32));
+}
+
+void *virtio_alloc(size_t bytes)
+{
+	uint64_t at = pool;
+
+	pool = (pool + bytes + 4095) & ~4095ull;
+	if (pool > POOL_END)
+		die("out of memory");
+	return (void *)at;
+}
+
+/* virtio_mmio.device=4K@0xd0000000:5, any number of them */
+static bool next_device(const char **at, struct virtio *dev)
+{
+	static const char word[] = "virtio_mmio.device=";
+	const char *s = *at;
+
+	while (*s && !starts_with(s, word))
+		s++;
+	while (*s && *s != '@' && *s != ' ')
+		s++;
+	if (*s != '@')
+		return false;
+	dev->base = number(s + 1, &s);
+	if (*s != ':')
+		die("no interrupt in virtio_mmio.device");
+	dev->irq = (uint8_t)number(s + 1, &s);
+	*at = s;
+	return true;
+}
+
+static void find(struct virtio *dev, uint32_t id)
+{
+	const char *at = boot_cmdline();
+
+	while (next_device(&at, dev))
+		if (get(dev, DEVICE_ID) == id)
+			return;
+	print("FAIL no virtio device of type %u\n", (uint64_t)id);
+	guest_exit(1);
+}
+
+static void negotiate(struct virtio *dev, uint64_t wanted)
+{
+	uint64_t offered = 0;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		set(dev, FEATURES_SEL, i);
+		offered |= (uint64_t)get(dev, FEATURES) << 32 * i;
+	}
+	if (!(offered & VIRTIO_F_VERSION_1))
+		die("VERSION_1 is not offered");
+	dev->features = offered & (wanted | VIRTIO_F_VERSION_1);
+	for (uint32_t i = 0; i < 2; i++) {
+		set(dev, DRIVER_FEATURES_SEL, i);
+		set(dev, DRIVER_FEATURES, (uint32_t)(dev->features >> 32 * i));
+	}
+	set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+	if (!(get(dev, STATUS) & FEATURES_OK))
+		die("features refused");
+}
+
+static void make_queue(struct virtio *dev, uint32_t index, uint16_t size)
+{
+	struct virtq *q = &dev->q[index];
+	uint32_t max;
+
+	set(dev, QUEUE_SEL, index);
+	max = get(dev, QUEUE_NUM_MAX);
+	if (!max)
+		die("a queue is missing");
+	*q = (struct virtq){.dev = dev, .index = index, .size = max < size ? (uint16_t)max : size};
+	q->desc = virtio_alloc(sizeof(struct virtq_desc) * q->size);
+	q->avail = virtio_alloc(sizeof(struct virtq_avail));
+	q->used = virtio_alloc(sizeof(struct virtq_used));
+	if (dev->features & VIRTIO_F_INDIRECT)
+		q->table = virtio_alloc(sizeof *q->table * q->size);
+	set(dev, QUEUE_NUM, q->size);
+	set64(dev, QUEUE_DESC, q->desc);
+	set64(dev, QUEUE_DRIVER, q->avail);
+	set64(dev, QUEUE_DEVICE, q->used);
+	set(dev, QUEUE_READY, 1);
+}
+
+static void take_interrupt(struct virtio *dev)
+{
+	dev->slot = devices++;
+	if (devices > VIRTIO_DEVICES)
+		die("more devices than handlers");
+	virtio_ack[dev->slot] = dev->base + INTERRUPT_ACK;
+	trap_set_raw(13, virtio_gp_stub);
+	trap_set_raw((uint8_t)(VECTOR + dev->slot), virtio_handlers + HANDLER_BYTES * dev->slot);
+	ioapic_route(dev->irq, (uint8_t)(VECTOR + dev->slot), 0);
+}
+
+void virtio_start(struct virtio *dev, uint32_t id, uint64_t features, uint32_t queues, uint16_t size)
+{
+	find(dev, id);
+	dev->id = id;
+	check_eq("magic", get(dev, MAGIC), 0x74726976);
+	check_eq("version", get(dev, VERSION), 2);
+	set(dev, STATUS, 0);
+	check_eq("status after reset", get(dev, STATUS), 0);
+	set(dev, STATUS, ACKNOWLEDGE);
+	set(dev, STATUS, ACKNOWLEDGE | DRIVER);
+	negotiate(dev, features);
+	take_interrupt(dev);
+	for (uint32_t i = 0; i < queues; i++)
+		make_queue(dev, i, size);
+	set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+}
+
+uint64_t virtio_config(const struct virtio *dev, uint32_t at, uint32_t width)
+{
+	uint64_t v = 0;
+
+	for (uint32_t i = 0; i < width; i++)
+		v |= (uint64_t)mmio_r8(dev->base + CONFIG + at + i) << 8 * i;
+	return v;
+}
+
+uint64_t virtio_interrupts(const struct virtio *dev)
+{
+	return virtio_irqs[dev->slot];
+}
+
+static bool event_idx(const struct virtq *q)
+{
+	return q->dev->features & VIRTIO_F_EVENT_IDX;
+}
+
+/* 2.7.6 and 2.7.8: fields of rings whose size is known at run time only */
+static volatile uint16_t *avail_flags(const struct virtq *q)
+{
+	return q->avail;
+}
+
+static volatile uint16_t *used_event(const struct virtq *q)
+{
+	return q->avail + 2 + q->size;
+}
+
+static uint16_t avail_event(const struct virtq *q)
+{
+	return q->used[2 + 4 * q->size];
+}
+
+void virtq_put(struct virtq *q, uint16_t head, const struct virtq_seg *seg, uint32_t n)
+{
+	struct virtq_desc *d = q->table ? q->table[head] : q->desc + head;
+	uint16_t first = q->table ? 0 : head;
+
+	for (uint32_t i = 0; i < n; i++) {
+		d[i].addr = (uintptr_t)seg[i].at;
+		d[i].len = seg[i].len;
+		d[i].flags = (uint16_t)((seg[i].write ? DESC_WRITE : 0) | (i + 1 < n ? DESC_NEXT : 0));
+		d[i].next = (uint16_t)(first + i + 1);
+	}
+	if (q->table)
+		q->desc[head] = (struct virtq_desc){(uintptr_t)d, (uint32_t)(n * sizeof *d), DESC_INDIRECT, 0};
+	q->avail[2 + q->avail_idx++ % q->size] = head;
+}
+
+/* Does the device want to be told of what is now shown to it? */
+static bool show(struct virtq *q)
+{
+	uint16_t old = q->told_idx, now = q->avail_idx;
+
+	if (old == now)
+		return false;
+	__atomic_store_n(q->avail + 1, now, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	q->told_idx = now;
+	if (!event_idx(q))
+		return !(q->used[0] & USED_NO_NOTIFY);
+	return (uint16_t)(now - avail_event(q) - 1) < (uint16_t)(now - old);
+}
+
+void virtq_kick(struct virtq *q)
+{
+	if (!show(q))
+		return;
+	q->kicks++;
+	set(q->dev, QUEUE_NOTIFY, q->index);
+}
+
+int virtq_get(struct virtq *q, uint32_t *len)
+{
+	const volatile uint32_t *e;
+	uint32_t id;
+
+	if (__atomic_load_n(q->used + 1, __ATOMIC_ACQUIRE) == q->last_used)
+		return -1;
+	e = (const volatile uint32_t *)(q->used + 2) + 2 * (q->last_used % q->size);
+	id = e[0];
+	if (len)
+		*len = e[1];
+	if (id >= q->size)
+		die("used id outside of the table");
+	q->last_used++;
+	return (int)id;
+}
+
+void virtq_mute(struct virtq *q)
+{
+	if (event_idx(q))
+		*used_event(q) = (uint16_t)(q->last_used - 1);
+	else
+		*avail_flags(q) = AVAIL_NO_INTERRUPT;
+}
+
+static void arm(struct virtq *q)
+{
+	if (event_idx(q))
+		*used_event(q) = q->last_used;
+	else
+		*avail_flags(q) = 0;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void virtq_touch_ring0(struct virtq *q)
+{
+	virtio_park(q->used + 1, (uint16_t)(q->used[1] + 1), 0, 0);
+}
+
+void virtq_wait(struct virtq *q, struct virtq *kick)
+{
+	bool tell;
+
+	arm(q);
+	tell = kick && show(kick);
+	if (tell)
+		kick->kicks++;
+	while (tell || q->used[1] == q->last_used) {
+		virtio_park(q->used + 1, q->last_used, tell ? kick->dev->base + QUEUE_NOTIFY : 0,
+			tell ? kick->index : 0);
+		tell = false;
+	}
+}
