@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by suites inside the rig: virtual machines of Debian's stock kernel that are driven over
-# their serial line (test/rig/peer-init). A machine is a letter, a to d; several may run at once.
+# their serial line (test/rig/peer-init). A machine is a letter, a or b.
 #
 #   vm_start VM NAME=VALUE...   vmm=ukvmm|qemu disk=FILE net=SPEC; status 0 once it is "guest ready"
 #   ask VM COMMAND              runs it in the guest; its output is $reply, its exit status the status
@@ -14,8 +14,8 @@ readonly silence_s=240
 guest_mem=384
 export PATH=/bin:/usr/bin
 
-fd_in() { case $1 in a) echo 3 ;; b) echo 5 ;; c) echo 7 ;; esac; }
-fd_out() { case $1 in a) echo 4 ;; b) echo 6 ;; c) echo 8 ;; esac; }
+fd_in() { case $1 in a) echo 3 ;; b) echo 5 ;; esac; }
+fd_out() { case $1 in a) echo 4 ;; b) echo 6 ;; esac; }
 
 fault() { echo "    # $*"; faults=$((faults + 1)); }
 
@@ -40,14 +40,23 @@ vm_exec_ukvmm()
 		${disk:+--disk "$disk"} ${net:+--net "$net"} /rig/linux-kernel
 }
 
-# The same devices on QEMU's smallest machine; a tap by name only.
+qemu_net()
+{
+	case $net in
+	tap=*) echo "tap,id=n,ifname=${net#tap=},script=no,downscript=no" ;;
+	unix=*) echo "stream,id=n,server=off,addr.type=unix,addr.path=${net#unix=}" ;;
+	fd=*) echo "socket,id=n,$net" ;;
+	esac
+}
+
+# The same devices on QEMU's smallest machine.
 vm_exec_qemu()
 {
 	exec qemu-system-x86_64 -M microvm,accel=kvm -cpu host -m $guest_mem -nodefaults \
 		-no-user-config -display none -no-reboot -serial stdio \
 		-kernel /rig/linux-kernel -initrd /rig/peer-initrd -append "$1" \
 		${disk:+-drive "id=d,if=none,format=raw,file=$disk" -device virtio-blk-device,drive=d} \
-		${net:+-netdev "tap,id=n,ifname=${net#tap=},script=no,downscript=no"} \
+		${net:+-netdev "$(qemu_net)"} \
 		${net:+-device virtio-net-device,netdev=n}
 }
 
@@ -119,7 +128,7 @@ vm_close()
 
 vm_end()
 {
-	tell "$1" "sync; umount -r /; poweroff -f"
+	tell "$1" "sync; mount -o remount,ro /; poweroff -f"
 	while IFS= read -r -t $silence_s line <&"$(fd_out "$1")"; do
 		echo "$line" >>"$1.log"
 	done
@@ -134,4 +143,16 @@ vm_kill()
 	kill -KILL "$(vm_pid "$1")"
 	vm_close "$1"
 	[ $status = 137 ]
+}
+
+# run_test NAME FUNCTION: a TAP line of it, if $words choose it.
+run_test()
+{
+	local start
+	chosen "$1" $words || return 0
+	start=$(date +%s)
+	faults=0
+	"$2"
+	echo "    # $(($(date +%s) - start)) s"
+	tap $faults "$1"
 }

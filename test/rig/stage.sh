@@ -111,6 +111,14 @@ stage_linux()
 	stage_program "$build/bin/ukvmm" rig/bin || return 1
 }
 
+# What httpd serves on either side.
+stage_www()
+{
+	mkdir -p "$1/www/cgi-bin"
+	cp "$root/test/rig/peer-sum" "$1/www/cgi-bin/sum"
+	ln -s /tmp/file "$1/www/file"
+}
+
 # A tree for a guest that is driven over its serial line; $1.
 stage_peer()
 {
@@ -118,6 +126,7 @@ stage_peer()
 	cp "$(command -v busybox)" "$1/bin/busybox"
 	cp "$root/test/rig/peer-init" "$1/sbin/init"
 	cp "$root/test/rig/peer-dhcp" "$1/etc/udhcpc/default.script"
+	stage_www "$1"
 }
 
 # What suites with devices have: the stock kernel, an initrd with its drivers, QEMU as the other VMM.
@@ -163,6 +172,8 @@ stage_disk()
 stage_net()
 {
 	local name
+	stage_www "$tree"
+	cp "$root/test/rig/net.sh" "$tree/rig/"
 	for name in tun dummy; do
 		stage_module $name
 	done
