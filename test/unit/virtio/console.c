@@ -37,6 +37,7 @@ static void write_out(struct drive_dev *dev, uint64_t gpa, const char *text)
 
 static void output_comes_on_port_1(void **state)
 {
+	struct ukvmm_vm_stats stats = { .size = sizeof stats };
 	struct ukvmm_event ev[4];
 	struct drive_dev dev;
 	struct drive d;
@@ -58,6 +59,8 @@ static void output_comes_on_port_1(void **state)
 	assert_int_equal(ukvmm_vm_console_read(d.vm, 0, buf, sizeof buf, NULL), 0);
 	assert_int_equal(ukvmm_vm_console_read(d.vm, 1, buf, sizeof buf, NULL), 11);
 	assert_memory_equal(buf, "hello world", 11);
+	assert_int_equal(ukvmm_vm_stats(d.vm, &stats), 0);
+	assert_int_equal(stats.console_bytes, 11);
 	assert_int_equal(ukvmm_vm_console_read(d.vm, 2, buf, sizeof buf, NULL), -ERANGE);
 	assert_int_equal(ukvmm_vm_console_write(d.vm, 2, buf, 1), -ERANGE);
 	drive_fini(&d);

@@ -52,16 +52,18 @@ static void client_names_a_port(void **state)
 	struct packet p;
 	char line[64], want[64];
 	ssize_t n;
-	int fd;
+	int fd, fds;
 
 	(void)state;
 	guest_init(&g, true);
 	guest_up(&g, BUFFERS);
+	fds = ukvmm_vm_fds(g.d.vm);
 	/* in pieces; and what follows the line is for the guest */
 	fd = client_says(&g, "CONN");
 	expect_nothing(&g);
 	assert_int_equal(write(fd, "ECT 52\nGET /", 12), 12);
 	guest_accepts(&g, 52);
+	assert_int_equal(ukvmm_vm_fds(g.d.vm), fds + 1);
 	n = read(fd, line, sizeof line);
 	snprintf(want, sizeof want, "OK %u\n", g.host_port);
 	assert_int_equal(n, strlen(want));
@@ -72,6 +74,8 @@ static void client_names_a_port(void **state)
 	send_bytes(&g, "200", 3);
 	assert_int_equal(read(fd, line, sizeof line), 3);
 	close(fd);
+	settle(&g);
+	assert_int_equal(ukvmm_vm_fds(g.d.vm), fds);
 	guest_fini(&g);
 }
 
@@ -225,12 +229,16 @@ static void only_our_own_name_is_removed(void **state)
 	struct vguest g;
 	struct drive d;
 	struct stat st;
+	mode_t mask;
 	int fd;
 
 	(void)state;
 	guest_init(&g, true);
 	assert_int_equal(stat(g.path, &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
+	mask = umask(0);
+	umask(mask);
+	assert_int_equal(st.st_mode & 0777, 0777 & ~mask);
 	drive_init(&d);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .path = g.path, .listen = 1 }, &err), -EADDRINUSE);
 	drive_fini(&d);
