@@ -119,7 +119,7 @@ void ukvmm_host_stop(struct ukvmm_host *host);
 
 /* ---- poller: one fd for any number of VMs, deadlines included ---- */
 
-#define UKVMM_EV_CONSOLE 1u	  /* value: bytes waiting */
+#define UKVMM_EV_CONSOLE 1u	  /* value: bytes waiting, over all ports */
 #define UKVMM_EV_RUNNABLE 2u	  /* a vCPU that returned IDLE or PAUSED is to be run again; exactly one
 				     per such return; value: vCPU index */
 #define UKVMM_EV_NOTIFY 3u	  /* the guest wrote its doorbell; value: what it wrote. In order; while 16
@@ -245,19 +245,21 @@ int ukvmm_vm_new(struct ukvmm_poller *poller, const char *name, struct ukvmm_ima
 int ukvmm_vm_set_cmdline(struct ukvmm_vm *vm, const char *text, struct ukvmm_err *err);
 
 /* Makes or takes the KVM VM, loads the image and readies the vCPUs. After it the VM opens no file,
- * socket or eventfd of its own. -ENOMEM, -ENOSPC: guest RAM too small; err says how much is needed. */
+ * socket or eventfd of its own, but for the streams of a vsock device
+ * (devices.h). -ENOMEM, -ENOSPC: guest RAM too small; err says how much is needed. */
 int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err);
 
 /* How many file descriptors it holds. Any thread. */
 int ukvmm_vm_fds(const struct ukvmm_vm *vm);
 
 /*
- * Takes up to `len` bytes of the guest's output; port 0 is the serial line. `lost` (may be NULL)
- * receives how many bytes were dropped since the last call because the ring was full. Any thread.
+ * Takes up to `len` bytes of the guest's output; port 0 is the serial line, 1 the virtio console.
+ * `lost` (may be NULL) receives how many bytes were dropped since the last call because the ring was full.
+ * -ERANGE: no such port. Any thread.
  */
 int64_t ukvmm_vm_console_read(struct ukvmm_vm *vm, uint32_t port, void *buf, size_t len, uint64_t *lost);
 
-/* Gives input to the guest; returns how much fitted (the buffer is 4 KiB). Any thread. */
+/* Gives input to the guest; returns how much fitted (the buffer is 4 KiB). -ERANGE: no such port. Any thread. */
 int64_t ukvmm_vm_console_write(struct ukvmm_vm *vm, uint32_t port, const void *buf, size_t len);
 
 /* Asks for a pause: EV_PAUSED follows when every vCPU is out and devices are quiet. Runs return PAUSED.

@@ -166,8 +166,7 @@ static void on_reset(void *ctx)
 {
 	struct virtio_console *c = ctx;
 
-	c->tx = NULL;
-	c->input_len = 0; /* was for a driver that is gone */
+	c->tx = NULL; /* input that waits is the next driver's */
 }
 
 /* A chain under way cannot be saved half read. Its rest is output like what came before, up to a bound that is more

@@ -65,7 +65,9 @@ int virtio_vsock_new(struct virtio_vsock **out, const struct ukvmm_vsock_config 
 	struct ukvmm_err *err);
 void virtio_vsock_ops(const struct virtio_vsock *v, struct ukvmm_device_ops *ops);
 int virtio_vsock_attach(struct virtio_vsock *v, struct ukvmm_device *dev);
-/* ukvmm_vm_connect: takes over `fd`, our end of a socketpair. -EAGAIN: too many streams. Any thread. */
+/* How many file descriptors it holds. Any thread. */
+uint32_t virtio_vsock_fds(const struct virtio_vsock *v);
+/* ukvmm_vm_connect: takes over `fd`, our end of a socketpair, also on failure. -EAGAIN: too many streams. Any thread. */
 int virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, int fd);
 
 #endif

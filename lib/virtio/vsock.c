@@ -99,6 +99,11 @@ int virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, int fd)
 	return 0;
 }
 
+uint32_t virtio_vsock_fds(const struct virtio_vsock *v)
+{
+	return atomic_load(&v->fds);
+}
+
 static void on_driver_ok(void *ctx, uint64_t negotiated)
 {
 	struct virtio_vsock *v = ctx;

@@ -122,6 +122,7 @@ struct virtio_vsock {
 	struct vsock_stream stream[VSOCK_STREAMS];
 	/* promised and taken slots; CLOSING and DYING ones do not count, since they can be had at any time */
 	atomic_uint reserved;
+	atomic_uint fds; /* open; any thread reads */
 
 	struct vsock_rst rst[VSOCK_RSTS];
 	uint32_t rst_head, rst_len;
@@ -161,9 +162,9 @@ static inline uint64_t stream_bit(const struct virtio_vsock *v, const struct vso
 
 /* vsock_stream.c */
 
-/* Takes a slot. The fd is the stream's from then on; NULL (and fd is still the caller's): none is left, unless
- * `promised`: the caller has counted it in `reserved`. */
+/* Promises a slot; false: none is left. Any thread. */
 bool vsock_reserve(struct virtio_vsock *v);
+/* Takes a slot that was promised, and fd over. NULL: the poller cannot watch it; fd is closed, the promise gone. */
 struct vsock_stream *vsock_stream_new(struct virtio_vsock *v, int fd, enum vsock_state state);
 /* By the guest's addresses; NULL: unknown. */
 struct vsock_stream *vsock_stream_find(struct virtio_vsock *v, uint32_t host_port, uint32_t guest_port);
@@ -211,7 +212,7 @@ void vsock_listener_timer(struct virtio_vsock *v);
 void vsock_client_event(struct virtio_vsock *v, struct vsock_client *c);
 /* A connected socket for the guest's connect to `port`, or a negative errno. */
 int vsock_host_connect(const struct virtio_vsock *v, uint32_t port);
-/* From ukvmm_vm_connect or a client's line. `promised`: counted in `reserved`. Takes fd over. */
+/* From ukvmm_vm_connect or a client's line, which were promised a slot. Takes fd over. */
 void vsock_host_request(struct virtio_vsock *v, int fd, uint32_t port, bool announce);
 
 #endif

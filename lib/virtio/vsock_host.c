@@ -66,6 +66,7 @@ static int listen_at(struct virtio_vsock *v, const struct sockaddr_un *at, const
 	v->listener = unix_socket();
 	if (v->listener < 0)
 		return v->listener;
+	atomic_fetch_add(&v->fds, 1);
 	*call = "bind";
 	if (bind(v->listener, (const struct sockaddr *)at, sizeof *at))
 		return -errno;
@@ -128,6 +129,7 @@ static void client_new(struct virtio_vsock *v, int fd)
 	struct vsock_client *c = client_place(v);
 
 	*c = (struct vsock_client){ .fd = fd, .since = v->clock++ };
+	atomic_fetch_add(&v->fds, 1);
 	if (ukvmm_device_watch(v->dev, fd, EPOLLIN, VSOCK_TAG_CLIENT + (uint64_t)(c - v->client)))
 		client_drop(v, c);
 }
@@ -189,6 +191,7 @@ static void client_line(struct virtio_vsock *v, struct vsock_client *c)
 		return;
 	}
 	c->fd = -1;
+	atomic_fetch_sub(&v->fds, 1);
 	/* as a stream it is watched anew, under another tag */
 	ukvmm_device_watch(v->dev, fd, 0, 0);
 	vsock_host_request(v, fd, port, true);

@@ -16,7 +16,7 @@ static void send_failed(struct virtio_vsock *v, struct vsock_stream *s)
 		vsock_stream_kill(v, s);
 		return;
 	}
-	s->forwarded = s->received;
+	s->forwarded += s->ring_len;
 	s->ring_len = 0;
 	if (!(s->host_shut & VSOCK_SHUT_RCV) && s->state == VSOCK_OPEN) {
 		s->host_shut |= VSOCK_SHUT_RCV;
@@ -78,6 +78,7 @@ void vsock_out(struct virtio_vsock *v, struct vsock_stream *s, const uint8_t *by
 	if (!s->ring_len) {
 		n = send(s->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			s->forwarded += len; /* to nowhere */
 			send_failed(v, s);
 			return;
 		}

@@ -220,7 +220,8 @@ void vsock_rx(struct virtio_vsock *v)
 
 	while (turns && send_one(v, &budget))
 		turns--;
-	ukvmm_queue_notify(v->q[VSOCK_Q_RX]);
+	if (budget < VSOCK_BUDGET)
+		ukvmm_queue_notify(v->q[VSOCK_Q_RX]);
 	if (!turns || !budget || (v->tx_waits && v->rst_len < VSOCK_RSTS))
 		ukvmm_device_wake(v->dev);
 }

@@ -53,6 +53,7 @@ struct vsock_stream *vsock_stream_new(struct virtio_vsock *v, int fd, enum vsock
 		atomic_fetch_sub(&v->reserved, 1);
 		return NULL;
 	}
+	atomic_fetch_add(&v->fds, 1);
 	v->used |= stream_bit(v, s);
 	v->readable |= stream_bit(v, s);
 	return s;
@@ -104,6 +105,7 @@ void vsock_fd_close(struct virtio_vsock *v, int *fd)
 	if (v->dev)
 		ukvmm_device_watch(v->dev, *fd, 0, 0);
 	*fd = fd_close(*fd);
+	atomic_fetch_sub(&v->fds, 1);
 }
 
 /* No socket, no data: what is left are words to the guest. */

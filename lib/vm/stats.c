@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#include "export.h"
+#include "console_port.h"
 #include "devices.h"
+#include "export.h"
 #include "structs.h"
 
 uint64_t thread_cpu_now(void)
@@ -100,6 +101,13 @@ UKVMM_API int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *s
 	for (uint32_t i = 0; i < vm->devices; i++)
 		add_device(&s, vm->device[i]);
 	console_totals((struct console *)&vm->console, &s.console_bytes, &s.console_lost);
+	if (vm->port1) {
+		uint64_t bytes, lost;
+
+		console_totals(&vm->port1->out, &bytes, &lost);
+		s.console_bytes += bytes;
+		s.console_lost += lost;
+	}
 	s.created_at = atomic_load(&vm->created_at);
 	s.sealed_at = atomic_load(&vm->sealed_at);
 	s.first_entry_at = atomic_load(&vm->first_entry_at);

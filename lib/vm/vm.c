@@ -229,8 +229,12 @@ UKVMM_API int ukvmm_vm_fds(const struct ukvmm_vm *vm)
 {
 	int fds = vm->shell ? 1 + (int)vm->vcpus : 0;
 
-	for (uint32_t i = 0; i < vm->devices; i++)
-		fds += vm->device[i]->kick_fd >= 0;
+	for (uint32_t i = 0; i < vm->devices; i++) {
+		const struct ukvmm_device *d = vm->device[i];
+
+		fds += d->kick_fd >= 0;
+		fds += d->kind == DEVICE_VSOCK ? (int)virtio_vsock_fds(d->ctx) : 0;
+	}
 	return fds;
 }
 
