@@ -4,20 +4,37 @@
 
 #include "hostile.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { HEADER_AT = 0x1000, STATUS_AT = 0x1100, DATA_AT = 0x2000, SECTOR = 512, UNTOUCHED = 0xee };
 
-static void add(struct hostile *h)
+void blk_add(struct hostile *h, uint32_t flags)
 {
-	struct ukvmm_blk_config config = { .size = sizeof config, .top_fd = -1 };
+	struct ukvmm_blk_config config = { .size = sizeof config, .flags = flags, .top_fd = -1 };
+	int rc;
 
 	h->fd = memfd_create("disk", MFD_CLOEXEC);
 	CHECK(h->fd >= 0 && !ftruncate(h->fd, BLK_BYTES));
 	config.fd = h->fd;
-	CHECK(!ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL));
+	rc = ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL);
+	if (rc == -ENOTSUP && flags & UKVMM_BLK_URING) {
+		config.flags &= ~UKVMM_BLK_URING;
+		rc = ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL);
+	}
+	CHECK(!rc);
+}
+
+static void add(struct hostile *h)
+{
+	blk_add(h, 0);
+}
+
+static void add_uring(struct hostile *h)
+{
+	blk_add(h, UKVMM_BLK_URING);
 }
 
 static void end(struct hostile *h)
@@ -72,3 +89,4 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 }
 
 const struct subject subject_blk = { "blk", 1, 0, add, works, request, NULL, NULL, NULL, end };
+const struct subject subject_uring = { "uring", 1, 0, add_uring, works, request, NULL, NULL, NULL, end };

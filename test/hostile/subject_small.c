@@ -86,11 +86,6 @@ static void console_inject(struct hostile *h, const void *bytes, size_t len)
 	CHECK(ukvmm_vm_console_write(h->d.vm, PORT, bytes, len) >= 0);
 }
 
-static void console_inject(struct hostile *h, const void *bytes, size_t len)
-{
-	CHECK(ukvmm_vm_console_write(h->d.vm, PORT, bytes, len) >= 0);
-}
-
 static void console_poke(struct hostile *h)
 {
 	char bytes[300];
