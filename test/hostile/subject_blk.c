@@ -77,11 +77,11 @@ static void works(struct hostile *h)
 static uint32_t request(struct hostile *h, struct drive_seg *seg)
 {
 	static uint32_t turn;
-	struct blk_header *header = drive_at(&h->d, h->buf + 0x10000, sizeof *header);
 	bool out = ++turn & 1;
+	struct blk_header header = { .type = out ? BLK_OUT : BLK_IN, .sector = turn % 1024 };
 
-	*header = (struct blk_header){ .type = out ? BLK_OUT : BLK_IN, .sector = turn % 1024 };
-	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof *header, false };
+	hostile_store(h, h->buf + 0x10000, &header, sizeof header);
+	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof header, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x11000, SECTOR, !out };
 	seg[2] = (struct drive_seg){ h->buf + 0x12000, 7 * SECTOR, !out };
 	seg[3] = (struct drive_seg){ h->buf + 0x10100, 1, true };

@@ -193,7 +193,7 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	turn++;
 	if (header.op == VSOCK_RW)
 		header.len = 500;
-	memcpy(drive_at(&h->d, h->buf + 0x10000, sizeof header), &header, sizeof header);
+	hostile_store(h, h->buf + 0x10000, &header, sizeof header);
 	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof header, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x10100, 500, false };
 	return header.op == VSOCK_RW ? 2 : 1;
