@@ -188,14 +188,18 @@ static int on_load(void *ctx, struct ukvmm_state *state, uint32_t version)
 {
 	struct virtio_vsock *v = ctx;
 	struct saved s;
+	uint64_t told;
 	int rc = version == STATE_VERSION ? ukvmm_state_bytes(state, &s, sizeof s) : -ENOTSUP;
 
 	if (rc)
 		return rc;
+	/* the config space was loaded before */
+	if (ukvmm_device_config_get(v->dev, 0, &told, sizeof told) || told != s.cid)
+		return -EINVAL;
 	if (s.cid < VSOCK_CID_DEFAULT || s.cid > VSOCK_CID_LAST || s.live > 1)
 		return -EINVAL;
 	vsock_forget(v);
-	v->cid = s.cid; /* as the config space has it, that was loaded too */
+	v->cid = s.cid;
 	v->next_port = s.next_port;
 	v->live = s.live;
 	v->event_due = s.live;

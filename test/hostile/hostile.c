@@ -223,6 +223,14 @@ uint16_t hostile_used_idx(struct hostile *h, uint32_t q)
 	return atomic_load_explicit(&used->idx, memory_order_acquire);
 }
 
+void hostile_store(struct hostile *h, uint64_t gpa, const void *bytes, size_t len)
+{
+	_Atomic uint8_t *to = drive_at(&h->d, gpa, len);
+
+	for (size_t i = 0; i < len; i++)
+		atomic_store_explicit(&to[i], ((const uint8_t *)bytes)[i], memory_order_relaxed);
+}
+
 void hostile_drain(struct hostile *h)
 {
 	if (h->subject->drain)

@@ -38,7 +38,7 @@ struct hostile;
  * pull    a queue that the device pops as soon as it is kicked, whatever its host side does.
  * add     adds it to h->d.vm, before seal.
  * works   asserts that it answers a request of each kind rightly, after hostile_up.
- * request writes a well-formed request for `pull` to h->buf + 64 KiB (at most 8 segments); how many segments.
+ * request stores a well-formed request for `pull` at h->buf + 64 KiB (at most 8 segments); how many segments.
  * poke    its host side has something to say. NULL: it never has.
  * inject  gives bytes to its host side as they are. NULL: it has no such side.
  * drain   takes away what reached its host side, so that it can go on. NULL: it never waits for that.
@@ -107,9 +107,12 @@ void hostile_offer(struct hostile *h, uint32_t q, uint16_t head);
 void hostile_avail_idx(struct hostile *h, uint32_t q, uint16_t idx);
 uint16_t hostile_used_idx(struct hostile *h, uint32_t q);
 
-void hostile_drain(struct hostile *h);
+/* Stores of the guest's, byte by byte and atomic: another thread may store there too. */
+void hostile_store(struct hostile *h, uint64_t gpa, const void *bytes, size_t len);
+
 /* `turns` turns of the poller. */
 void hostile_turns(struct hostile *h, uint32_t turns);
+void hostile_drain(struct hostile *h);
 /* A register access as a vCPU's exit brings it: any width from 1 to 8, any address. */
 uint64_t hostile_mmio(struct hostile *h, uint64_t gpa, uint32_t width, bool write, uint64_t value);
 uint64_t hostile_port(struct hostile *h, uint32_t port, uint32_t width, bool write, uint64_t value);

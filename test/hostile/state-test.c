@@ -138,6 +138,8 @@ static void sections_with_a_false_length_are_refused(void **state)
 	for (size_t at = saved.start; at < saved.end; at += HEADER_BYTES + right) {
 		right = length_at(&saved.s, at);
 		for (i = 0; i < COUNT(lengths); i++) {
+			if (lengths[i] == right)
+				continue;
 			memcpy(saved.s.buf + at + LENGTH_AT, &lengths[i], sizeof right);
 			CHECK(load(h, saved.s.buf, saved.s.len) == -EINVAL);
 		}

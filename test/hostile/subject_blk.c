@@ -4,20 +4,37 @@
 
 #include "hostile.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { HEADER_AT = 0x1000, STATUS_AT = 0x1100, DATA_AT = 0x2000, SECTOR = 512, UNTOUCHED = 0xee };
 
-static void add(struct hostile *h)
+void blk_add(struct hostile *h, uint32_t flags)
 {
-	struct ukvmm_blk_config config = { .size = sizeof config, .top_fd = -1 };
+	struct ukvmm_blk_config config = { .size = sizeof config, .flags = flags, .top_fd = -1 };
+	int rc;
 
 	h->fd = memfd_create("disk", MFD_CLOEXEC);
 	CHECK(h->fd >= 0 && !ftruncate(h->fd, BLK_BYTES));
 	config.fd = h->fd;
-	CHECK(!ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL));
+	rc = ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL);
+	if (rc == -ENOTSUP && flags & UKVMM_BLK_URING) {
+		config.flags &= ~UKVMM_BLK_URING;
+		rc = ukvmm_vm_add_blk(h->d.vm, "blk", &config, NULL);
+	}
+	CHECK(!rc);
+}
+
+static void add(struct hostile *h)
+{
+	blk_add(h, 0);
+}
+
+static void add_uring(struct hostile *h)
+{
+	blk_add(h, UKVMM_BLK_URING);
 }
 
 static void end(struct hostile *h)
@@ -60,11 +77,11 @@ static void works(struct hostile *h)
 static uint32_t request(struct hostile *h, struct drive_seg *seg)
 {
 	static uint32_t turn;
-	struct blk_header *header = drive_at(&h->d, h->buf + 0x10000, sizeof *header);
 	bool out = ++turn & 1;
+	struct blk_header header = { .type = out ? BLK_OUT : BLK_IN, .sector = turn % 1024 };
 
-	*header = (struct blk_header){ .type = out ? BLK_OUT : BLK_IN, .sector = turn % 1024 };
-	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof *header, false };
+	hostile_store(h, h->buf + 0x10000, &header, sizeof header);
+	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof header, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x11000, SECTOR, !out };
 	seg[2] = (struct drive_seg){ h->buf + 0x12000, 7 * SECTOR, !out };
 	seg[3] = (struct drive_seg){ h->buf + 0x10100, 1, true };
@@ -72,3 +89,4 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 }
 
 const struct subject subject_blk = { "blk", 1, 0, add, works, request, NULL, NULL, NULL, end };
+const struct subject subject_uring = { "uring", 1, 0, add_uring, works, request, NULL, NULL, NULL, end };

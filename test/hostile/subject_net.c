@@ -119,10 +119,10 @@ static void works(struct hostile *h)
 
 static uint32_t request(struct hostile *h, struct drive_seg *seg)
 {
-	uint8_t *buf = drive_at(&h->d, h->buf + 0x10000, 2048);
+	uint8_t bytes[NET_HEADER + 1024] = { 0 };
 
-	memset(buf, 0, NET_HEADER);
-	net_frame(buf + NET_HEADER, 1024, 0x54, 1);
+	net_frame(bytes + NET_HEADER, 1024, 0x54, 1);
+	hostile_store(h, h->buf + 0x10000, bytes, sizeof bytes);
 	seg[0] = (struct drive_seg){ h->buf + 0x10000, NET_HEADER, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x10000 + NET_HEADER, 512, false };
 	seg[2] = (struct drive_seg){ h->buf + 0x10000 + NET_HEADER + 512, 512, false };

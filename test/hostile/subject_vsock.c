@@ -34,6 +34,8 @@ static void post_one(struct hostile *h, uint64_t gpa)
 
 void vsock_post(struct hostile *h)
 {
+	if (h->dev.q[VSOCK_RX].avail_idx)
+		return;
 	for (uint32_t i = 0; i < POSTED; i++)
 		post_one(h, h->buf + RX_AT + i * PAGE);
 	drive_kick(&h->dev, VSOCK_RX);
@@ -127,18 +129,41 @@ static bool arrived(void *arg)
 	return a->len >= 0 || errno != EAGAIN;
 }
 
+static void drain(struct hostile *h)
+{
+	struct vsock_header got;
+
+	vsock_post(h);
+	hostile_turns(h, 2);
+	while (take(h, &got, NULL))
+		drive_poll(&h->d);
+}
+
+/* Whoever was held, or left over from before a reset, is refused. */
+static void refuse_all(struct hostile *h)
+{
+	struct vsock_header got, mine;
+
+	vsock_post(h);
+	while (!vsock_poll(h, &got, NULL)) {
+		if (got.op == VSOCK_RST)
+			continue;
+		mine = vsock_packet(got.dst_port, got.src_port, VSOCK_RST);
+		vsock_send(h, &mine, NULL);
+	}
+}
+
 static void works(struct hostile *h)
 {
 	struct vsock_header got, mine;
 	struct arrival a = { 0 };
 	char data[PAGE];
 
-	vsock_post(h);
+	refuse_all(h);
 	a.fd = ukvmm_vm_connect(h->d.vm, PORT, NULL);
 	CHECK(a.fd >= 0);
-	do /* what was left of streams before the reset */
-		got = vsock_next(h, data);
-	while (got.op != VSOCK_REQUEST || got.dst_port != PORT);
+	got = vsock_next(h, data);
+	CHECK(got.op == VSOCK_REQUEST && got.dst_port == PORT);
 	CHECK(got.src_cid == VSOCK_HOST_CID && got.dst_cid == VSOCK_CID && got.type == VSOCK_STREAM);
 	mine = vsock_packet(PORT, got.src_port, VSOCK_RESPONSE);
 	vsock_send(h, &mine, NULL);
@@ -168,7 +193,7 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	turn++;
 	if (header.op == VSOCK_RW)
 		header.len = 500;
-	memcpy(drive_at(&h->d, h->buf + 0x10000, sizeof header), &header, sizeof header);
+	hostile_store(h, h->buf + 0x10000, &header, sizeof header);
 	seg[0] = (struct drive_seg){ h->buf + 0x10000, sizeof header, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x10100, 500, false };
 	return header.op == VSOCK_RW ? 2 : 1;
@@ -197,4 +222,4 @@ static void poke(struct hostile *h)
 	close(fd);
 }
 
-const struct subject subject_vsock = { "vsock", 3, VSOCK_TX, add, works, request, poke, inject, NULL, NULL };
+const struct subject subject_vsock = { "vsock", 3, VSOCK_TX, add, works, request, poke, inject, drain, NULL };

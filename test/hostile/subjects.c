@@ -7,5 +7,10 @@ const struct subject *const subjects[] = {
 	&subject_echo,
 	&subject_inline,
 	&subject_net,
+	&subject_blk,
+	&subject_uring,
+	&subject_rng,
+	&subject_console,
+	&subject_vsock,
 };
 const uint32_t subjects_len = COUNT(subjects);

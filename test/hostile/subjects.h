@@ -13,6 +13,7 @@ extern const struct subject subject_echo;   /* of an embedder's, on the poller's
 extern const struct subject subject_inline; /* the same within the kick */
 extern const struct subject subject_net;    /* a SOCK_SEQPACKET pair; h->fd is the other end */
 extern const struct subject subject_blk;    /* h->fd is the file, BLK_BYTES */
+extern const struct subject subject_uring;  /* the same through io_uring, or as blk where there is none */
 extern const struct subject subject_rng;
 extern const struct subject subject_console;
 extern const struct subject subject_vsock;
@@ -31,6 +32,7 @@ struct blk_header {
 	uint32_t type, reserved;
 	uint64_t sector;
 };
+void blk_add(struct hostile *h, uint32_t flags); /* UKVMM_BLK_*; sets h->fd */
 /* One request with `len` bytes of data at `gpa`; its status byte (0xee where the device wrote none). */
 uint8_t blk_request(struct hostile *h, uint32_t type, uint64_t sector, uint64_t gpa, uint32_t len);
 
@@ -43,7 +45,7 @@ struct __attribute__((packed)) vsock_header {
 	uint16_t type, op;
 	uint32_t flags, buf_alloc, fwd_cnt;
 };
-void vsock_post(struct hostile *h); /* rx buffers, as many as are used */
+void vsock_post(struct hostile *h); /* rx buffers, once; what is taken is posted again */
 /* The next packet to the guest but credit updates; its payload (up to 4052 bytes) to `data`. */
 struct vsock_header vsock_next(struct hostile *h, void *data);
 /* -1: none within some turns. */
