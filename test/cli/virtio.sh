@@ -15,6 +15,12 @@ works() { # NAME
 	like "$1: output" "$out" $'(^|\n)OK$'
 	is "$1: messages" "$err" ''
 }
+order devices
+is 'no devices unasked' "$out" ''
+truncate -s 1M "$dir/a"
+order devices --vsock "$dir/v" --rng --console --net none --disk "$dir/a" --net none
+is 'devices come in their own order' "$out" '2 1 1 3 4 19 '
+
 empty=$(truncate -s 1M "$dir/disk" && sha256sum <"$dir/disk")
 content() { [ "$(sha256sum <"$1")" = "$empty" ] && echo as it was || echo written; }
 new_disk() { rm -f "$dir/disk" && truncate -s 1M "$dir/disk"; }
