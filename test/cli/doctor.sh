@@ -39,6 +39,20 @@ finding() { # NAME FIELD
 is 'few open files: a warning' "$(finding nofile state)" warn
 is 'few open files: the cure' "$(finding nofile cure)" "ulimit -n $(ulimit -Hn)"
 
+UKVMM=$(realpath "$UKVMM")
+mkdir "$dir/empty" "$dir/bin"
+PATH=$dir/empty "$UKVMM" doctor --json >"$dir/out"
+is 'no passt: a note' "$(finding passt state)" note
+is 'no passt: the cure' "$(finding passt cure | cut -d , -f 1)" 'apt install passt'
+printf '#!/bin/sh\n' >"$dir/bin/passt"
+chmod +x "$dir/bin/passt"
+PATH=$dir/empty:$dir/bin "$UKVMM" doctor --json >"$dir/out"
+like 'a passt is found' "$(finding passt text)" '^passt is installed'
+if unshare -n true 2>"$dir/err"; then
+	unshare -n env PATH="$dir/bin" "$UKVMM" doctor --json >"$dir/out"
+	is 'no default route: a note' "$(finding passt state)" note
+fi
+
 if unshare -m true 2>"$dir/err"; then
 	unshare -m sh -c "mount --bind /dev/null /dev/kvm && exec \"$UKVMM\" doctor --json" >"$dir/out" 2>"$dir/err"
 	is 'a /dev/kvm that is none: status' $? 1

@@ -15,6 +15,8 @@
  *   refused       an instruction that kvm_pvm's emulator does not know, then powers off
  *   memory        prints how many MiB of RAM the e820 map has
  *   initrd        prints the initrd, a text
+ *   devices       prints the type of each virtio device (virtio 1.2 section 5), in order
+ *   size          prints the size of the console, the only device, and the next one it is told
  *
  * A leading "--" is passed over, so that orders may also come as `ukvmm run IMAGE -- ORDER`.
  */
@@ -235,6 +237,53 @@ static void do_initrd(const char *text)
 		outb(COM1, ((const uint8_t *)(uintptr_t)at)[i]);
 }
 
+/* The devices' places, from words of the command line: virtio_mmio.device=4K@0xd0000000:5 */
+static const char *next_device(const char *text, volatile uint32_t **regs)
+{
+	uint64_t at = 0;
+
+	for (; *text; text++)
+		if (text[0] == '@' && text[1] == '0' && text[2] == 'x')
+			break;
+	if (!*text)
+		return 0;
+	for (text += 3; *text && *text != ':'; text++)
+		at = at * 16 + (uint64_t)(*text <= '9' ? *text - '0' : (*text | 32) - 'a' + 10);
+	*regs = (volatile uint32_t *)(uintptr_t)at;
+	return text;
+}
+
+static void do_devices(const char *text)
+{
+	volatile uint32_t *regs;
+
+	while ((text = next_device(text, &regs))) {
+		print_number(regs[2]); /* DeviceID */
+		print(" ");
+	}
+	print("\n");
+}
+
+/* virtio 1.2 section 5.3.4: cols and rows, 16 bits each, begin the configuration at 0x100. */
+static void do_size(const char *text)
+{
+	volatile uint32_t *regs;
+	uint32_t size, is;
+
+	if (!next_device(text, &regs))
+		return;
+	size = regs[0x40];
+	for (int i = 0; i < 2; i++) {
+		print_number(size & 0xffff);
+		print("x");
+		print_number(size >> 16);
+		print(" ready\n");
+		for (is = size; i == 0 && is == size;)
+			is = regs[0x40];
+		size = is;
+	}
+}
+
 static const struct order {
 	const char *word;
 	void (*obey)(const char *text);
@@ -244,7 +293,7 @@ static const struct order {
 	{ "triple", do_triple }, { "spin", do_spin },	  { "sleep", do_sleep },
 	{ "flood", do_flood },	 { "take", do_take },	  { "echo", do_echo },
 	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused },
-	{ "cmdline", do_say },
+	{ "cmdline", do_say },	 { "devices", do_devices }, { "size", do_size },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */

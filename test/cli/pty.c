@@ -31,7 +31,7 @@ struct term {
 	size_t len;
 };
 
-static const char *ukvmm, *guest;
+static const char *ukvmm, *guest, *option; /* one more, or NULL */
 static int tests, failed;
 
 static void check(bool ok, const char *what)
@@ -90,14 +90,17 @@ static void become(const struct term *t, const char *order, bool background)
 	dup2(t->slave, 0);
 	dup2(t->slave, 1);
 	dup2(t->slave, 2);
-	execl(ukvmm, ukvmm, "run", "--timeout", "100s", "--cmdline", order, guest, NULL);
+	execl(ukvmm, ukvmm, "run", "--timeout", "100s", "--cmdline", order, guest, option,
+		NULL);
 	_exit(96);
 }
 
 static void start(struct term *t, const char *order, bool background)
 {
+	const struct winsize size = { .ws_col = 80, .ws_row = 24 };
+
 	memset(t, 0, sizeof *t);
-	if (openpty(&t->master, &t->slave, NULL, NULL, NULL) < 0 ||
+	if (openpty(&t->master, &t->slave, NULL, NULL, &size) < 0 ||
 		tcgetattr(t->slave, &t->before) < 0)
 		die("openpty");
 	fcntl(t->master, F_SETFD, FD_CLOEXEC);
@@ -307,6 +310,29 @@ static void background_end(void)
 	finish(&t, 128 + SIGTERM, "SIGTERM in the background");
 }
 
+/* A guest is told its console's size; keys are the console's then. */
+static void console(void)
+{
+	const struct winsize larger = { .ws_col = 132, .ws_row = 50 };
+	static const char keys[512] = { 'k' };
+	struct term t;
+
+	option = "--console";
+	start(&t, "size", false);
+	check(await(&t, "80x24 ready"), "a console has the terminal's size");
+	if (ioctl(t.master, TIOCSWINSZ, &larger) < 0)
+		die("TIOCSWINSZ");
+	check(await(&t, "132x50 ready"), "a console follows the terminal's size");
+	finish(&t, 0, "after a change of size");
+	start(&t, "sleep", false);
+	await(&t, "ready");
+	for (int i = 0; i < 20; i++)
+		type(&t, keys, sizeof keys);
+	type(&t, "\1x", 2);
+	finish(&t, 130, "Ctrl-a x with a console that nobody reads");
+	option = NULL;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -328,6 +354,7 @@ int main(int argc, char **argv)
 	stop_and_continue();
 	background();
 	background_end();
+	console();
 	printf("1..%d\n", tests);
 	return failed;
 }

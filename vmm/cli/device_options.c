@@ -89,10 +89,12 @@ int device_options_vsock(struct device_options *d, const char *text)
 
 	if (!rest)
 		return -EINVAL;
-	if (d->vsock.path) {
+	if (d->vsock.words) {
 		report("run", "--vsock", "a machine has one of these");
+		free(rest);
 		return -EINVAL;
 	}
+	d->vsock.words = rest;
 	d->vsock.path = subopt_first("run", "--vsock", &rest, "the path of a socket");
 	if (!d->vsock.path)
 		return -EINVAL;

@@ -13,7 +13,9 @@ enum { DEVICES_MAX = 16, FORWARDS_MAX = 64 }; /* a VM's; a card's */
 
 enum overlay { OVERLAY_NONE, OVERLAY_MEMORY, OVERLAY_FILE };
 
+/* Strings point into `words`, a copy of what was given, cut up; it lives as long as the process. */
 struct disk_options {
+	char *words;
 	const char *name; /* NULL: diskN */
 	const char *path, *top, *serial;
 	enum overlay overlay;
@@ -32,6 +34,7 @@ enum net_to {
 };
 
 struct net_options {
+	char *words;
 	const char *name;  /* NULL: netN */
 	enum net_to to;	   /* NOBODY: not said */
 	const char *where; /* the tap's name, the socket's path */
@@ -45,12 +48,12 @@ struct net_options {
 };
 
 struct vsock_options {
+	char *words;
 	const char *path; /* NULL: none */
 	uint64_t cid;
 	bool listen;
 };
 
-/* Strings are copies of the command line's. */
 struct device_options {
 	struct disk_options *disks[DEVICES_MAX];
 	struct net_options *nets[DEVICES_MAX];

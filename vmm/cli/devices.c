@@ -6,6 +6,7 @@
 
 #include "report.h"
 #include "terminal.h"
+#include "vsock.h"
 
 enum {
 	/* Requests of one disk that may wait for the medium at the same time, and of all. */
@@ -62,22 +63,6 @@ static int add_rng(struct ukvmm_vm *vm)
 	return rc;
 }
 
-static int add_vsock(struct ukvmm_vm *vm, const struct vsock_options *o)
-{
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_vsock_config config = {
-		.size = sizeof config,
-		.cid = o->cid,
-		.path = o->path,
-		.listen = o->listen,
-	};
-	int rc = ukvmm_vm_add_vsock(vm, vsock_name, &config, &err);
-
-	if (rc < 0)
-		report_err(&err, o->path);
-	return rc;
-}
-
 int devices_add(struct devices *d, const struct device_options *o, struct ukvmm_vm *vm)
 {
 	for (uint32_t i = 0; i < o->disks_len; i++)
@@ -90,7 +75,7 @@ int devices_add(struct devices *d, const struct device_options *o, struct ukvmm_
 		return -1;
 	if (o->rng && add_rng(vm) < 0)
 		return -1;
-	return o->vsock.path && add_vsock(vm, &o->vsock) < 0 ? -1 : 0;
+	return o->vsock.path && vsock_add(&o->vsock, vsock_name, vm) < 0 ? -1 : 0;
 }
 
 const char *devices_name(const struct devices *d, const struct device_options *o, uint64_t index)

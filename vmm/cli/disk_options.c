@@ -94,12 +94,15 @@ static int check(const struct disk_options *d)
 int device_options_disk(struct device_options *d, const char *text)
 {
 	struct disk_options *disk = device_options_new("--disk", d->disks_len, sizeof *disk);
-	char *rest = disk ? device_options_copy("--disk", text) : NULL;
+	char *rest;
 
+	if (!disk)
+		return -EINVAL;
+	d->disks[d->disks_len++] = disk;
+	rest = disk->words = device_options_copy("--disk", text);
 	if (!rest)
 		return -EINVAL;
 	disk->rate.size = sizeof disk->rate;
-	d->disks[d->disks_len++] = disk;
 	disk->path = subopt_first("run", "--disk", &rest, "a file");
 	if (!disk->path || subopt_parse("run", "--disk", rest, table, disk) < 0)
 		return -EINVAL;

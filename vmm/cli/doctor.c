@@ -139,6 +139,7 @@ int cli_doctor(int argc, char **argv)
 	doctor_kvm(&d);
 	doctor_settings(&d);
 	doctor_limits(&d);
+	doctor_devices(&d);
 	if (json)
 		print_json(&d);
 	else

@@ -15,7 +15,7 @@ struct finding {
 	char text[256], cure[256];
 };
 
-enum { FINDINGS = 16 };
+enum { FINDINGS = 20 };
 
 struct doctor {
 	struct finding finding[FINDINGS];
@@ -42,6 +42,9 @@ bool doctor_line(const char *path, char *line, size_t len);
 
 /* ---- doctor_limits.c ---- */
 void doctor_limits(struct doctor *d);
+
+/* ---- doctor_devices.c: what --net and --disk can use ---- */
+void doctor_devices(struct doctor *d);
 
 /* ---- doctor_guests.c: what each kind of guest can expect of a vendor's KVM ---- */
 struct doctor_guest {

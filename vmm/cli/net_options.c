@@ -202,14 +202,16 @@ static int check(const struct net_options *n, const char *text)
 int device_options_net(struct device_options *d, const char *text)
 {
 	struct net_options *net = device_options_new("--net", d->nets_len, sizeof *net);
-	char *copy = net ? device_options_copy("--net", text) : NULL;
 
-	if (!copy)
+	if (!net)
+		return -EINVAL;
+	d->nets[d->nets_len++] = net;
+	net->words = device_options_copy("--net", text);
+	if (!net->words)
 		return -EINVAL;
 	net->fd = -1;
 	net->rx.size = net->tx.size = sizeof net->rx;
-	d->nets[d->nets_len++] = net;
-	if (subopt_parse("run", "--net", copy, table, net) < 0)
+	if (subopt_parse("run", "--net", net->words, table, net) < 0)
 		return -EINVAL;
 	return check(net, text);
 }

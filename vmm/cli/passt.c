@@ -3,17 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "report.h"
+#include "signals.h"
 
 enum {
 	CHILD_FD = 3, /* the guest's socket in the child */
@@ -154,11 +158,32 @@ static int failed(const struct passt *p, int status)
 	return -1;
 }
 
+/* Until the child has ended. Our signals are blocked: one that comes must still end us, and it. */
+static void await_end(pid_t pid)
+{
+	struct pollfd fds[2] = {
+		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
+		{ .fd = signals_open(), .events = POLLIN },
+	};
+	int sig = 0;
+
+	while (fds[0].fd >= 0 && fds[1].fd >= 0 && !fds[0].revents && !sig)
+		if (poll(fds, 2, -1) > 0 && fds[1].revents)
+			sig = signals_take(fds[1].fd);
+	if (sig) {
+		kill(pid, SIGKILL);
+		_exit(CLI_SIGNAL + sig);
+	}
+	close(fds[0].fd);
+	close(fds[1].fd);
+}
+
 int passt_await(struct passt *p)
 {
 	int status = 0;
 	pid_t got;
 
+	await_end(p->pid);
 	do
 		got = waitpid(p->pid, &status, 0);
 	while (got < 0 && errno == EINTR);
