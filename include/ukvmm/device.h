@@ -74,7 +74,7 @@ void ukvmm_device_wake(struct ukvmm_device *dev);
  * Callback thread. A device's own timer is not saved: load sets it again. */
 void ukvmm_device_timer(struct ukvmm_device *dev, uint64_t at);
 
-/* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered); 0 events: no longer. fd is
+/* Calls fd_ready with `tag` when fd has `epoll_events` (level-triggered unless EPOLLET is among them); 0: no longer. fd is
  * borrowed until then. Callback thread or before seal. */
 int ukvmm_device_watch(struct ukvmm_device *dev, int fd, uint32_t epoll_events, uint64_t tag);
 
@@ -92,6 +92,10 @@ struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *queue);
  * the end of it; 0 when nothing is left. Never a pointer into guest memory. */
 int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len);
 int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len);
+
+/* Leaves out up to `len` bytes of the device-writable part, for a status byte at its end: how many. They are not
+ * counted as written, and keep what is in them. */
+int64_t ukvmm_chain_skip(struct ukvmm_chain *chain, uint64_t len);
 
 /* How many bytes are left to read, to write. */
 uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain);

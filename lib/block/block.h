@@ -31,6 +31,7 @@ struct block_backend;
  * rebind   the same back end over another fd (dup'ed); -EINVAL: other size.
  * ring_fd  an fd whose bytes at these offsets are the disk's, for an engine that submits itself; -1: only through
  *          the operations (overlay, memory).
+ * flush_free  flush never blocks: there is nothing to flush to.
  * close    frees it; nothing of it is under way.
  */
 struct block_ops {
@@ -45,8 +46,10 @@ struct block_ops {
 struct block_backend {
 	const struct block_ops *ops;
 	uint64_t bytes; /* capacity, whole sectors */
-	bool read_only, can_discard;
+	bool read_only, can_discard, flush_free;
 	int ring_fd;
+	int ring_slot;	   /* these two are the engine's, from its `add` to its `remove` */
+	void *engine_disk;
 };
 
 struct ukvmm_err;
@@ -72,7 +75,7 @@ struct block_io {
 	struct block_backend *backend;
 	enum block_op op;
 	uint32_t flags;
-	uint64_t off, len;
+	uint64_t off, len; /* an engine may move these three on, past what is done */
 	void *buf; /* READ, WRITE: len bytes */
 	int result;
 	void (*done)(struct block_io *io);
@@ -81,9 +84,19 @@ struct block_io {
 /* Does it on this thread, blocking, and sets result; does not call done. */
 void block_io_run(struct block_io *io);
 
-/* Where requests that may block are done: the host's work threads, or its io_uring. */
+/*
+ * Where requests that may block are done: the host's work threads, or its io_uring. Any thread may call.
+ * add     a back end joins, before its first submit, or has been rebound: 0 or a negative errno.
+ * remove  leaves, before its close and after the last done; may be called from within that.
+ * submit  never fails: done tells.
+ * go      after one submit or several: starts them. An engine may have started them already.
+ * add, remove and go may be NULL.
+ */
 struct block_engine {
-	void (*submit)(struct block_engine *e, struct block_io *io); /* any thread; never fails: done tells */
+	int (*add)(struct block_engine *e, struct block_backend *b);
+	void (*remove)(struct block_engine *e, struct block_backend *b);
+	void (*submit)(struct block_engine *e, struct block_io *io);
+	void (*go)(struct block_engine *e);
 };
 
 /*
@@ -97,6 +110,7 @@ int uring_new(struct uring **out, struct block_engine *other, struct ukvmm_err *
 struct block_engine *uring_engine(struct uring *u);
 int uring_fd(const struct uring *u);
 void uring_reap(struct uring *u); /* any thread */
-void uring_free(struct uring *u); /* nothing is under way */
+void uring_drain(struct uring *u); /* waits until nothing is under way in the ring */
+void uring_free(struct uring *u);  /* nothing is; NULL is ignored */
 
 #endif

@@ -226,6 +226,20 @@ UKVMM_API int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, 
 	return (int64_t)done;
 }
 
+UKVMM_API int64_t ukvmm_chain_skip(struct ukvmm_chain *chain, uint64_t len)
+{
+	struct virtio_dev *dev = chain->queue->dev;
+	uint64_t done = 0, gpa;
+
+	dev_lock(dev);
+	if (len > chain->out.left)
+		len = chain->out.left;
+	while (!chain_void(chain) && done < len)
+		done += cursor_step(chain, &chain->out, len - done, &gpa);
+	dev_unlock(dev);
+	return (int64_t)done;
+}
+
 UKVMM_API uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain)
 {
 	return chain_void(chain) ? 0 : chain->in.left;

@@ -178,6 +178,7 @@ int virtio_dev_set_config(struct virtio_dev *dev, uint32_t off, const void *byte
 		return -EINVAL;
 	dev_lock(dev);
 	memcpy(dev->config_space + off, bytes, len);
+	memcpy(dev->config_device + off, bytes, len);
 	dev->generation++;
 	if (dev->status & STATUS_DRIVER_OK)
 		dev_interrupt(dev, INTERRUPT_CONFIG);

@@ -92,6 +92,7 @@ struct virtio_dev {
 	pthread_cond_t copied; /* a queue's void_copies became 0 */
 	bool resetting; /* virtio_host.reset was called, virtio_dev_reset_done was not */
 	uint8_t config_space[VIRTIO_CONFIG_BYTES];
+	uint8_t config_device[VIRTIO_CONFIG_BYTES]; /* as the device set it: what the driver wrote ends at a reset */
 	struct pool *pools;
 	struct ukvmm_queue queue[VIRTIO_QUEUES];
 	_Atomic uint64_t violations[VIRTIO_VIOLATIONS];

@@ -20,6 +20,7 @@ struct front_stats { /* bytes of payload and requests that have passed; any thre
 	uint64_t in_bytes, in_ops; /* net: received by the guest; blk: read */
 	uint64_t out_bytes, out_ops; /* net: sent; blk: written */
 	uint64_t in_dropped, out_dropped; /* net: frames that were lost here */
+	uint64_t errors; /* blk: operations that the host's side failed; the guest was told each */
 };
 
 struct virtio_net; /* net */

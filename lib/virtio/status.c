@@ -10,6 +10,9 @@ static void dev_reset(struct virtio_dev *dev)
 		queue_reset(&dev->queue[i]);
 	dev->status = 0;
 	dev->interrupt_status = 0;
+	for (uint32_t i = 0; i < dev->config.config_bytes && i < 64; i++)
+		if (dev->config.config_writable >> i & 1)
+			dev->config_space[i] = dev->config_device[i];
 	dev->driver_features = 0;
 	dev->device_features_sel = dev->driver_features_sel = dev->queue_sel = 0;
 	/* If the device has not heard of the last one yet, one word is enough. */

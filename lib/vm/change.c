@@ -24,6 +24,10 @@ static int rate_set(struct ukvmm_device *d, uint32_t direction, const struct ukv
 	switch (d->kind) {
 	case DEVICE_NET:
 		return virtio_net_rate(d->ctx, direction, rate);
+	case DEVICE_BLK:
+		return direction == UKVMM_RATE_ALL ? virtio_blk_rate(d->ctx, rate) : -EINVAL;
+	case DEVICE_RNG:
+		return direction == UKVMM_RATE_ALL ? virtio_rng_rate(d->ctx, rate) : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -50,6 +54,8 @@ static int rebind(struct ukvmm_device *d, int fd)
 	switch (d->kind) {
 	case DEVICE_NET:
 		return virtio_net_rebind(d->ctx, fd);
+	case DEVICE_BLK:
+		return virtio_blk_rebind(d->ctx, fd);
 	default:
 		return -EINVAL;
 	}

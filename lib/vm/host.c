@@ -25,6 +25,7 @@ static int host_alloc(struct ukvmm_host **out, const struct ukvmm_host_config *c
 	host->kick_signal = c->kick_signal ? (int)c->kick_signal : SIGRTMAX - 1;
 	host->max_vms = c->max_vms;
 	host->jobs_tail = &host->jobs;
+	engine_threads_init(&host->threads, host);
 	pthread_mutex_init(&host->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -83,6 +84,11 @@ UKVMM_API int ukvmm_host_close(struct ukvmm_host *host)
 	if (busy)
 		return -EBUSY;
 	host_drain(host);
+	if (host->uring) {
+		uring_drain(host->uring);
+		host_drain(host); /* what the ring could not do */
+		uring_free(host->uring);
+	}
 	shell_pools_free(host);
 	kvm_host_fini(&host->kvm);
 	host_free(host);

@@ -9,6 +9,7 @@
 
 #include <ukvmm/ukvmm.h>
 
+#include "engine.h"
 #include "kvm.h"
 #include "mem.h"
 
@@ -57,6 +58,8 @@ struct ukvmm_host {
 	uint32_t jobs_len, workers;
 	bool stopping;
 	struct shell_pool *pools;
+	struct engine_threads threads;
+	struct uring *uring; /* NULL: nobody has asked for it */
 };
 
 /* ukvmm_host_open on another KVM: `sys` outlives the host. */

@@ -160,6 +160,16 @@ static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void serve_ring(struct ukvmm_poller *p)
+{
+	struct uring *ring;
+
+	pthread_mutex_lock(&p->lock);
+	ring = p->ring;
+	pthread_mutex_unlock(&p->lock);
+	uring_reap(ring);
+}
+
 static void serve_fds(struct ukvmm_poller *p)
 {
 	struct epoll_event ready[64];
@@ -170,6 +180,8 @@ static void serve_fds(struct ukvmm_poller *p)
 			fd_event_clear(p->wake);
 		else if (ready[i].data.u64 == POLLER_TIMER)
 			fd_event_clear(p->timerfd);
+		else if (ready[i].data.u64 == POLLER_RING)
+			serve_ring(p);
 		else
 			serve_fd(p, ready[i].data.u64, ready[i].events);
 	}

@@ -18,13 +18,14 @@
 #include "timer.h"
 
 struct ukvmm_device;
+struct uring;
 
 enum { NOTIFY_VALUES = 16 };
 
 /* What waits for delivery or for the poller's thread; guarded by the poller's lock. Part of each VM. */
 struct poller_entry {
 	struct ukvmm_vm *vm, *next;
-	bool queued;
+	bool queued, gone; /* gone: it has left, what still comes for it is dropped */
 	/* undelivered events */
 	bool console, paused, stopped;
 	uint64_t runnable; /* a bit a vCPU */
@@ -57,6 +58,7 @@ struct ukvmm_poller {
 	uint32_t vms;
 	struct watch *watches;
 	uint32_t watches_len;
+	struct uring *ring; /* the host's, watched since a VM here has a disk on it; NULL: not yet */
 };
 
 /* A VM joins with the number of timers it may arm at once; leaves for good. poller_leave is -EBUSY from inside
@@ -81,7 +83,10 @@ void poller_entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
 void poller_timerfd_follow(struct ukvmm_poller *p);
 
 /* fd watches of devices: epoll data is generation << 32 | POLLER_WATCHES + index; below are the poller's own. */
-enum { POLLER_WAKE, POLLER_TIMER, POLLER_WATCHES };
+enum { POLLER_WAKE, POLLER_TIMER, POLLER_RING, POLLER_WATCHES };
+
+/* Takes completions of the host's ring from now on: each poller that has such a disk does, for all of them. */
+int poller_ring(struct ukvmm_poller *p, struct uring *ring);
 
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
 /* Takes the device's watches out of the set while it is held, and puts them back. Also a hang-up is silent then. */

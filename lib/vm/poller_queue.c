@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/timerfd.h>
 
+#include "console_port.h"
 #include "fd.h"
 #include "vm.h"
 
@@ -59,6 +60,7 @@ int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *cons
 	while (p->current == vm)
 		pthread_cond_wait(&p->left, &p->lock);
 	poller_entry_unqueue(p, vm);
+	vm->entry.gone = true;
 	for (uint32_t i = 0; i < n; i++)
 		timers_set(&p->timers, timers[i], 0);
 	p->timers_max -= n;
@@ -69,7 +71,7 @@ int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *cons
 
 void poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
-	if (vm->entry.queued)
+	if (vm->entry.queued || vm->entry.gone)
 		return;
 	vm->entry.queued = true;
 	vm->entry.next = NULL;
@@ -153,6 +155,8 @@ bool poller_entry_take(struct poller_entry *e, struct ukvmm_event *ev)
 	} else if (e->console) {
 		ev->type = UKVMM_EV_CONSOLE;
 		ev->value = console_waiting(&e->vm->console);
+		if (e->vm->port1)
+			ev->value += console_waiting(&e->vm->port1->out);
 		e->console = false;
 	} else if (e->broken) {
 		ev->type = UKVMM_EV_DEVICE_BROKEN;

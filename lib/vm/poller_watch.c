@@ -97,3 +97,17 @@ void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device)
 			watch_drop(p, &p->watches[i]);
 	pthread_mutex_unlock(&p->lock);
 }
+
+int poller_ring(struct ukvmm_poller *p, struct uring *ring)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = POLLER_RING };
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (!p->ring && epoll_ctl(p->epoll, EPOLL_CTL_ADD, uring_fd(ring), &e))
+		rc = -errno;
+	if (!rc)
+		p->ring = ring;
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}

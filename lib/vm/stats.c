@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "export.h"
+#include "devices.h"
 #include "structs.h"
 
 uint64_t thread_cpu_now(void)
@@ -75,13 +76,29 @@ UKVMM_API int ukvmm_vcpu_stats(const struct ukvmm_vcpu *vcpu, struct ukvmm_vcpu_
 	return struct_give(stats, &s, sizeof s);
 }
 
+static void add_device(struct ukvmm_vm_stats *s, const struct ukvmm_device *d)
+{
+	struct front_stats f = { 0 };
+
+	s->violations += virtio_dev_violations(d->virtio);
+	if (d->kind == DEVICE_NET) {
+		virtio_net_stats(d->ctx, &f);
+		s->rx_bytes += f.in_bytes;
+		s->tx_bytes += f.out_bytes;
+	} else if (d->kind == DEVICE_BLK) {
+		virtio_blk_stats(d->ctx, &f);
+		s->read_bytes += f.in_bytes;
+		s->write_bytes += f.out_bytes;
+	}
+}
+
 UKVMM_API int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats)
 {
 	struct ukvmm_vm_stats s = { .io_cpu_ns = atomic_load(&vm->io_cpu_ns) };
 
 	s.resident_bytes = mem_resident(&vm->ram);
 	for (uint32_t i = 0; i < vm->devices; i++)
-		s.violations += virtio_dev_violations(vm->device[i]->virtio);
+		add_device(&s, vm->device[i]);
 	console_totals((struct console *)&vm->console, &s.console_bytes, &s.console_lost);
 	s.created_at = atomic_load(&vm->created_at);
 	s.sealed_at = atomic_load(&vm->sealed_at);

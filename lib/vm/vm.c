@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "console_port.h"
 #include "err.h"
 #include "export.h"
 #include "structs.h"
@@ -30,6 +31,7 @@ static void vm_free(struct ukvmm_vm *vm)
 	for (uint32_t i = 0; i < vm->irqs; i++)
 		free(vm->irq[i]);
 	console_fini(&vm->console);
+	console_port_free(vm->port1);
 	ukvmm_image_unref(vm->image);
 	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->board_lock);

@@ -150,6 +150,7 @@ struct ukvmm_vm {
 	int64_t clock_offset;	 /* VM time - CLOCK_MONOTONIC */
 
 	struct console console;
+	struct console_port *port1; /* the virtio console's, NULL: none */
 	struct ukvmm_device *device[X86_DEVICES];
 	uint32_t devices;
 	struct ukvmm_irq *irq[IRQS_MAX];

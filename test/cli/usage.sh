@@ -17,7 +17,7 @@ for command in run inspect doctor; do
 	done
 done
 run run --help
-for option in mem cpus initrd cmdline boot irqchip hugepages decompress kvm-fd timeout timeline; do
+for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress kvm-fd timeout timeline; do
 	like "run --help has --$option" "$out" "--$option"
 done
 [ -c /dev/full ] && "$UKVMM" --help >/dev/full 2>"$dir/err"

@@ -198,7 +198,7 @@ bool traveller_serve(struct traveller *t, uint64_t until)
 
 static uint64_t far(void)
 {
-	return ukvmm_now() + 10000000000;
+	return ukvmm_now() + 60000000000;
 }
 
 static void not_paused(const struct traveller *t)

@@ -43,27 +43,28 @@ kernel_package()
 		sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p'
 }
 
-# stage_module NAME: into the initramfs, after those it depends on; their order goes into
+# stage_module NAME [TREE]: into the initramfs, after those it depends on; their order goes into
 # lib/modules/order.
 stage_module()
 {
-	local file depends name
+	local file depends name tree=${2:-$tree}
 	file=$(find "$modules" -name "${1//_/-}.ko" -o -name "${1//-/_}.ko" | head -n 1)
 	[ -n "$file" ] || { say "the kernel package holds no module $1"; return 1; }
 	[ ! -e "$tree/lib/modules/$1.ko" ] || return 0
 	depends=$(tr '\0' '\n' <"$file" | sed -n 's/^depends=//p')
 	for name in ${depends//,/ }; do
-		stage_module "$name"
+		stage_module "$name" "$tree"
 	done
+	mkdir -p "$tree/lib/modules"
 	cp "$file" "$tree/lib/modules/$1.ko"
 	echo "$1" >>"$tree/lib/modules/order"
 }
 
-# stage_program FILE DIR: a copy without debug information, and every shared library it names at its
-# own place.
+# stage_program FILE DIR [TREE]: a copy without debug information, and every shared library it names
+# at its own place.
 stage_program()
 {
-	local lib
+	local lib tree=${3:-$tree}
 	mkdir -p "$tree/$2"
 	[ -x "$1" ] || { say "$1 is not built"; return 1; }
 	if ! strip --strip-debug -o "$tree/$2/${1##*/}" "$1" 2>/dev/null; then
@@ -81,7 +82,7 @@ stage_program()
 stage_base()
 {
 	tree=$work/tree
-	mkdir -p "$tree"/{bin,proc,sys,dev,tmp,lib/modules,"${build%/*}"}
+	mkdir -p "$tree"/{bin,etc,proc,sys,dev,tmp,lib/modules,"${build%/*}"}
 	mkdir -p "$tree"/rig/{bin,test,guests}
 	ln -s /rig "$tree/$build"
 	cp "$(command -v busybox)" "$tree/bin/busybox"
@@ -107,7 +108,79 @@ stage_linux()
 	cp "$root/test/rig/linux-init" "$inner/init"
 	(cd "$inner" && find . | cpio --quiet -o -H newc -R 0:0) >"$tree/rig/linux-initrd"
 	cp "$kernel" "$tree/rig/linux-kernel"
-	stage_program "$build/bin/ukvmm" rig/bin
+	stage_program "$build/bin/ukvmm" rig/bin || return 1
+}
+
+# What httpd serves on either side.
+stage_www()
+{
+	mkdir -p "$1/www/cgi-bin"
+	cp "$root/test/rig/peer-sum" "$1/www/cgi-bin/sum"
+	ln -s /tmp/file "$1/www/file"
+}
+
+# A tree for a guest that is driven over its serial line; $1.
+stage_peer()
+{
+	mkdir -p "$1"/{bin,sbin,usr/bin,proc,sys,dev,tmp,root,etc/udhcpc}
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	cp "$root/test/rig/peer-init" "$1/sbin/init"
+	cp "$root/test/rig/peer-dhcp" "$1/etc/udhcpc/default.script"
+	stage_www "$1"
+}
+
+# What suites with devices have: the stock kernel, an initrd with its drivers, QEMU as the other VMM.
+stage_peers()
+{
+	local inner=$work/inner name
+	stage_peer "$inner"
+	cp "$root/test/rig/peer-initrd" "$inner/init"
+	for name in virtio_mmio virtio_blk virtio_net virtio_rng; do
+		stage_module "$name" "$inner"
+	done
+	stage_program "$(command -v iperf3)" usr/bin "$inner"
+	(cd "$inner" && find . | cpio --quiet -o -H newc -R 0:0) >"$tree/rig/peer-initrd"
+	cp "$kernel" "$tree/rig/linux-kernel"
+	cp "$root/test/rig/peers.sh" "$tree/rig/"
+	stage_program "$build/bin/ukvmm" rig/bin || return 1
+	stage_program "$(command -v qemu-system-x86_64)" usr/bin
+	for name in bios-microvm.bin linuxboot_dma.bin pvh.bin; do
+		mkdir -p "$tree/usr/share/qemu"
+		cp -L "/usr/share/qemu/$name" "$tree/usr/share/qemu/"
+	done
+}
+
+# The root file system of a guest with a disk, as ext4 made from a directory: the rig's own disk.
+stage_disk()
+{
+	local inner=$work/root name
+	stage_peer "$inner"
+	stage_program "$(command -v fio)" usr/bin "$inner"
+	for name in $("$inner/bin/busybox" --list); do
+		[ "$name" = busybox ] || ln -s busybox "$inner/bin/$name"
+	done
+	truncate -s 256M "$work/disk"
+	PATH=$PATH:/sbin mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=0 -d "$inner" "$work/disk" ||
+		return 1
+	stage_module virtio_pci
+	stage_module virtio_blk
+	for name in e2fsck debugfs; do
+		stage_program "$(PATH=$PATH:/sbin command -v $name)" usr/bin
+	done
+}
+
+stage_net()
+{
+	local name
+	stage_www "$tree"
+	cp "$root/test/rig/net.sh" "$tree/rig/"
+	for name in tun dummy; do
+		stage_module $name
+	done
+	stage_program "$(command -v passt)" usr/bin
+	stage_program "$(command -v iperf3)" usr/bin
+	stage_program "$build/test/rig-pair" rig/bin
+	printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$tree/etc/passwd"
 }
 
 stage_tests()
@@ -132,6 +205,9 @@ stage_suite()
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
 	guests) stage_guests && stage_tests guests-run ;;
 	linux) stage_linux ;;
+	disk) stage_peers && stage_disk ;;
+	net) stage_peers && stage_net ;;
+	counts) stage_peers && stage_disk && stage_net ;;
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true

@@ -66,10 +66,16 @@ static bool fill(struct input *in, bool *quit)
 	return in->len > 0;
 }
 
-static void give(struct input *in, struct ukvmm_vm *vm)
+static void give(struct io *io, struct ukvmm_vm *vm)
 {
-	int64_t n = ukvmm_vm_console_write(vm, 0, in->buf + in->at, in->len - in->at);
+	struct input *in = &io->input;
+	int64_t n;
 
+	/* the guest has ended, and its VM may be gone */
+	if (pthread_mutex_trylock(&io->lock))
+		return;
+	n = ukvmm_vm_console_write(vm, in->port, in->buf + in->at, in->len - in->at);
+	pthread_mutex_unlock(&io->lock);
 	in->at += n > 0 ? (size_t)n : 0;
 	in->retry_at = 0;
 	if (in->at == in->len)
@@ -91,7 +97,7 @@ void input_step(struct io *io, struct ukvmm_vm *vm, uint64_t tag, bool *quit)
 	}
 	in->retry_at = 0;
 	if (waiting || fill(in, quit))
-		give(in, vm);
+		give(io, vm);
 	if (in->open && !in->always && in->retry_at == 0)
 		arm(io, EPOLL_CTL_MOD, tag);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stdin to the guest's serial line. A pipe or file waits while the guest's buffer is full; what is
- * typed on a terminal meanwhile is dropped, so that Ctrl-a x is always seen. The io thread's. */
+/* stdin to the guest's serial line, or to its virtio console. A pipe or file waits while the guest's
+ * buffer is full; what is typed on a terminal meanwhile is dropped, so that Ctrl-a x is always seen.
+ * The io thread's. */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 

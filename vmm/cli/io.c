@@ -14,15 +14,16 @@
 #include "run.h"
 #include "signals.h"
 
-enum tag { TAG_POLLER, TAG_SIGNALS, TAG_INPUT, TAG_OUTPUT };
+enum tag { TAG_POLLER, TAG_SIGNALS, TAG_INPUT, TAG_OUTPUT, TAG_PASST /* + the card's index */ };
 
 enum { EVENTS = 16 };
 
-void io_init(struct io *io)
+void io_init(struct io *io, bool console)
 {
 	io->epoll = io->signals = -1;
 	pthread_mutex_init(&io->lock, NULL);
-	sink_init(&io->sink);
+	io->input.port = console ? 1 : 0;
+	sink_init(&io->sink, console ? 2 : 1);
 }
 
 static int io_signals(struct io *io)
@@ -32,7 +33,7 @@ static int io_signals(struct io *io)
 	return io->signals;
 }
 
-static int watch(struct io *io, int fd, uint32_t events, enum tag tag)
+static int watch(struct io *io, int fd, uint32_t events, uint64_t tag)
 {
 	struct epoll_event e = { .events = events, .data = { .u64 = tag } };
 
@@ -71,6 +72,17 @@ static void pump(struct run *run)
 		run_end(run, status);
 }
 
+/* Once a device: a guest may break and reset it as often as it likes. */
+static void device_broken(struct run *run, uint64_t index)
+{
+	uint32_t bit = 1u << (index % DEVICES_MAX);
+
+	if (!(run->io.broken & bit))
+		report("virtio", devices_name(&run->machine.devices, &run->options.devices, index),
+			"the guest's driver broke the rules; the device waits for its reset");
+	run->io.broken |= bit;
+}
+
 static void serve_poller(struct run *run)
 {
 	struct ukvmm_event events[EVENTS];
@@ -80,9 +92,21 @@ static void serve_poller(struct run *run)
 		report_errno("ukvmm_poller_run", run->machine.name, n);
 		run_end(run, CLI_FAILED);
 	}
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		if (events[i].type == UKVMM_EV_CONSOLE)
 			pump(run);
+		else if (events[i].type == UKVMM_EV_DEVICE_BROKEN)
+			device_broken(run, events[i].value);
+	}
+}
+
+/* Its socket says so; the library only sees a peer that is gone. */
+static void passt_ended(struct run *run, uint64_t card)
+{
+	const struct passt *passt = &run->machine.devices.net[card].passt;
+
+	epoll_ctl(run->io.epoll, EPOLL_CTL_DEL, passt->fd, NULL);
+	report("passt", passt->name, "it has ended: this card leads nowhere any more");
 }
 
 static void serve_input(struct run *run)
@@ -106,8 +130,11 @@ static void serve(struct run *run, uint64_t tag)
 	case TAG_INPUT:
 		serve_input(run);
 		break;
-	default:
+	case TAG_OUTPUT:
 		pump(run);
+		break;
+	default:
+		passt_ended(run, tag - TAG_PASST);
 	}
 }
 
@@ -160,6 +187,19 @@ static void *io_thread(void *arg)
 	return NULL;
 }
 
+static int watch_passts(struct run *run)
+{
+	int rc = 0, fd;
+
+	for (uint32_t i = 0; i < run->options.devices.nets_len && rc == 0; i++) {
+		fd = run->machine.devices.net[i].passt.fd;
+		/* no events: what is left is a hang-up */
+		if (fd >= 0)
+			rc = watch(&run->io, fd, 0, TAG_PASST + i);
+	}
+	return rc;
+}
+
 int io_start(struct run *run)
 {
 	struct io *io = &run->io;
@@ -172,6 +212,8 @@ int io_start(struct run *run)
 	rc = watch(io, io->signals, EPOLLIN, TAG_SIGNALS);
 	if (rc == 0)
 		rc = watch(io, ukvmm_poller_fd(run->machine.poller), EPOLLIN, TAG_POLLER);
+	if (rc == 0)
+		rc = watch_passts(run);
 	if (rc < 0)
 		return rc;
 	terminal_enter();

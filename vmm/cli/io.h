@@ -19,6 +19,7 @@ struct input {
 	bool open;	   /* not at its end */
 	bool always;	   /* a regular file: always readable, so epoll refuses it */
 	bool tty;
+	uint32_t port;	   /* of the console it goes to */
 	uint64_t retry_at; /* when to offer the rest of buf to the guest again; 0: nothing waits */
 	struct terminal_escape escape;
 	size_t at, len;	   /* what of buf the guest has not taken */
@@ -29,13 +30,16 @@ struct io {
 	int epoll, signals;	/* -1: not made */
 	bool started;
 	bool output_broken;	/* stdout takes no more */
-	pthread_mutex_t lock;	/* sink, output_broken and the terminal; io_finish takes it for
-				 * good, so the io thread only tries: it must go on to see signals */
+	pthread_mutex_t lock;	/* sink, output_broken, the terminal and the VM's console; io_finish
+				 * takes it for good, so the io thread only tries: it must go on to
+				 * see signals */
 	struct sink sink;
 	struct input input;
+	uint32_t broken; /* a bit for each device that was told to be */
 };
 
-void io_init(struct io *io);
+/* console: the guest has a virtio console, which then has stdin. */
+void io_init(struct io *io, bool console);
 
 /* Starts the thread; from here on stdin is the guest's. 0, or negative errno. */
 int io_start(struct run *run);

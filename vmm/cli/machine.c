@@ -19,7 +19,7 @@ enum {
 	CONSOLE_BYTES = 1 << 20,
 };
 
-/* Both files are opened before anything is asked of the host: a mistyped name is the likeliest
+/* All files are opened before anything is asked of the host: a mistyped name is the likeliest
  * trouble. */
 struct files {
 	int image, initrd;
@@ -92,6 +92,7 @@ static int make_vm(struct machine *m, const struct run_options *o, struct ukvmm_
 		.vcpus = o->cpus,
 		.console_bytes = CONSOLE_BYTES,
 		.hugepages = o->hugepages,
+		.kicks = o->kicks,
 		.x86 = o->irqchip == UKVMM_X86_IRQCHIP_AUTO ? NULL : &x86,
 	};
 
@@ -126,6 +127,9 @@ int machine_make(struct machine *m, const struct run_options *o)
 
 	if (status != CLI_OK)
 		return status;
+	/* programs that this starts get ready while we do the rest */
+	if (devices_open(&m->devices, &o->devices) < 0)
+		return CLI_FAILED;
 	if (ukvmm_host_open(&m->host, o->kvm_fd, NULL, &err) < 0 ||
 		ukvmm_poller_new(m->host, &m->poller, &err) < 0) {
 		report_err(&err, NULL);
@@ -136,7 +140,15 @@ int machine_make(struct machine *m, const struct run_options *o)
 		status = make_vm(m, o, &err);
 	if (status == CLI_OK)
 		status = set_cmdline(m, o, &err);
+	if (status == CLI_OK && devices_add(&m->devices, &o->devices, m->vm) < 0)
+		status = CLI_FAILED;
 	if (status == CLI_OK)
 		status = seal(m, &err);
 	return status;
+}
+
+void machine_close(struct machine *m, const struct run_options *o)
+{
+	if (m->vm && device_options_len(&o->devices) > 0)
+		ukvmm_vm_destroy(m->vm);
 }

@@ -22,6 +22,16 @@ const char options_usage[] =
 	"  --boot PROTOCOL      auto, linux, pvh or multiboot (default auto)\n"
 	"  --irqchip KIND       auto, split, full or none (default auto: split)\n"
 	"  --hugepages MODE     auto, on or off (default auto)\n"
+	"  --disk FILE[,...]    a disk with FILE's content: ro; overlay[=FILE]: what is written goes\n"
+	"                       to memory or there; rate=10M/s[:BURST]; ops=N/s; name=ID;\n"
+	"                       serial=TEXT; writethrough; engine=threads|io_uring\n"
+	"  --net WHERE[,...]    a card that leads to passt, tap=NAME, fd=N (a tap), unix=PATH,\n"
+	"                       socket=N or none: fwd=[ADDR:]PORT[:GUEST], fwd-udp=... (passt);\n"
+	"                       mac=ADDR; any-mac; mtu=N; rate=, ops=, rx-rate=, ...; name=ID\n"
+	"  --rng                a source of random bytes\n"
+	"  --console            a virtio console: has stdin, and its output is on stdout too\n"
+	"  --vsock PATH[,...]   streams without IP, to sockets PATH_PORT: cid=N; listen (at PATH)\n"
+	"  --kicks HOW          how drivers notify devices: auto, exit or eventfd (default auto)\n"
 	"  --decompress         unpack a bzImage here instead of in the guest\n"
 	"  --kvm-fd N           an open /dev/kvm to use\n"
 	"  --timeout DURATION   end the guest after this time, as 500ms, 30s or 2m: status 124\n"
@@ -39,6 +49,12 @@ enum {
 	OPT_BOOT,
 	OPT_IRQCHIP,
 	OPT_HUGEPAGES,
+	OPT_DISK,
+	OPT_NET,
+	OPT_RNG,
+	OPT_CONSOLE,
+	OPT_VSOCK,
+	OPT_KICKS,
 	OPT_DECOMPRESS,
 	OPT_KVM_FD,
 	OPT_TIMEOUT,
@@ -54,6 +70,12 @@ static const struct option known[] = {
 	{ "boot", required_argument, NULL, OPT_BOOT },
 	{ "irqchip", required_argument, NULL, OPT_IRQCHIP },
 	{ "hugepages", required_argument, NULL, OPT_HUGEPAGES },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "net", required_argument, NULL, OPT_NET },
+	{ "rng", no_argument, NULL, OPT_RNG },
+	{ "console", no_argument, NULL, OPT_CONSOLE },
+	{ "vsock", required_argument, NULL, OPT_VSOCK },
+	{ "kicks", required_argument, NULL, OPT_KICKS },
 	{ "decompress", no_argument, NULL, OPT_DECOMPRESS },
 	{ "kvm-fd", required_argument, NULL, OPT_KVM_FD },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -66,6 +88,7 @@ static const struct option known[] = {
 static const char *const boot_names[] = { "auto", "linux", "pvh", "multiboot", NULL };
 static const char *const irqchip_names[] = { "auto", "split", "full", "none", NULL };
 static const char *const hugepages_names[] = { "auto", "on", "off", NULL };
+static const char *const kicks_names[] = { "auto", "exit", "eventfd", NULL };
 
 static int choose(const char *command, const char *option, const char *const *names, uint32_t *out)
 {
@@ -150,6 +173,24 @@ static int take_number_option(struct run_options *o, int code)
 	return 0;
 }
 
+static int take_device(struct device_options *d, int code)
+{
+	switch (code) {
+	case OPT_DISK:
+		return device_options_disk(d, optarg);
+	case OPT_NET:
+		return device_options_net(d, optarg);
+	case OPT_VSOCK:
+		return device_options_vsock(d, optarg);
+	case OPT_RNG:
+		d->rng = true;
+		return 0;
+	default:
+		d->console = true;
+		return 0;
+	}
+}
+
 static int take(struct run_options *o, int code, char **argv)
 {
 	switch (code) {
@@ -172,6 +213,14 @@ static int take(struct run_options *o, int code, char **argv)
 		return choose("run", "--irqchip", irqchip_names, &o->irqchip);
 	case OPT_HUGEPAGES:
 		return choose("run", "--hugepages", hugepages_names, &o->hugepages);
+	case OPT_KICKS:
+		return choose("run", "--kicks", kicks_names, &o->kicks);
+	case OPT_DISK:
+	case OPT_NET:
+	case OPT_RNG:
+	case OPT_CONSOLE:
+	case OPT_VSOCK:
+		return take_device(&o->devices, code);
 	case OPT_DECOMPRESS:
 		o->decompress = true;
 		return 0;

@@ -6,19 +6,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "device_options.h"
+
 enum timeline_form { TIMELINE_NONE, TIMELINE_TEXT, TIMELINE_JSON };
 
-/* Strings point into argv. */
+/* Strings point into argv, but for the devices'. */
 struct run_options {
 	const char *image, *initrd, *cmdline;
 	char **args;	     /* words for the guest, after "--" */
 	int args_len;
 	uint64_t memory;     /* bytes; 0: the library's default */
 	uint64_t timeout_ns; /* 0: none */
-	uint32_t cpus, boot, irqchip, hugepages;
+	uint32_t cpus, boot, irqchip, hugepages, kicks;
 	int kvm_fd;	     /* -1: open /dev/kvm */
 	bool decompress, help;
 	enum timeline_form timeline;
+	struct device_options devices;
 };
 
 extern const char options_usage[];

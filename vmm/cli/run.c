@@ -32,11 +32,13 @@ void run_end(struct run *run, int status)
 	int none = 0;
 
 	atomic_compare_exchange_strong(&run->cause, &none, status);
-	if (atomic_load(&run->finishing)) {
+	/* io_finish has the lock for good */
+	if (atomic_load(&run->finishing) || pthread_mutex_trylock(&run->io.lock)) {
 		terminal_leave();
 		_exit(status);
 	}
 	ukvmm_vm_stop(run->machine.vm);
+	pthread_mutex_unlock(&run->io.lock);
 }
 
 /* True while the vCPU is to be run again. */
@@ -79,9 +81,12 @@ static void run_one(struct job *job)
 {
 	int rc;
 
-	run_for(job, ALONE_NS);
-	if (!goes_on(&job->outcome))
-		return;
+	/* devices want their poller from the first moment */
+	if (device_options_len(&job->run->options.devices) == 0) {
+		run_for(job, ALONE_NS);
+		if (!goes_on(&job->outcome))
+			return;
+	}
 	rc = io_start(job->run);
 	if (rc < 0)
 		start_failed(job->run, "io thread", rc);
@@ -132,6 +137,9 @@ static int run_machine(struct run *run)
 		report_errno("ukvmm_vm_vcpu", run->machine.name, rc);
 		return CLI_FAILED;
 	}
+	rc = devices_lend(&run->options.devices, run->machine.host);
+	if (rc < 0)
+		return start_failed(run, "disk thread", rc);
 	if (len == 1)
 		run_one(&jobs[0]);
 	else
@@ -166,12 +174,14 @@ int cli_run(int argc, char **argv)
 		__builtin_add_overflow(started, run.options.timeout_ns, &run.deadline))
 		run.deadline = 0; /* in 500 years */
 	signals_block();
-	io_init(&run.io);
+	io_init(&run.io, run.options.devices.console);
 	status = machine_make(&run.machine, &run.options);
 	if (status == CLI_OK)
 		status = run_machine(&run);
 	if (run.machine.vm)
 		ending_timeline(&run, started);
-	/* no teardown: the kernel does it faster, and an io thread may still be about */
+	/* no teardown but of devices: the kernel does it faster, and an io thread may still be
+	 * about */
+	machine_close(&run.machine, &run.options);
 	_exit(status);
 }

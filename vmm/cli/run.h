@@ -2,8 +2,8 @@
 /*
  * One VM from its first instruction to the program's exit status. Threads: the main thread runs
  * vCPU 0 and ends the program; one more thread for each further vCPU; one for input, output,
- * signals and timers (io.h), which a single-vCPU guest that ends within its first millisecond never
- * sees.
+ * signals and timers (io.h), which a single-vCPU guest without devices that ends within its first
+ * millisecond never sees; four more for each disk, lent to the library for what may block.
  */
 #ifndef CLI_RUN_H
 #define CLI_RUN_H

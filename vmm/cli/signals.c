@@ -9,19 +9,21 @@
 
 #include "cli.h"
 #include "run.h"
+#include "terminal.h"
 
 static const int ending_signals[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU, SIGTSTP,
 };
 
 /* What io reads from its signalfd. SIGCONT has done its work when we read it: it means a look at
- * the tty. */
+ * the tty; so does SIGWINCH. */
 static void signal_set(sigset_t *set)
 {
 	struct sigaction now;
 
 	sigemptyset(set);
 	sigaddset(set, SIGCONT);
+	sigaddset(set, SIGWINCH);
 	for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++)
 		/* a blocked signal is queued even where it is ignored */
 		if (sigaction(ending_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -79,6 +81,18 @@ static void resume(struct io *io)
 	pthread_mutex_unlock(&io->lock);
 }
 
+static void resize(struct run *run)
+{
+	uint32_t cols = 0, rows = 0;
+
+	if (!run->options.devices.console || pthread_mutex_trylock(&run->io.lock))
+		return;
+	terminal_size(&cols, &rows);
+	if (cols && rows)
+		ukvmm_vm_console_resize(run->machine.vm, cols, rows);
+	pthread_mutex_unlock(&run->io.lock);
+}
+
 void signals_serve(struct run *run)
 {
 	struct signalfd_siginfo info;
@@ -88,6 +102,8 @@ void signals_serve(struct run *run)
 			suspend(&run->io);
 		else if (info.ssi_signo == SIGCONT)
 			resume(&run->io);
+		else if (info.ssi_signo == SIGWINCH)
+			resize(run);
 		else
 			end_for_signal(run, (int)info.ssi_signo);
 	}
@@ -99,5 +115,12 @@ int signals_take(int fd)
 
 	if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return 0;
-	return info.ssi_signo == SIGTSTP || info.ssi_signo == SIGCONT ? 0 : (int)info.ssi_signo;
+	switch (info.ssi_signo) {
+	case SIGTSTP:
+	case SIGCONT:
+	case SIGWINCH:
+		return 0;
+	default:
+		return (int)info.ssi_signo;
+	}
 }

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void sink_init(struct sink *s)
+void sink_init(struct sink *s, uint32_t ports)
 {
+	s->ports = ports;
+	s->port = 0;
 	s->fd = -1;
 	s->socket = false;
 	s->at = s->len = 0;
@@ -57,9 +59,24 @@ static int flush(struct sink *s)
 	return 0;
 }
 
-int sink_pump(struct sink *s, struct ukvmm_vm *vm)
+/* Ports take turns: a guest that floods one must not silence the other. As ukvmm_vm_console_read;
+ * 0: all are empty. */
+static int64_t refill(struct sink *s, struct ukvmm_vm *vm)
 {
 	uint64_t lost;
+	int64_t n = 0;
+
+	for (uint32_t i = 0; i < s->ports && n == 0; i++) {
+		lost = 0;
+		s->port = (s->port + 1) % s->ports;
+		n = ukvmm_vm_console_read(vm, s->port, s->buf, sizeof s->buf, &lost);
+		s->lost += lost;
+	}
+	return n;
+}
+
+int sink_pump(struct sink *s, struct ukvmm_vm *vm)
+{
 	int64_t n;
 	int rc;
 
@@ -69,9 +86,7 @@ int sink_pump(struct sink *s, struct ukvmm_vm *vm)
 		rc = flush(s);
 		if (rc != 0)
 			return rc;
-		lost = 0;
-		n = ukvmm_vm_console_read(vm, 0, s->buf, sizeof s->buf, &lost);
-		s->lost += lost;
+		n = refill(s, vm);
 		if (n <= 0)
 			return (int)n;
 		s->at = 0;

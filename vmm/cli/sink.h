@@ -16,11 +16,14 @@ struct sink {
 	int fd;		/* -1: not opened yet */
 	bool socket;
 	size_t at, len; /* what of buf is still to be written */
+	uint32_t ports, port; /* how many consoles there are, which one was read last */
 	uint64_t lost;	/* bytes the console ring had to drop */
 	char buf[16384];
 };
 
-void sink_init(struct sink *s);
+/* ports: 1 for the serial line, 2 with a virtio console, whose output is mixed with that of the
+ * other as it comes. */
+void sink_init(struct sink *s, uint32_t ports);
 
 /* Moves all output there is. 0: done. 1: stdout is full, call again when sink_fd is writable.
  * Negative errno: stdout takes no more, ever (-EPIPE: its reader left). */

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -57,6 +58,16 @@ void terminal_leave(void)
 	if (atomic_load(&is_raw))
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	atomic_store(&is_raw, false);
+}
+
+void terminal_size(uint32_t *cols, uint32_t *rows)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+		return;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
 }
 
 size_t terminal_decode(struct terminal_escape *e, const uint8_t *in, size_t len, uint8_t *out,

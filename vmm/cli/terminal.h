@@ -18,6 +18,9 @@ bool terminal_enter(void);
 /* As it was before the first terminal_enter. Repeatable. */
 void terminal_leave(void);
 
+/* What the terminal on stdin shows; left alone where there is none. */
+void terminal_size(uint32_t *cols, uint32_t *rows);
+
 /* Ctrl-a, as QEMU has it: Ctrl-a x quits, Ctrl-a Ctrl-a is one Ctrl-a; any other key after it: both
  * are the guest's. */
 struct terminal_escape {

@@ -159,6 +159,28 @@ static int walk_section(struct kvm_vcpu *vcpu, struct msr_walk *w, struct ukvmm_
 	return 0;
 }
 
+/*
+ * KVM before 6.8 takes a TSC within a second of what the VM's counter is already for an attempt to synchronise vCPUs, and
+ * keeps its own: a guest loaded into a young VM would see time run backwards. A write far from both ends that. The other
+ * vCPUs come after the first, and for them the guess is right: it makes up for the time between their writes.
+ */
+static int forget_tsc(struct kvm_vcpu *vcpu, const struct msr_walk *w, struct ukvmm_err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !vcpu->index && rc >= 0 && i < w->n; i++) {
+		struct {
+			struct kvm_msrs head;
+			struct kvm_msr_entry entry[1];
+		} far = { .head.nmsrs = 1, .entry[0] = { X86_MSR_TSC, 0, w->rec[i].value + (1ull << 48) } };
+
+		/* a host that refuses it will refuse the write that matters, which reports it */
+		if (w->rec[i].index == X86_MSR_TSC)
+			rc = vcpu_ioctl_p(vcpu, KVM_SET_MSRS, &far);
+	}
+	return rc < 0 ? kvm_fail(err, rc, "KVM_SET_MSRS", vcpu->name) : 0;
+}
+
 static int walk(struct kvm_vcpu *vcpu, struct msr_walk *w, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	int rc = 0;
@@ -172,6 +194,8 @@ static int walk(struct kvm_vcpu *vcpu, struct msr_walk *w, struct ukvmm_state *s
 	if (rc || !s->loading)
 		return rc;
 	rc = check_loaded(vcpu, w, err);
+	if (!rc)
+		rc = forget_tsc(vcpu, w, err);
 	return rc ? rc : transfer_all(vcpu, KVM_SET_MSRS, "KVM_SET_MSRS", w, refused_write, err);
 }
 

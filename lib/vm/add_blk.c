@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks: from a config to a back end, a front end and a device. */
+#include "vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block.h"
+#include "devices.h"
+#include "err.h"
+#include "export.h"
+#include "structs.h"
+
+static const char call[] = "ukvmm_vm_add_blk";
+
+enum { TOPS = UKVMM_BLK_OVERLAY | UKVMM_BLK_OVERLAY_FILE,
+       FLAGS = UKVMM_BLK_READ_ONLY | TOPS | UKVMM_BLK_WRITETHROUGH | UKVMM_BLK_URING };
+
+static int config_check(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *c, struct ukvmm_err *err)
+{
+	uint32_t top = c->flags & TOPS;
+
+	if (vm->state != VM_NEW)
+		return vm_check_new(vm, call, err);
+	if (c->flags & ~(uint32_t)FLAGS)
+		return err_set(err, -EINVAL, call, dev, "unknown flag in ukvmm_blk_config");
+	if (top == TOPS || (top && c->flags & UKVMM_BLK_READ_ONLY))
+		return err_set(err, -EINVAL, call, dev, "READ_ONLY, OVERLAY and OVERLAY_FILE exclude each other");
+	return 0;
+}
+
+/* Takes struct copies, so that what is checked is what is used. */
+static int config_take(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *from,
+	struct ukvmm_blk_config *c, struct ukvmm_rate *rate, struct ukvmm_err *err)
+{
+	int rc = struct_take(c, sizeof *c, from);
+
+	if (!rc && c->rate) {
+		rc = struct_take(rate, sizeof *rate, c->rate);
+		c->rate = rate;
+		if (!rc && rate->flags)
+			rc = -EINVAL;
+	}
+	if (rc || !from)
+		return err_set(err, rc ? rc : -EINVAL, call, dev, "bad ukvmm_blk_config");
+	return config_check(vm, dev, c, err);
+}
+
+static int backend_open(const char *dev, const struct ukvmm_blk_config *c, struct block_backend **out,
+	struct ukvmm_err *err)
+{
+	struct block_backend *raw;
+	int rc = block_raw(&raw, c->fd, c->flags & (TOPS | UKVMM_BLK_READ_ONLY), dev, err);
+
+	if (rc)
+		return rc;
+	if (c->flags & UKVMM_BLK_OVERLAY_FILE && c->top_fd < 0) {
+		raw->ops->close(raw);
+		return err_set(err, -EBADF, call, dev, "OVERLAY_FILE without a top_fd");
+	}
+	*out = raw;
+	if (!(c->flags & TOPS))
+		return 0;
+	return block_overlay(out, raw, c->flags & UKVMM_BLK_OVERLAY_FILE ? c->top_fd : -1, dev, err);
+}
+
+static int engine_choose(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *c,
+	struct block_engine **out, struct ukvmm_err *err)
+{
+	struct uring *ring;
+	int rc;
+
+	*out = &vm->host->threads.engine;
+	if (!(c->flags & UKVMM_BLK_URING))
+		return 0;
+	rc = host_ring(vm->host, &ring, err);
+	if (rc)
+		return rc;
+	rc = poller_ring(vm->poller, ring);
+	if (rc)
+		return err_set(err, rc, "epoll_ctl", dev, "%s", strerror(-rc));
+	*out = uring_engine(ring);
+	return 0;
+}
+
+static int add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *c, struct ukvmm_err *err)
+{
+	struct block_backend *backend;
+	struct block_engine *engine;
+	struct ukvmm_device_ops ops;
+	struct ukvmm_device *device;
+	struct virtio_blk *blk;
+	int rc = engine_choose(vm, dev, c, &engine, err);
+
+	if (!rc)
+		rc = backend_open(dev, c, &backend, err);
+	if (rc)
+		return rc;
+	rc = virtio_blk_new(&blk, backend, engine, c->serial ? c->serial : dev, c);
+	if (rc)
+		return err_set(err, rc, call, dev, "%s", strerror(-rc));
+	virtio_blk_ops(blk, &ops);
+	rc = ukvmm_vm_add_device(vm, dev, &ops, blk, &device, err);
+	if (rc)
+		return rc;
+	device->kind = DEVICE_BLK;
+	rc = virtio_blk_attach(blk, device);
+	return rc ? err_set(err, rc, call, dev, "%s", strerror(-rc)) : 0;
+}
+
+UKVMM_API int ukvmm_vm_add_blk(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *config,
+	struct ukvmm_err *err)
+{
+	struct ukvmm_blk_config c;
+	struct ukvmm_rate rate;
+	int rc;
+
+	if (!dev)
+		return err_set(err, -EINVAL, call, vm->name, "a device needs a name");
+	rc = config_take(vm, dev, config, &c, &rate, err);
+	return rc ? rc : add(vm, dev, &c, err);
+}

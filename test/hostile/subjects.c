@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "subjects.h"
+
+#include "hostile.h"
+
+const struct subject *const subjects[] = {
+	&subject_echo,
+	&subject_inline,
+	&subject_net,
+};
+const uint32_t subjects_len = COUNT(subjects);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "report.h"
+
+/* A connected stream, or -1 after a report. */
+static int connect_unix(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof to.sun_path) {
+		report_errno("connect", path, ENAMETOOLONG);
+		return -1;
+	}
+	strcpy(to.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+		return fd;
+	report_errno("connect", path, errno);
+	return -1;
+}
+
+/* An fd that we were born with: a passt, or any program that we start, is not to have it. */
+static int take_over(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags >= 0 && fcntl(fd, F_SETFD, flags | FD_CLOEXEC) == 0)
+		return fd;
+	report("run", "--net", "file descriptor %d is not open", fd);
+	return -1;
+}
+
+int net_open(struct net *n, const struct net_options *o, const char *name)
+{
+	n->fd = -1;
+	n->passt = (struct passt){ .fd = -1 };
+	switch (o->to) {
+	case NET_TO_FD:
+	case NET_TO_SOCKET:
+		n->fd = take_over(o->fd);
+		break;
+	case NET_TO_UNIX:
+		n->fd = connect_unix(o->where);
+		break;
+	case NET_TO_PASST:
+		if (passt_start(&n->passt, o, name) < 0)
+			return -1;
+		n->fd = n->passt.fd;
+		break;
+	default:
+		return 0;
+	}
+	return n->fd < 0 ? -1 : 0;
+}
+
+static uint32_t kind(enum net_to to)
+{
+	switch (to) {
+	case NET_TO_TAP:
+	case NET_TO_FD:
+		return UKVMM_NET_TAP;
+	case NET_TO_SOCKET:
+		return UKVMM_NET_PACKET;
+	case NET_TO_UNIX:
+	case NET_TO_PASST:
+		return UKVMM_NET_STREAM;
+	default:
+		return UKVMM_NET_NONE;
+	}
+}
+
+/* What the user called it: the tap, the number, the path. */
+static void describe(const struct net_options *o, const char *name, char *text, size_t len)
+{
+	if (o->where)
+		snprintf(text, len, "%s", o->where);
+	else if (o->fd >= 0)
+		snprintf(text, len, "%s, file descriptor %d", name, o->fd);
+	else
+		snprintf(text, len, "%s", name);
+}
+
+int net_add(struct net *n, const struct net_options *o, const char *name, struct ukvmm_vm *vm)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_net_config config = {
+		.size = sizeof config,
+		.flags = o->flags,
+		.kind = kind(o->to),
+		.fd = n->fd,
+		.tap = o->to == NET_TO_TAP ? o->where : NULL,
+		.mtu = o->mtu,
+		.rx = &o->rx,
+		.tx = &o->tx,
+	};
+	char object[128];
+	int rc;
+
+	memcpy(config.mac, o->mac, sizeof o->mac);
+	if (o->to == NET_TO_PASST && passt_await(&n->passt) < 0)
+		return -1;
+	rc = ukvmm_vm_add_net(vm, name, &config, &err);
+	if (rc == 0)
+		return 0;
+	describe(o, name, object, sizeof object);
+	report_err(&err, rc == -EEXIST ? NULL : object);
+	return -1;
+}
