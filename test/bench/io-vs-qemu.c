@@ -41,9 +41,9 @@ static const struct scene {
 } scenes[] = {
 	{ "rng_round_trip", "mode=queue n=1000", ROUND_TRIP, .rng = true },
 	{ "blk_round_trip", "mode=queue id=2 n=1000", ROUND_TRIP, .disk = true },
-	{ "read_qd1", "mode=blk-read qd=1 n=2000", PER_SECOND, .disk = true },
+	{ "read_qd1", "mode=blk-read qd=1 n=1000", ROUND_TRIP, .disk = true },
 	{ "read_qd32", "mode=blk-read qd=32 n=20000", PER_SECOND, .disk = true },
-	{ "write_qd1", "mode=blk-write qd=1 n=2000", PER_SECOND, .disk = true },
+	{ "write_qd1", "mode=blk-write qd=1 n=1000", ROUND_TRIP, .disk = true },
 	{ "write_qd32", "mode=blk-write qd=32 n=20000", PER_SECOND, .disk = true },
 	{ "stream_echo", "mode=net-echo n=1000", ROUND_TRIP, .net = GUEST_NET_STREAM },
 	{ "stream_tx", "mode=net-tx n=50000", PER_SECOND, .net = GUEST_NET_STREAM },

@@ -121,12 +121,16 @@ static const char typed[] = "abc\nanother line\n";
 static int console_prepare(struct drive *d)
 {
 	const struct ukvmm_console_config config = {.size = sizeof config};
-	int rc = ukvmm_vm_add_console(d->vm, "console0", &config, &d->err);
 
-	if (rc)
-		return rc;
-	/* before anybody listens: it is kept */
-	return ukvmm_vm_console_write(d->vm, 1, typed, sizeof typed - 1) == sizeof typed - 1 ? 0 : -EIO;
+	return ukvmm_vm_add_console(d->vm, "console0", &config, &d->err);
+}
+
+static void console_output(struct drive *d)
+{
+	if (d->step || !strstr(d->output, "ready\n"))
+		return;
+	if (ukvmm_vm_console_write(d->vm, 1, typed, sizeof typed - 1) == sizeof typed - 1)
+		d->step = 1;
 }
 
 static const char *console_judge(struct drive *d)
@@ -138,4 +142,5 @@ static const char *console_judge(struct drive *d)
 	return strcmp(said, want) ? "the console says something else" : NULL;
 }
 
-const struct script script_console = {.prepare = console_prepare, .judge = console_judge};
+const struct script script_console = {
+	.prepare = console_prepare, .output = console_output, .judge = console_judge};

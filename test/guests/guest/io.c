@@ -131,6 +131,7 @@ void guest_main(void)
 	trap_init();
 	ring3_init();
 	map_identity(MAPPED, PTE_U);
+	pic_remap(); /* masked: it would bring device interrupts as well */
 	lapic_enable();
 	mode->start();
 	ring3_enter(main3);

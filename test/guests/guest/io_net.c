@@ -64,13 +64,17 @@ void io_net_start(void)
 
 void net_ready(void)
 {
+	const struct io_frame *f;
+
 	for (uint32_t i = 0; i < tx_slots; i++)
 		io_fill((struct io_frame *)(tx_memory + i * tx_stride + HDR), net_size);
 	virtq_mute(&dev.q[TX]);
 	virtq_kick(&dev.q[RX]);
 	net_send(IO_HELLO, 0, 0, IO_FRAME_MIN);
-	net_wait();
-	if (net_receive(NULL)->op != IO_READY)
+	do
+		net_wait();
+	while ((f = net_receive(NULL)) == NULL); /* a tap's host has something to say first */
+	if (f->op != IO_READY)
 		die("the peer is not ready");
 	dev.q[RX].kicks = dev.q[TX].kicks = 0;
 }
