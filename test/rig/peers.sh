@@ -45,7 +45,7 @@ qemu_net()
 	case $net in
 	tap=*) echo "tap,id=n,ifname=${net#tap=},script=no,downscript=no" ;;
 	unix=*) echo "stream,id=n,server=off,addr.type=unix,addr.path=${net#unix=}" ;;
-	fd=*) echo "socket,id=n,$net" ;;
+	socket=*) echo "socket,id=n,fd=${net#socket=}" ;;
 	esac
 }
 
@@ -86,7 +86,7 @@ await()
 	local vm=$1 line
 	reply=
 	while IFS= read -r -t $silence_s line <&"$(fd_out "$vm")"; do
-		echo "$line" >>"$vm.log"
+		echo "$line" >>"$vm.log"; [ -z "$DEBUG" ] || echo "    $vm: $line"
 		case $line in
 		"$2"*) last=$line; return 0 ;;
 		"guest broken"*) break ;;
@@ -101,7 +101,7 @@ await()
 	return 1
 }
 
-tell() { echo "$2" >&"$(fd_in "$1")"; }
+tell() { [ -z "$DEBUG" ] || echo "    $1> $2"; echo "$2" >&"$(fd_in "$1")"; }
 
 ask()
 {
@@ -120,7 +120,7 @@ must()
 
 vm_close()
 {
-	wait "$(vm_pid "$1")"
+	wait "$(vm_pid "$1")" 2>/dev/null
 	status=$?
 	eval "exec $(fd_in "$1")>&- $(fd_out "$1")<&-"
 	return $status

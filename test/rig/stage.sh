@@ -84,6 +84,7 @@ stage_base()
 	tree=$work/tree
 	mkdir -p "$tree"/{bin,etc,proc,sys,dev,tmp,lib/modules,"${build%/*}"}
 	mkdir -p "$tree"/rig/{bin,test,guests}
+	chmod 1777 "$tree/tmp"
 	ln -s /rig "$tree/$build"
 	cp "$(command -v busybox)" "$tree/bin/busybox"
 	cp "$root/test/rig/init" "$tree/init"
