@@ -108,7 +108,7 @@ printf 'first\nsecond\n' >"$dir/lines"
 input=$dir/lines
 drive 'mode=console n=2' --console
 works 'a console'
-like 'a console: what is said to it comes back' "$out" $'^hello from a virtio console\nfirst\nsecond\nOK$'
+like 'a console: what is said to it comes back' "$out" $'^hello from a virtio console\nready\nfirst\nsecond\nOK$'
 unset input
 
 # vsock: the socket is there while the guest runs, and not after it
