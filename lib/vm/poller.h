@@ -49,6 +49,8 @@ struct ukvmm_poller {
 	pthread_mutex_t lock;
 	pthread_cond_t left; /* `current` became NULL */
 	bool dispatching;
+	bool will_look; /* the dispatcher will yet look at the queue: it needs no waking */
+	uint64_t cpu_mark; /* its CPU clock when it last looked */
 	pthread_t dispatcher;
 	struct ukvmm_vm *current;
 	struct ukvmm_vm *head, **tail;
@@ -77,7 +79,8 @@ void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline);
 /* For the dispatching thread, with the lock held. Takes one event of the VM, STOPPED last; false: it has none. */
 bool poller_entry_take(struct poller_entry *e, struct ukvmm_event *ev);
 bool poller_entry_has_event(const struct poller_entry *e);
-void poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
+/* true: nobody knows of it, write `wake`. */
+bool poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
 void poller_entry_unqueue(struct ukvmm_poller *p, struct ukvmm_vm *vm);
 /* The timerfd follows the earliest deadline, but is not moved later until it has fired. */
 void poller_timerfd_follow(struct ukvmm_poller *p);

@@ -69,16 +69,27 @@ int poller_leave(struct ukvmm_poller *p, struct ukvmm_vm *vm, struct timer *cons
 	return 0;
 }
 
-void poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
+bool poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
-	if (vm->entry.queued || vm->entry.gone)
-		return;
+	bool wake = !p->head && !p->will_look;
+
+	if (vm->entry.queued)
+		return false;
 	vm->entry.queued = true;
 	vm->entry.next = NULL;
-	if (!p->head)
-		fd_event_set(p->wake);
 	*p->tail = vm;
 	p->tail = &vm->entry.next;
+	return wake;
+}
+
+/* Ends a locked section. The eventfd is written after it, or who wakes by it runs into the lock. */
+static void queue_unlock(struct ukvmm_poller *p, struct ukvmm_vm *vm)
+{
+	bool wake = poller_entry_queue(p, vm);
+
+	pthread_mutex_unlock(&p->lock);
+	if (wake)
+		fd_event_set(p->wake);
 }
 
 void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uint64_t value)
@@ -108,16 +119,14 @@ void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uin
 		e->broken |= 1u << value;
 		break;
 	}
-	poller_entry_queue(p, vm);
-	pthread_mutex_unlock(&p->lock);
+	queue_unlock(p, vm);
 }
 
 void poller_work(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
 	pthread_mutex_lock(&p->lock);
 	vm->entry.work = true;
-	poller_entry_queue(p, vm);
-	pthread_mutex_unlock(&p->lock);
+	queue_unlock(p, vm);
 }
 
 void poller_timerfd_follow(struct ukvmm_poller *p)
