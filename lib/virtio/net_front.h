@@ -40,6 +40,8 @@ enum {
 	NET_MAC = 6,
 	NET_ETHERNET = 14,
 	NET_BATCH = 64,	     /* frames a turn, where the transport gives no budget */
+	NET_KICK_FRAMES = 16, /* of a kick, before the rest is the poller's */
+	NET_KICK_BYTES = 128 << 10,
 	NET_MERGE_MAX = 128, /* chains a frame may take: the largest frame in buffers of 512 bytes */
 	NET_FILTER_MACS = 32,
 };
@@ -103,8 +105,9 @@ int net_load(void *ctx, struct ukvmm_state *s, uint32_t version);
 
 /* net_rx.c, net_tx.c, net_ctrl.c: at most `budget` chains; no settling of watches and timers. */
 void net_rx_run(struct virtio_net *n, uint32_t budget);
-void net_tx_run(struct virtio_net *n, uint32_t budget);
 void net_ctrl_run(struct virtio_net *n, uint32_t budget);
+/* Stops after the frame that reaches `bytes`. */
+void net_tx_run(struct virtio_net *n, uint32_t budget, uint64_t bytes);
 void net_rx_late(struct virtio_net *n); /* rx_give_up has come */
 
 /*

@@ -44,26 +44,29 @@ static int send_chain(struct virtio_net *n, struct ukvmm_chain *chain)
 	return 0;
 }
 
-/* Sends what there is, at most `most` frames; they stay in `done`. */
-static uint32_t send_batch(struct virtio_net *n, struct ukvmm_chain **done, uint32_t most)
+/* Sends what there is, at most `most` frames and about `bytes`; the chains stay in `done`. */
+static uint32_t send_batch(struct virtio_net *n, struct ukvmm_chain **done, uint32_t most, uint64_t bytes)
 {
+	uint64_t sum = 0;
 	uint32_t len = 0;
 
-	while (len < most) {
+	while (len < most && sum < bytes) {
 		struct ukvmm_chain *chain = ukvmm_queue_pop(n->queue[NET_TXQ]);
 
 		if (!chain)
-			break;
+			return len;
+		sum += ukvmm_chain_readable(chain);
 		if (send_chain(n, chain)) {
 			virtio_queue_unpop(n->queue[NET_TXQ], chain);
-			break;
+			return len;
 		}
 		done[len++] = chain;
 	}
+	n->tx.more = true; /* perhaps */
 	return len;
 }
 
-void net_tx_run(struct virtio_net *n, uint32_t budget)
+void net_tx_run(struct virtio_net *n, uint32_t budget, uint64_t bytes)
 {
 	struct ukvmm_chain *done[NET_BATCH];
 	uint32_t len;
@@ -71,12 +74,11 @@ void net_tx_run(struct virtio_net *n, uint32_t budget)
 	n->tx.more = false;
 	if (!n->live || n->tx_blocked || n->tx.until)
 		return;
-	len = send_batch(n, done, budget < NET_BATCH ? budget : NET_BATCH);
+	len = send_batch(n, done, budget < NET_BATCH ? budget : NET_BATCH, bytes);
 	if (!len)
 		return;
 	if (!n->backend->wants_write)
 		n->backend->ops->flush(n->backend);
 	virtio_queue_push_all(n->queue[NET_TXQ], done, len);
 	ukvmm_queue_notify(n->queue[NET_TXQ]);
-	n->tx.more = len == NET_BATCH;
 }
