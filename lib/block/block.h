@@ -90,6 +90,8 @@ void block_io_run(struct block_io *io);
  * remove  leaves, before its close and after the last done; may be called from within that.
  * submit  never fails: done tells.
  * go      after one submit or several: starts them. An engine may have started them already.
+ * depth   how many requests of one disk it can make use of at once; 0: any number. A front end that keeps to it leaves
+ *         the others in the guest's ring, where they need no notification.
  * add, remove and go may be NULL.
  */
 struct block_engine {
@@ -97,6 +99,7 @@ struct block_engine {
 	void (*remove)(struct block_engine *e, struct block_backend *b);
 	void (*submit)(struct block_engine *e, struct block_io *io);
 	void (*go)(struct block_engine *e);
+	uint32_t depth;
 };
 
 /*

@@ -32,6 +32,8 @@ static int file_open(struct overlay *o, int top_fd, const char *object, struct u
 	if (rc)
 		return err_set(err, rc, "fcntl(F_GETFL)", object,
 			"the overlay's top must be open for reading and writing, without O_APPEND");
+	if (file_direct(top_fd))
+		return err_set(err, -EINVAL, "fcntl(F_GETFL)", object, "the overlay's top is open with O_DIRECT");
 	o->fd = fd_dup(top_fd);
 	if (o->fd < 0)
 		return err_set(err, o->fd, "fcntl(F_DUPFD_CLOEXEC)", object, "%s", strerror(-o->fd));

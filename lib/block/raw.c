@@ -84,9 +84,20 @@ int file_mode(int fd, bool write)
 	return mode & O_APPEND ? -EINVAL : 0;
 }
 
+bool file_direct(int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+
+	return mode >= 0 && mode & O_DIRECT;
+}
+
 static int raw_rw(struct block_backend *b, enum block_op op, uint64_t off, void *buf, size_t len, uint32_t flags)
 {
-	return file_rw(((struct raw *)b)->fd, op, off, buf, len, flags);
+	struct raw *r = (struct raw *)b;
+
+	if (r->direct && flags & BLOCK_NOW)
+		return -EOPNOTSUPP;
+	return file_rw(r->fd, op, off, buf, len, flags);
 }
 
 static int raw_flush(struct block_backend *b)
@@ -143,6 +154,7 @@ static int raw_rebind(struct block_backend *b, int fd)
 	}
 	fd_close(r->fd);
 	r->fd = b->ring_fd = copy;
+	r->direct = file_direct(copy);
 	return 0;
 }
 
@@ -190,6 +202,7 @@ int block_raw(struct block_backend **out, int fd, bool read_only, const char *ob
 		return err_set(err, -ENOMEM, "calloc", object, "out of memory");
 	}
 	r->fd = copy;
+	r->direct = file_direct(copy);
 	r->b = (struct block_backend){ .ops = &raw_ops, .bytes = bytes, .read_only = read_only,
 		.can_discard = !read_only, .ring_fd = copy, .ring_slot = -1 };
 	*out = &r->b;

@@ -8,6 +8,7 @@
 struct raw {
 	struct block_backend b;
 	int fd;
+	bool direct; /* O_DIRECT: RWF_NOWAIT would wait for the medium all the same */
 };
 
 /* The whole range, or a negative errno; flags as for block_ops.rw. -EIO: the file ended before. */
@@ -17,6 +18,7 @@ int file_flush(int fd);
 int file_zero(int fd, uint64_t off, uint64_t len, bool unmap);
 /* The same for a range whose content does not matter any more. */
 int file_discard(int fd, uint64_t off, uint64_t len);
+bool file_direct(int fd);
 /* Size of a regular file or block device. -ENOTBLK: it is neither. */
 int file_bytes(int fd, uint64_t *bytes);
 /* Can it be read, and written if `write`? -EBADF: no. -EINVAL: O_APPEND, where every write goes to the end. */

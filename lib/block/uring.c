@@ -247,7 +247,8 @@ int uring_new(struct uring **out, struct block_engine *other, struct ukvmm_err *
 		return rc;
 	}
 	pthread_mutex_init(&u->lock, NULL);
-	u->engine = (struct block_engine){ engine_add, engine_remove, engine_submit, engine_go };
+	u->engine = (struct block_engine){ .add = engine_add, .remove = engine_remove, .submit = engine_submit,
+		.go = engine_go };
 	u->other = other;
 	*out = u;
 	return 0;

@@ -66,6 +66,7 @@ int virtio_blk_new(struct virtio_blk **out, struct block_backend *backend, struc
 	b->backend = backend;
 	b->engine = engine;
 	b->refs = 1;
+	b->depth = engine->depth && engine->depth < BLK_REQUESTS ? engine->depth : BLK_REQUESTS;
 	b->offered = features(b, config->flags);
 	memcpy(b->id, serial, strnlen(serial, sizeof b->id));
 	rate_set(b, config->rate);

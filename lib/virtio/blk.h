@@ -87,11 +87,12 @@ struct virtio_blk {
 	struct ukvmm_queue *queue;
 	char id[BLK_ID];
 	uint64_t features, offered;
+	uint32_t depth;
 	bool joined; /* the engine knows the back end */
 
 	/* callback thread */
 	struct blk_req *free;
-	uint32_t busy;		   /* requests that are not free; */
+	uint32_t busy;		   /* requests that are not free, `depth` at most; */
 	uint32_t voided;	   /* of those, at the engine without a chain */
 	struct blk_req *stalled;   /* waits for the rate limit */
 	struct blk_list flushing;  /* answered by the flush that the head has at the engine; */

@@ -196,7 +196,7 @@ static void begin(struct virtio_blk *b, struct ukvmm_chain *chain)
 /* After a reset what its requests still write must not come behind what new ones write. */
 static bool may_begin(const struct virtio_blk *b)
 {
-	return b->free && !b->voided && !b->stalled && !b->quiescing;
+	return b->busy < b->depth && !b->voided && !b->stalled && !b->quiescing;
 }
 
 bool blk_pump(struct virtio_blk *b, uint32_t budget)

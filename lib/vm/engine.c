@@ -149,7 +149,8 @@ static void threads_remove(struct block_engine *e, struct block_backend *b)
 
 void engine_threads_init(struct engine_threads *t, struct ukvmm_host *host)
 {
-	t->engine = (struct block_engine){ .add = threads_add, .remove = threads_remove, .submit = threads_submit };
+	t->engine = (struct block_engine){ .add = threads_add, .remove = threads_remove, .submit = threads_submit,
+		.depth = DISK_JOBS };
 	t->host = host;
 }
 

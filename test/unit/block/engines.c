@@ -234,7 +234,7 @@ static void plain_remove(struct block_engine *e, struct block_backend *b)
 
 static void engines_agree(void **state)
 {
-	struct block_engine plain = { plain_add, plain_remove, plain_submit, NULL };
+	struct block_engine plain = { .add = plain_add, .remove = plain_remove, .submit = plain_submit };
 	uint8_t *expected = malloc(BYTES), *got = malloc(BYTES);
 	uint64_t sum;
 	struct rig r;

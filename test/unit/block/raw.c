@@ -153,6 +153,36 @@ static void cached_bytes_are_there_at_once_or_say_so(void **state)
 	close(fd);
 }
 
+/* With O_DIRECT "without waiting" means without queueing only: the medium is waited for. */
+static void direct_files_are_never_now(void **state)
+{
+	char path[] = "/tmp/ukvmm-raw-XXXXXX";
+	int fd = mkstemp(path), direct;
+	uint8_t *buf = aligned_alloc(4096, 4096);
+	struct block_backend *b;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, BYTES), 0);
+	direct = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	assert_int_equal(unlink(path), 0);
+	if (direct < 0) { /* the file system has no such thing */
+		free(buf);
+		close(fd);
+		skip();
+	}
+	b = raw_of(direct, false);
+	memset(buf, 0x21, 4096);
+	assert_int_equal(b->ops->rw(b, BLOCK_WRITE, 4096, buf, 4096, BLOCK_NOW), -EOPNOTSUPP);
+	assert_int_equal(b->ops->rw(b, BLOCK_WRITE, 4096, buf, 4096, 0), 0);
+	assert_int_equal(b->ops->rw(b, BLOCK_READ, 4096, buf, 4096, BLOCK_NOW), -EOPNOTSUPP);
+	assert_int_equal(b->ops->rebind(b, fd), 0);
+	assert_int_not_equal(b->ops->rw(b, BLOCK_READ, 0, buf, 4096, 0), -EOPNOTSUPP);
+	b->ops->close(b);
+	free(buf);
+	close(direct);
+	close(fd);
+}
+
 static void refused(int fd, bool read_only, int code, const char *word)
 {
 	struct ukvmm_err err = { .size = sizeof err };
@@ -244,6 +274,7 @@ int main(void)
 		cmocka_unit_test(file_that_shrank_is_an_error_and_no_loop),
 		cmocka_unit_test(full_medium_is_an_error),
 		cmocka_unit_test(cached_bytes_are_there_at_once_or_say_so),
+		cmocka_unit_test(direct_files_are_never_now),
 		cmocka_unit_test(wrong_fds_are_refused_by_name),
 		cmocka_unit_test(rebind_takes_the_same_size_only),
 		cmocka_unit_test(memory_disk_works),

@@ -131,6 +131,32 @@ static void in_flight_is_bounded_and_all_is_done(void **state)
 	disk_down(&k);
 }
 
+/* A driver with more to do than the engine can use is not asked to notify: its ring is looked at anyway. */
+static void no_notification_is_asked_for_at_full_depth(void **state)
+{
+	enum { DEPTH = 4, MANY = 10 };
+	struct ask a[MANY];
+	struct ring_used *used;
+	struct disk k;
+
+	(void)state;
+	disk_new(&k, -EAGAIN, false, 0, NULL);
+	k.blk->depth = DEPTH;
+	disk_driver(&k, 0);
+	used = drive_at(&k.d, k.dev.q[0].used, 6);
+	for (int i = 0; i < MANY; i++)
+		ask_put(&k, &a[i], BLK_T_OUT, (uint64_t)i, 512, 1);
+	ask_none(&k);
+	assert_int_equal(k.waits, DEPTH);
+	assert_int_equal(used->flags & USED_NO_NOTIFY, USED_NO_NOTIFY);
+	for (int i = 0; i < MANY; i++) {
+		disk_do(&k, 1);
+		assert_true(used_one(&k, &a[i]));
+	}
+	assert_int_equal(used->flags & USED_NO_NOTIFY, 0);
+	disk_down(&k);
+}
+
 /* The guest's memory is its own again; what the disk still does must not come behind what the next driver writes. */
 static void reset_forgets_what_is_in_flight(void **state)
 {
@@ -411,6 +437,7 @@ int main(void)
 		cmocka_unit_test(flush_under_way_is_not_shared),
 		cmocka_unit_test(requests_complete_in_any_order),
 		cmocka_unit_test(in_flight_is_bounded_and_all_is_done),
+		cmocka_unit_test(no_notification_is_asked_for_at_full_depth),
 		cmocka_unit_test(reset_forgets_what_is_in_flight),
 		cmocka_unit_test(reset_between_pieces_ends_the_request),
 		cmocka_unit_test(vm_goes_before_its_requests_end),
