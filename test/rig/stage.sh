@@ -112,6 +112,22 @@ stage_linux()
 	stage_program "$build/bin/ukvmm" rig/bin || return 1
 }
 
+# The stock kernel with drivers for vsock, rng and console, and a program that talks to the host.
+stage_vsock()
+{
+	local inner=$work/inner name
+	mkdir -p "$inner"/{bin,proc,sys,dev}
+	cp "$(command -v busybox)" "$inner/bin/busybox"
+	cp "$root/test/rig/vsock-init" "$inner/init"
+	for name in virtio_mmio virtio_rng virtio_console vmw_vsock_virtio_transport; do
+		stage_module "$name" "$inner"
+	done
+	stage_program "$build/test/rig-vsock" bin "$inner" || return 1
+	(cd "$inner" && find . | cpio --quiet -o -H newc -R 0:0) >"$tree/rig/linux-initrd"
+	cp "$kernel" "$tree/rig/linux-kernel"
+	stage_program "$build/test/rig-vsock" rig/bin && stage_program "$build/bin/ukvmm" rig/bin
+}
+
 # What httpd serves on either side.
 stage_www()
 {
@@ -206,6 +222,7 @@ stage_suite()
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
 	guests) stage_guests && stage_tests guests-run ;;
 	linux) stage_linux ;;
+	vsock) stage_vsock ;;
 	disk) stage_peers && stage_disk ;;
 	net) stage_peers && stage_net ;;
 	counts) stage_peers && stage_disk && stage_net ;;

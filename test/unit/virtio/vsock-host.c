@@ -311,6 +311,67 @@ static void load_resets_streams(void **state)
 	guest_fini(&b);
 }
 
+static void hostile_state_is_refused(void **state)
+{
+	const struct {
+		uint64_t cid;
+		uint32_t port, live;
+	} bad[] = { { 2, 0, 1 }, { 0, 0, 0 }, { UINT32_MAX, 0, 0 }, { UINT64_MAX, 0, 0 }, { CID, 0, 2 } };
+	struct ukvmm_device_ops ops;
+	struct ukvmm_state s;
+	struct vguest g;
+	struct virtio_vsock *v;
+	int fd;
+
+	(void)state;
+	guest_init(&g, false);
+	guest_up(&g, BUFFERS);
+	fd = guest_opens(&g);
+	v = g.d.vm->device[0]->ctx;
+	virtio_vsock_ops(v, &ops);
+	for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		state_load_init(&s, &bad[i], sizeof bad[i]);
+		s.in_section = true;
+		s.section_end = sizeof bad[i];
+		assert_int_equal(ops.load(v, &s, 1), -EINVAL);
+	}
+	state_load_init(&s, bad, 15); /* too short */
+	s.in_section = true;
+	s.section_end = 15;
+	assert_int_equal(ops.load(v, &s, 1), -EINVAL);
+	assert_int_equal(ops.load(v, &s, 2), -ENOTSUP);
+	send_bytes(&g, "x", 1); /* and nothing has changed */
+	assert_int_equal(drain(fd, (uint8_t[4]){ 0 }, 4), 1);
+	close(fd);
+	guest_fini(&g);
+}
+
+/* Two that both have more than the guest takes: each gets its turn. */
+static void streams_take_turns(void **state)
+{
+	static uint8_t much[300000];
+	uint32_t got[2] = { 0 };
+	struct vguest g;
+	struct packet p;
+	int fd[2];
+
+	(void)state;
+	guest_init(&g, false);
+	guest_up(&g, 4);
+	g.buf_alloc = UINT32_MAX;
+	for (uint32_t i = 0; i < 2; i++)
+		fd[i] = host_opens(&g);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_true(write(fd[i], much, sizeof much) > 2 * VSOCK_PIECE);
+	for (uint32_t i = 0; i < 3 * VSOCK_PIECE / RX_BYTES && next_packet(&g, &p); i++)
+		got[p.h.src_port == g.host_port] += p.h.len;
+	assert_in_range(got[0], VSOCK_PIECE / 2, 2 * VSOCK_PIECE);
+	assert_in_range(got[1], VSOCK_PIECE / 2, 2 * VSOCK_PIECE);
+	close(fd[0]);
+	close(fd[1]);
+	guest_fini(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +383,8 @@ int main(void)
 		cmocka_unit_test(configs_are_checked),
 		cmocka_unit_test(only_our_own_name_is_removed),
 		cmocka_unit_test(load_resets_streams),
+		cmocka_unit_test(hostile_state_is_refused),
+		cmocka_unit_test(streams_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
