@@ -185,12 +185,44 @@ static void a_pause_at_any_moment_loses_no_request(void **state)
 	assert_recovers(h);
 }
 
+/* CH 4c6bb7951: queues that were never made ready are not looked at, neither by the save nor after the load. */
+static void devices_never_brought_up_are_saved_and_loaded(void **state)
+{
+	struct hostile *h = *state;
+	const uint32_t steps[] = { 0, STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER,
+		STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK,
+		STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK };
+
+	for (uint32_t last = 0; last < COUNT(steps); last++) {
+		struct saved saved;
+
+		for (uint32_t i = 0; i <= last; i++)
+			drive_reg_set(&h->dev, REG_STATUS, 4, steps[i]);
+		hostile_turns(h, 4);
+		save(h, &saved);
+		CHECK(!load(h, saved.s.buf, saved.s.len));
+		CHECK(drive_reg(&h->dev, REG_STATUS, 4) == steps[last]);
+		state_fini(&saved.s);
+		resume(h);
+		if (h->subject->poke)
+			h->subject->poke(h);
+		for (uint32_t q = 0; q < h->subject->queues; q++)
+			drive_kick(&h->dev, q);
+		hostile_turns(h, 8);
+		CHECK(!is_broken(h) && !virtio_dev_in_flight(h->dev.virtio));
+		hostile_loaded(h);
+		assert_neighbours_work(h);
+		assert_recovers(h);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(damaged_states_are_refused_or_harmless),
 		ROW(states_cut_off_are_refused),
 		ROW(sections_with_a_false_length_are_refused),
+		ROW(devices_never_brought_up_are_saved_and_loaded),
 		ROW(a_pause_at_any_moment_loses_no_request),
 	};
 

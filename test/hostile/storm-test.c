@@ -111,6 +111,39 @@ static void answers_without_acknowledge_raise_one_interrupt(void **state)
 	assert_recovers(h);
 }
 
+/* However much is offered at once, a turn does a piece of it: then it is somebody else's. */
+static void one_turn_is_a_bounded_piece_of_work(void **state)
+{
+	struct hostile *h = *state;
+	const uint32_t q = h->subject->pull;
+	struct ukvmm_queue *queue = virtio_dev_queue(h->dev.virtio, q);
+	struct drive_seg seg[8];
+	uint32_t n = h->subject->request(h, seg);
+	uint64_t before;
+
+	hostile_up_with(h, FEATURE_INDIRECT_DESC, VIRTIO_QUEUE_SIZE);
+	for (uint32_t i = 0; i < n; i++)
+		hostile_desc_at(h, h->buf, i, seg[i].gpa, seg[i].len,
+			(seg[i].write ? DESC_WRITE : 0) | (i + 1 < n ? DESC_NEXT : 0), i + 1);
+	for (uint16_t i = 0; i < VIRTIO_QUEUE_SIZE; i++) {
+		hostile_desc(h, q, i, h->buf, 16 * n, DESC_INDIRECT, 0);
+		hostile_offer(h, q, i);
+	}
+	before = virtio_queue_popped(queue);
+	drive_kick(&h->dev, q);
+	if (virtio_queue_popped(queue) == before) /* not within the kick */
+		drive_poll(&h->d);
+	CHECK(virtio_queue_popped(queue) > before && virtio_queue_popped(queue) < before + VIRTIO_QUEUE_SIZE);
+	assert_neighbours_work(h);
+	for (uint32_t i = 0; i < VIRTIO_QUEUE_SIZE; i++) { /* and nothing of it is forgotten */
+		drive_wait_used(&h->dev, q, NULL);
+		if (i % 16 == 0)
+			hostile_drain(h);
+	}
+	CHECK(!is_broken(h));
+	assert_recovers(h);
+}
+
 struct producer {
 	struct hostile *h;
 	_Atomic bool over;
@@ -179,6 +212,7 @@ int main(int argc, char **argv)
 		ROW(resets_without_end_cost_their_sender_only),
 		ROW(acknowledges_without_end_raise_no_interrupt),
 		ROW(answers_without_acknowledge_raise_one_interrupt),
+		ROW(one_turn_is_a_bounded_piece_of_work),
 		ROW(a_queue_that_is_never_empty_starves_nobody),
 	};
 
