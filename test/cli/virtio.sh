@@ -43,6 +43,12 @@ done
 drive "$write" --disk "$dir/disk,writethrough,serial=abc,name=root,rate=1G/s,ops=100000/s:10"
 works 'a disk with everything'
 new_disk
+exec 9<>"$dir/disk"
+drive "$write" --disk /dev/fd/9
+works 'a disk by its descriptor'
+exec 9<&-
+is 'a disk by its descriptor: in the file' "$(content "$dir/disk")" written
+new_disk
 drive "$write" --disk "$dir/disk,ro"
 is 'a disk that is read-only refuses: status' "$status" 1
 is 'a disk that is read-only stays' "$(content "$dir/disk")" 'as it was'
