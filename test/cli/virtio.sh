@@ -119,6 +119,22 @@ is 'a console: what is said to it comes back' "$(grep -vE '^(ready|OK)$' "$dir/o
 	$'hello from a virtio console\nfirst\nsecond'
 unset input
 
+# A broken device is told of once, however often the guest breaks it.
+mkfifo "$dir/fifo"
+env --default-signal "$UKVMM" run --timeout 100s --net none --rng --cmdline 'break 3' "$GUEST" </dev/null \
+	>"$dir/fifo" 2>"$dir/err" &
+pid=$!
+exec 8<"$dir/fifo"
+rm "$dir/fifo"
+read -r first <&8
+is 'a broken device needs a reset' "$first" 1
+end=$((SECONDS + 60))
+until [ -s "$dir/err" ] || [ $SECONDS -gt $end ]; do :; done
+kill -TERM $pid
+finish
+ends 'a broken device' 143 "ukvmm: virtio\\(net0\\): the guest's driver broke the rules; .*"
+is 'a broken device is told of once' "$(wc -l <"$dir/err")" 1
+
 # vsock: the socket is there while the guest runs, and not after it
 vsock() { # SIGNAL
 	mkfifo "$dir/fifo"
