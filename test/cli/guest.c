@@ -16,6 +16,7 @@
  *   memory        prints how many MiB of RAM the e820 map has
  *   initrd        prints the initrd, a text
  *   devices       prints the type of each virtio device (virtio 1.2 section 5), in order
+ *   break N       breaks the protocol of the first device, N times with a reset before, then sleeps
  *   size          prints the size of the console, the only device, and the next one it is told
  *
  * A leading "--" is passed over, so that orders may also come as `ukvmm run IMAGE -- ORDER`.
@@ -264,6 +265,34 @@ static void do_devices(const char *text)
 	print("\n");
 }
 
+/* Registers of virtio 1.2 section 4.2.2, by words. A descriptor table at address 1 cannot be. */
+static void break_once(volatile uint32_t *regs)
+{
+	regs[0x070 / 4] = 0;
+	regs[0x070 / 4] = 1 | 2; /* ACKNOWLEDGE, DRIVER */
+	regs[0x024 / 4] = 1;
+	regs[0x020 / 4] = 1; /* VERSION_1, bit 32 */
+	regs[0x070 / 4] = 1 | 2 | 8; /* FEATURES_OK */
+	regs[0x030 / 4] = 0;
+	regs[0x038 / 4] = 8; /* QueueNum */
+	regs[0x080 / 4] = 1;
+	regs[0x044 / 4] = 1; /* QueueReady */
+}
+
+static void do_break(const char *text)
+{
+	volatile uint32_t *regs;
+	uint64_t n = number(&text);
+
+	if (!next_device(text, &regs))
+		return;
+	while (n--)
+		break_once(regs);
+	print_number(regs[0x070 / 4] >> 6 & 1); /* DEVICE_NEEDS_RESET */
+	print("\n");
+	do_sleep(text);
+}
+
 /* virtio 1.2 section 5.3.4: cols and rows, 16 bits each, begin the configuration at 0x100. */
 static void do_size(const char *text)
 {
@@ -294,6 +323,7 @@ static const struct order {
 	{ "flood", do_flood },	 { "take", do_take },	  { "echo", do_echo },
 	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused },
 	{ "cmdline", do_say },	 { "devices", do_devices }, { "size", do_size },
+	{ "break", do_break },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */
