@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BENCH_ITEMS = 96 };
+enum { BENCH_ITEMS = 128 };
 
 struct bench_series {
 	const char *name, *unit;
@@ -156,15 +156,15 @@ static void print_table(struct bench *b)
 	bench_host_read(&host);
 	printf("%s\nhost: Linux %s, %s, %ld CPUs, huge pages %s, nx_huge_pages %s\n", b->title,
 		host.kernel, host.kvm_vendor, host.cpus, host.huge_pages, host.nx_huge_pages);
-	printf("%-28s %12s %12s %12s %8s  %s\n", "", "p50", "p95", "p99", "n", "unit");
+	printf("%-36s %12s %12s %12s %8s  %s\n", "", "p50", "p95", "p99", "n", "unit");
 	for (size_t i = 0; i < b->series_n; i++) {
 		struct bench_series *s = &b->series[i];
 
-		printf("%-28s %12.3f %12.3f %12.3f %8zu  %s\n", s->name, bench_percentile(s, 50),
+		printf("%-36s %12.3f %12.3f %12.3f %8zu  %s\n", s->name, bench_percentile(s, 50),
 			bench_percentile(s, 95), bench_percentile(s, 99), s->n, s->unit);
 	}
 	for (size_t i = 0; i < b->number_n; i++)
-		printf("%-28s %12.3f\n", b->number[i].name, b->number[i].value);
+		printf("%-36s %12.3f\n", b->number[i].name, b->number[i].value);
 }
 
 void bench_print(struct bench *b, bool json)

@@ -3,7 +3,8 @@
  * The io guest on the library and on QEMU's microvm (KVM), run in turn so that both see the same host: the same
  * image, disk file, sockets, tap and peer. Rates are from the guest's own clock between its first and its last
  * request; round trips are the medians of a run. ratio_NAME is above 1 where ukvmm is better; of QEMU's ways to do
- * it, the one with the best median counts. Both caches are the host's page cache (QEMU: cache=writeback).
+ * it, the one with the best median counts. kicks_each and irqs_each: notifications and interrupts per request, as the
+ * guest counts them; a kick is an exit or an eventfd, an interrupt an exit for its acknowledgement. Both caches are the host's page cache (QEMU: cache=writeback).
  *
  *	ukvmm		the library's defaults, one thread lent to it
  *	ukvmm_uring	disks by io_uring
@@ -186,7 +187,8 @@ static double better(enum measure m, double a, double b)
 static void run_scene(struct bench *b, const struct scene *s, const struct place *p, unsigned int runs)
 {
 	struct bench_series *series[CONTENDERS] = { 0 };
-	double ours, best = 0, exits = 0, count = 0;
+	double kicks[CONTENDERS] = { 0 }, irqs[CONTENDERS] = { 0 }, count[CONTENDERS] = { 0 };
+	double ours, best = 0;
 	struct guest_result r;
 
 	for (int i = 0; i < CONTENDERS; i++)
@@ -198,8 +200,9 @@ static void run_scene(struct bench *b, const struct scene *s, const struct place
 				continue;
 			run_once(s, &contenders[i], p, &r);
 			bench_add(series[i], value(s->measure, &r));
-			exits += i == 0 ? r.exits : 0;
-			count += i == 0 ? r.count : 0;
+			kicks[i] += r.kicks;
+			irqs[i] += r.irqs;
+			count[i] += r.count;
 		}
 	ours = bench_percentile(series[0], 50);
 	for (int i = 0; i < CONTENDERS; i++)
@@ -208,7 +211,12 @@ static void run_scene(struct bench *b, const struct scene *s, const struct place
 
 			best = best == 0 || ratio < best ? ratio : best;
 		}
-	bench_value(b, name_of("%s_ukvmm_exits_per_request%s", s->name, ""), exits / count);
+	for (int i = 0; i < CONTENDERS; i++) {
+		if (!series[i] || contenders[i].disks_only)
+			continue;
+		bench_value(b, name_of("%s_kicks_each_%s", s->name, contenders[i].name), kicks[i] / count[i]);
+		bench_value(b, name_of("%s_irqs_each_%s", s->name, contenders[i].name), irqs[i] / count[i]);
+	}
 	bench_value(b, name_of("ratio_%s%s", s->name, ""), best);
 }
 

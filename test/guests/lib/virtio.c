@@ -47,6 +47,7 @@ extern const uint8_t virtio_handlers[], virtio_gp_stub[];
 void virtio_park(const volatile uint16_t *where, uint16_t seen, uint64_t reg, uint32_t value);
 
 static uint64_t pool = POOL_START;
+static uint32_t nowhere; /* what virtio_park writes when there is nothing to tell: a branch would cost it more */
 static uint32_t devices;
 
 static uint32_t get(const struct virtio *dev, uint32_t at)
@@ -286,7 +287,7 @@ static void arm(struct virtq *q)
 
 void virtq_touch_ring0(struct virtq *q)
 {
-	virtio_park(q->used + 1, (uint16_t)(q->used[1] + 1), 0, 0);
+	virtio_park(q->used + 1, (uint16_t)(q->used[1] + 1), (uint64_t)&nowhere, 0);
 }
 
 void virtq_wait(struct virtq *q, struct virtq *kick)
@@ -298,8 +299,8 @@ void virtq_wait(struct virtq *q, struct virtq *kick)
 	if (tell)
 		kick->kicks++;
 	while (tell || q->used[1] == q->last_used) {
-		virtio_park(q->used + 1, q->last_used, tell ? kick->dev->base + QUEUE_NOTIFY : 0,
-			tell ? kick->index : 0);
+		virtio_park(q->used + 1, q->last_used,
+			tell ? kick->dev->base + QUEUE_NOTIFY : (uint64_t)&nowhere, tell ? kick->index : 0);
 		tell = false;
 	}
 }

@@ -7,8 +7,8 @@
 	.code64
 
 /*
- * virtio_park(RDI: where, SI: seen, RDX: register or 0, ECX: value). Writes the register, then idles unless the 16
- * bits at `where` differ from `seen`. Interrupts are off from the comparison to HLT: no wake-up is lost.
+ * virtio_park(RDI: where, SI: seen, RDX: register or anything harmless, ECX: value). Writes the register, then idles
+ * unless the 16 bits at `where` differ from `seen`. Interrupts are off from the comparison to HLT: no wake-up is lost.
  */
 	.globl virtio_park
 virtio_park:
@@ -23,19 +23,13 @@ virtio_gp_stub:
 	jne ring3_halt_stub
 	addq $8, %rsp		/* error code */
 	incq (%rsp)		/* behind the HLT */
-	testq %rdx, %rdx
-	jz 1f
 	movl %ecx, (%rdx)
-1:	cmpw %si, (%rdi)
-	jne 2f
+	cmpw %si, (%rdi)
+	jne 1f
 	sti
 	hlt
 	cli
-	iretq
-2:	sti			/* one that is pending is cheaper to take here than in ring 3 */
-	nop
-	cli
-	iretq
+1:	iretq
 
 /* One handler a device: acknowledge, count, end of interrupt. */
 	.altmacro
