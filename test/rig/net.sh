@@ -8,9 +8,14 @@ readonly www=/www
 # one: from that there is no way out, and passt makes its own. Fds 8 and 9 are a socket pair.
 net_enter()
 {
+	local type
 	[ -z "$RIG_NET" ] || return 0
 	mkdir -p /other
-	RIG_NET=1 exec /rig/bin/rig-pair "$pair_type" unshare -n -m sh -c '
+	case $default_vmm in
+	qemu) type=stream ;;
+	*) type=seqpacket ;;
+	esac
+	RIG_NET=1 exec /rig/bin/rig-pair $type unshare -n -m sh -c '
 		mount --bind / /other
 		for dir in dev proc sys; do
 			mount -o rbind /$dir /other/$dir

@@ -10,9 +10,25 @@
 #   vm_kill VM                  SIGKILL to the VMM
 
 # Longest silence of a guest in seconds, for a rig that gets hardly any CPU.
-readonly silence_s=240
+readonly silence_s=100
 guest_mem=384
 export PATH=/bin:/usr/bin
+
+# What a suite is told: vmm=ukvmm|qemu, mib=N (how much is written or carried), trace (all that is said
+# to a guest and by it); other words choose tests.
+options()
+{
+	local word
+	default_vmm=ukvmm mib=64 words= trace=
+	for word in "$@"; do
+		case $word in
+		vmm=*) default_vmm=${word#*=} ;;
+		mib=*) mib=${word#*=} ;;
+		trace) trace=1 ;;
+		*) words="$words $word" ;;
+		esac
+	done
+}
 
 fd_in() { case $1 in a) echo 3 ;; b) echo 5 ;; esac; }
 fd_out() { case $1 in a) echo 4 ;; b) echo 6 ;; esac; }
@@ -23,7 +39,7 @@ fault() { echo "    # $*"; faults=$((faults + 1)); }
 vm_words()
 {
 	local word
-	vmm=ukvmm disk= net=
+	vmm=$default_vmm disk= net=
 	for word in "$@"; do
 		case $word in
 		vmm=*) vmm=${word#*=} ;;
@@ -81,12 +97,26 @@ vm_start()
 
 vm_pid() { eval "echo \$vm_pid_$1"; }
 
+# What the threads of a silent VMM do: CPU time used in two looks, and where in the kernel they are.
+vm_threads()
+{
+	local task look
+	for look in 1 2; do
+		for task in /proc/"$(vm_pid "$1")"/task/*; do
+			echo "    thread: $(awk '{ print $2, $3, "utime", $14, "stime", $15 }' "$task/stat")" \
+				"$(sed -n 's/^\[<0>\] //p' "$task/stack" | head -n 4 | tr '\n' ' ')"
+		done
+		usleep 500000
+	done
+}
+
 await()
 {
 	local vm=$1 line
 	reply=
 	while IFS= read -r -t $silence_s line <&"$(fd_out "$vm")"; do
-		echo "$line" >>"$vm.log"; [ -z "$DEBUG" ] || echo "    $vm: $line"
+		echo "$line" >>"$vm.log"
+		[ -z "$trace" ] || echo "    $vm: $line"
 		case $line in
 		"$2"*) last=$line; return 0 ;;
 		"guest broken"*) break ;;
@@ -95,13 +125,20 @@ await()
 }$line"
 	done
 	fault "machine $vm is silent; waited for '$2'"
+	vm_threads "$vm"
 	tail -n 20 "$vm.log" | sed 's/^/    log: /'
 	sed 's/^/    err: /' "$vm.err"
+	# out of step from here on: what is asked next must not wait as long again
+	kill -KILL "$(vm_pid "$vm")" 2>/dev/null
 	last=
 	return 1
 }
 
-tell() { [ -z "$DEBUG" ] || echo "    $1> $2"; echo "$2" >&"$(fd_in "$1")"; }
+tell()
+{
+	[ -z "$trace" ] || echo "    $1> $2"
+	echo "$2" >&"$(fd_in "$1")"
+}
 
 ask()
 {
