@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers of virtio-mmio and split queues as a driver sees them: virtio 1.2 sections 2.1, 2.7 and 4.2.2. */
+#ifndef GUEST_VIRTIO_REGS_H
+#define GUEST_VIRTIO_REGS_H
+
+enum {
+	MAGIC = 0x000,
+	VERSION = 0x004,
+	DEVICE_ID = 0x008,
+	FEATURES = 0x010,
+	FEATURES_SEL = 0x014,
+	DRIVER_FEATURES = 0x020,
+	DRIVER_FEATURES_SEL = 0x024,
+	QUEUE_SEL = 0x030,
+	QUEUE_NUM_MAX = 0x034,
+	QUEUE_NUM = 0x038,
+	QUEUE_READY = 0x044,
+	QUEUE_NOTIFY = 0x050,
+	INTERRUPT_STATUS = 0x060,
+	INTERRUPT_ACK = 0x064,
+	STATUS = 0x070,
+	QUEUE_DESC = 0x080,
+	QUEUE_DRIVER = 0x090,
+	QUEUE_DEVICE = 0x0a0,
+	CONFIG = 0x100,
+
+	ACKNOWLEDGE = 1,
+	DRIVER = 2,
+	DRIVER_OK = 4,
+	FEATURES_OK = 8,
+
+	DESC_NEXT = 1,
+	DESC_WRITE = 2,
+	DESC_INDIRECT = 4,
+	AVAIL_NO_INTERRUPT = 1,
+	USED_NO_NOTIFY = 1,
+};
+
+#endif
