@@ -119,6 +119,12 @@ static void on_timer(void *ctx)
 	on_woken(b);
 }
 
+void blk_give_back(struct virtio_blk *b)
+{
+	if (!b->busy)
+		madvise(b->buffers, (size_t)BLK_REQUESTS * BLK_PIECE, MADV_DONTNEED);
+}
+
 static void on_reset(void *ctx)
 {
 	struct virtio_blk *b = ctx;
@@ -126,8 +132,7 @@ static void on_reset(void *ctx)
 	blk_void_all(b);
 	blk_turn_begin(b);
 	b->features = 0;
-	if (!b->busy)
-		madvise(b->buffers, (size_t)BLK_REQUESTS * BLK_PIECE, MADV_DONTNEED);
+	blk_give_back(b);
 	blk_turn_end(b);
 }
 
