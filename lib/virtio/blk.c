@@ -238,6 +238,11 @@ int virtio_blk_rebind(struct virtio_blk *b, int fd)
 	return b->engine->add ? b->engine->add(b->engine, b->backend) : 0;
 }
 
+uint32_t virtio_blk_fds(const struct virtio_blk *b)
+{
+	return b->backend->fds;
+}
+
 void virtio_blk_stats(const struct virtio_blk *b, struct front_stats *s)
 {
 	*s = (struct front_stats){ .in_bytes = atomic_load(&b->in_bytes), .in_ops = atomic_load(&b->in_ops),
