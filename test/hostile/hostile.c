@@ -37,7 +37,8 @@ void hostile_loaded(struct hostile *h)
 
 static void start(struct hostile *h, const struct subject *subject, uint64_t memory)
 {
-	struct ukvmm_vm_config config = { .size = sizeof config, .memory = memory };
+	struct ukvmm_vm_config config = { .size = sizeof config, .memory = memory,
+		.kicks = subject->kicks };
 
 	memset(h, 0, sizeof *h);
 	h->subject = subject;

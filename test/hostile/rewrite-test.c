@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Double fetches. While the device serves its queues on the poller's thread and a vCPU's thread offers requests,
- * notifies and resets, a third thread rewrites what the device reads: descriptors, indirect tables, ring indices,
- * the bytes of requests. What is checked must be what is used: under ASan nothing is touched out of bounds, under
+ * notifies and resets, another thread rewrites what the device reads: descriptors, indirect tables, ring indices,
+ * the bytes of requests. A second vCPU writes its registers. What is checked must be what is used: under ASan nothing is touched out of bounds, under
  * TSan guest memory is read by atomic loads or by the one copying function, and at the end a reset brings back a
  * device that works, in a VM whose neighbours never noticed.
  *
@@ -26,6 +26,7 @@ enum { CHANGES = 64, REQUEST_BYTES = 0x10000 };
 
 struct race {
 	struct hostile h;
+	struct drive_dev second; /* the device as the second vCPU's thread has it */
 	struct drive_queue q[VIRTIO_QUEUES]; /* where the rings are; they stay there */
 	uint64_t end;
 	_Atomic bool over;
@@ -215,6 +216,32 @@ static void vcpu(struct race *r)
 	}
 }
 
+/* Any register, any width; a reset, and a queue that is stopped, now and then. */
+static void *second_vcpu_thread(void *arg)
+{
+	struct race *r = arg;
+	uint64_t seed = 3;
+
+	while (!atomic_load(&r->over)) {
+		const uint64_t often[] = { REG_QUEUE_NOTIFY, REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK, REG_QUEUE_SEL };
+		uint64_t off = any(&seed, 4) ? often[any(&seed, 4)] : any(&seed, 0x200) & ~(any(&seed, 2) ? 3u : 0u);
+		uint32_t width = any(&seed, 8) ? 4 : 1 + any(&seed, 8);
+		uint32_t rare = any(&seed, 1024);
+
+		if (rare == 0)
+			drive_reg_set(&r->second, REG_STATUS, 4, 0);
+		else if (rare == 1)
+			drive_reg_set(&r->second, REG_QUEUE_READY, 4, 0);
+		else if (off != REG_STATUS && any(&seed, 2))
+			drive_reg_set(&r->second, off, width, any(&seed, 4));
+		else
+			drive_reg(&r->second, off, width);
+		if (rare % 16 == 2)
+			sched_yield();
+	}
+	return NULL;
+}
+
 static uint64_t seconds(int argc, char **argv)
 {
 	const char *text = argc > 2 ? argv[2] : getenv("HOSTILE_SECONDS");
@@ -226,7 +253,7 @@ static uint64_t seconds(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct race r;
-	pthread_t changing, poller;
+	pthread_t changing, poller, second;
 	struct held before;
 
 	if (argc < 2 || !subject_named(argv[1]))
@@ -235,13 +262,16 @@ int main(int argc, char **argv)
 	memcpy(r.q, r.h.dev.q, sizeof r.q);
 	for (uint32_t q = 0; q < r.h.subject->queues; q++)
 		r.q[q].avail_idx = r.q[q].used_idx = 0;
+	drive_dev_moved(&r.second, &r.h.d, 0);
 	before = held_now(&r.h);
 	r.end = ukvmm_now() + seconds(argc, argv) * 1000000000;
 	CHECK(!pthread_create(&changing, NULL, changing_thread, &r));
+	CHECK(!pthread_create(&second, NULL, second_vcpu_thread, &r));
 	CHECK(!pthread_create(&poller, NULL, poller_thread, &r));
 	vcpu(&r);
 	atomic_store(&r.over, true);
 	pthread_join(changing, NULL);
+	pthread_join(second, NULL);
 	pthread_join(poller, NULL);
 
 	printf("%s: %llu changes, %llu requests, %llu resets, %llu turns, %llu chains, %llu violations\n", argv[1],

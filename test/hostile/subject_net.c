@@ -143,4 +143,5 @@ static void poke(struct hostile *h)
 	drain(h);
 }
 
-const struct subject subject_net = { "net", 3, NET_TX, add, works, request, poke, inject, drain, end };
+const struct subject subject_net = { .name = "net", .queues = 3, .pull = NET_TX, .add = add, .works = works,
+	.request = request, .poke = poke, .inject = inject, .drain = drain, .close = end };
