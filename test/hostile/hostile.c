@@ -56,7 +56,12 @@ static void start_driver(struct hostile *h)
 
 void hostile_init(struct hostile *h, const struct subject *subject)
 {
-	start(h, subject, DRIVE_RAM);
+	hostile_init_ram(h, subject, DRIVE_RAM);
+}
+
+void hostile_init_ram(struct hostile *h, const struct subject *subject, uint64_t bytes)
+{
+	start(h, subject, bytes);
 	echo_add(h->d.vm, "near", 0);
 	drive_seal(&h->d);
 	other_vm(h);

@@ -74,6 +74,7 @@ struct hostile {
 };
 
 void hostile_init(struct hostile *h, const struct subject *subject);
+void hostile_init_ram(struct hostile *h, const struct subject *subject, uint64_t bytes);
 /* Without neighbours, in a small VM: for the fuzzers. */
 void hostile_init_alone(struct hostile *h, const struct subject *subject);
 void hostile_fini(struct hostile *h);
