@@ -4,7 +4,9 @@
  * image, disk file, sockets, tap and peer. Rates are from the guest's own clock between its first and its last
  * request; round trips are the medians of a run. ratio_NAME is above 1 where ukvmm is better; of QEMU's ways to do
  * it, the one with the best median counts. kicks_each and irqs_each: notifications and interrupts per request, as the
- * guest counts them; a kick is an exit or an eventfd, an interrupt an exit for its acknowledgement. Both caches are the host's page cache (QEMU: cache=writeback).
+ * guest counts them; a kick is an exit or an eventfd, an interrupt an exit for its acknowledgement. Both caches are
+ * the host's page cache (QEMU: cache=writeback), and guest memory is in huge pages where the host has some (QEMU
+ * always asks for them).
  *
  *	ukvmm		the library's defaults, one thread lent to it
  *	ukvmm_uring	disks by io_uring
