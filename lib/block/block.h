@@ -47,6 +47,7 @@ struct block_backend {
 	const struct block_ops *ops;
 	uint64_t bytes; /* capacity, whole sectors */
 	bool read_only, can_discard, flush_free;
+	uint32_t fds; /* that it holds */
 	int ring_fd;
 	int ring_slot;	   /* these two are the engine's, from its `add` to its `remove` */
 	void *engine_disk;

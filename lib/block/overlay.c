@@ -161,7 +161,7 @@ int block_overlay(struct block_backend **out, struct block_backend *base, int to
 	o->base = base;
 	o->fd = -1;
 	o->b = (struct block_backend){ .ops = &overlay_ops, .bytes = base->bytes, .can_discard = true,
-		.flush_free = top_fd < 0, .ring_fd = -1, .ring_slot = -1 };
+		.flush_free = top_fd < 0, .fds = base->fds + (top_fd >= 0), .ring_fd = -1, .ring_slot = -1 };
 	rc = top_open(o, top_fd, object, err);
 	if (!rc) {
 		o->merge = aligned_alloc(OVERLAY_PAGE, o->cluster_bytes);

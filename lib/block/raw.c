@@ -204,7 +204,7 @@ int block_raw(struct block_backend **out, int fd, bool read_only, const char *ob
 	r->fd = copy;
 	r->direct = file_direct(copy);
 	r->b = (struct block_backend){ .ops = &raw_ops, .bytes = bytes, .read_only = read_only,
-		.can_discard = !read_only, .ring_fd = copy, .ring_slot = -1 };
+		.can_discard = !read_only, .fds = 1, .ring_fd = copy, .ring_slot = -1 };
 	*out = &r->b;
 	return 0;
 }

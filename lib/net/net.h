@@ -9,11 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 enum {
 	NET_HDR = 12,		     /* struct virtio_net_hdr_v1 (virtio 1.2 §5.1.6): in front of every frame */
 	NET_FRAME_MAX = 65535 + 14 + 4, /* a TSO frame with its Ethernet header and a VLAN tag */
 	NET_BUFFER = NET_HDR + NET_FRAME_MAX,
+	NET_PIECES = 32,
 };
 
 /* What a back end can leave to the other side: to be told to the guest as CSUM, HOST_TSO4, ... */
@@ -25,6 +27,8 @@ struct net_backend;
  * send    one frame with its header in front, NET_HDR + frame bytes. 0: taken (sent or buffered, at most 512 KiB of
  *         it). -EAGAIN: not taken, wait for `wants` of write and come again. Other errors: this frame is lost.
  *         Without offloads of its own the back end ignores the header.
+ * sendv   the same of a frame in at most NET_PIECES pieces, len bytes in all; the first one holds at least the header.
+ *         The others may be changed by somebody else meanwhile.
  * flush   after a batch of sends: hands over what was buffered. 0, or -EAGAIN: rest when writable.
  * recv    one frame with a header in front into buf of NET_BUFFER bytes: its length with the header (at least
  *         NET_HDR + 14); -EAGAIN: none now; -EPIPE: the peer is gone for good; other errors: a frame was lost,
@@ -36,6 +40,7 @@ struct net_backend;
  */
 struct net_ops {
 	int (*send)(struct net_backend *n, const uint8_t *buf, size_t len);
+	int (*sendv)(struct net_backend *n, const struct iovec *iov, uint32_t pieces, size_t len);
 	int (*flush)(struct net_backend *n);
 	int64_t (*recv)(struct net_backend *n, uint8_t *buf);
 	int (*offload)(struct net_backend *n, uint32_t which);

@@ -15,6 +15,15 @@ static int null_send(struct net_backend *b, const uint8_t *buf, size_t len)
 	return 0;
 }
 
+static int null_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
+{
+	(void)b;
+	(void)iov;
+	(void)pieces;
+	(void)len;
+	return 0;
+}
+
 static int null_flush(struct net_backend *b)
 {
 	(void)b;
@@ -46,7 +55,8 @@ static void null_close(struct net_backend *b)
 	free(b);
 }
 
-static const struct net_ops null_ops = { null_send, null_flush, null_recv, null_offload, null_rebind, null_close };
+static const struct net_ops null_ops = { null_send, null_sendv, null_flush, null_recv, null_offload, null_rebind,
+	null_close };
 
 int net_null(struct net_backend **out, const char *object, struct ukvmm_err *err)
 {

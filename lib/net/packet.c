@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -20,23 +21,43 @@ struct packet {
 	bool gone;
 };
 
+static int sent(struct packet *p, ssize_t n)
+{
+	if (n >= 0)
+		return 0;
+	if (errno == EAGAIN) {
+		p->b.wants_write = true;
+		return -EAGAIN;
+	}
+	if (!net_peer_gone(errno))
+		return -errno;
+	p->gone = true;
+	p->b.wants_write = false;
+	return -EPIPE;
+}
+
 static int packet_send(struct net_backend *b, const uint8_t *buf, size_t len)
 {
 	struct packet *p = (struct packet *)b;
 
 	if (p->gone)
 		return -EPIPE;
-	if (send(b->fd, buf + NET_HDR, len - NET_HDR, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return 0;
-	if (errno == EAGAIN) {
-		b->wants_write = true;
-		return -EAGAIN;
-	}
-	if (!net_peer_gone(errno))
-		return -errno;
-	p->gone = true;
-	b->wants_write = false;
-	return -EPIPE;
+	return sent(p, send(b->fd, buf + NET_HDR, len - NET_HDR, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int packet_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
+{
+	struct packet *p = (struct packet *)b;
+	struct iovec frame[NET_PIECES];
+	struct msghdr m = { .msg_iov = frame, .msg_iovlen = pieces };
+
+	(void)len;
+	if (p->gone)
+		return -EPIPE;
+	memcpy(frame, iov, pieces * sizeof *iov);
+	frame[0].iov_base = (uint8_t *)frame[0].iov_base + NET_HDR;
+	frame[0].iov_len -= NET_HDR;
+	return sent(p, sendmsg(b->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 static int packet_flush(struct net_backend *b)
@@ -106,8 +127,8 @@ static void packet_close(struct net_backend *b)
 	free(b);
 }
 
-static const struct net_ops packet_ops = { packet_send, packet_flush, packet_recv, packet_offload, packet_rebind,
-	packet_close };
+static const struct net_ops packet_ops = { packet_send, packet_sendv, packet_flush, packet_recv, packet_offload,
+	packet_rebind, packet_close };
 
 int net_packet(struct net_backend **out, int fd, const char *object, struct ukvmm_err *err)
 {

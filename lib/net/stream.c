@@ -91,11 +91,12 @@ static bool tx_room(struct stream *s, size_t need)
 	return TX_BYTES - s->tx.end >= need;
 }
 
-static int stream_send(struct net_backend *b, const uint8_t *buf, size_t len)
+static int stream_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
 {
 	struct stream *s = (struct stream *)b;
 	uint32_t frame = (uint32_t)(len - NET_HDR);
 	uint32_t prefix = __builtin_bswap32(frame);
+	uint8_t *to;
 
 	if (s->gone)
 		return -EPIPE;
@@ -105,12 +106,26 @@ static int stream_send(struct net_backend *b, const uint8_t *buf, size_t len)
 	}
 	if (s->gone)
 		return -EPIPE;
-	memcpy(s->tx.data + s->tx.end, &prefix, PREFIX);
-	memcpy(s->tx.data + s->tx.end + PREFIX, buf + NET_HDR, frame);
+	to = s->tx.data + s->tx.end;
+	memcpy(to, &prefix, PREFIX);
+	to += PREFIX;
+	for (uint32_t i = 0; i < pieces; i++) {
+		size_t skip = i ? 0 : NET_HDR, n = iov[i].iov_len - skip;
+
+		memcpy(to, (const uint8_t *)iov[i].iov_base + skip, n);
+		to += n;
+	}
 	s->tx.end += PREFIX + frame;
 	if (!b->wants_write && waiting(&s->tx) >= TX_ENOUGH)
 		stream_flush(b);
 	return 0;
+}
+
+static int stream_send(struct net_backend *b, const uint8_t *buf, size_t len)
+{
+	struct iovec all = { (void *)(uintptr_t)buf, len };
+
+	return stream_sendv(b, &all, 1, len);
 }
 
 /* The frame at the head of the buffer, if it is all there. */
@@ -203,8 +218,8 @@ static void stream_close(struct net_backend *b)
 	free(b);
 }
 
-static const struct net_ops stream_ops = { stream_send, stream_flush, stream_recv, stream_offload, stream_rebind,
-	stream_close };
+static const struct net_ops stream_ops = { stream_send, stream_sendv, stream_flush, stream_recv, stream_offload,
+	stream_rebind, stream_close };
 
 int net_stream(struct net_backend **out, int fd, const char *object, struct ukvmm_err *err)
 {

@@ -23,9 +23,9 @@ struct tap {
 	bool gone;
 };
 
-static int tap_send(struct net_backend *b, const uint8_t *buf, size_t len)
+static int sent(struct net_backend *b, ssize_t n)
 {
-	if (write(b->fd, buf, len) >= 0)
+	if (n >= 0)
 		return 0;
 	if (errno == EAGAIN) {
 		b->wants_write = true;
@@ -33,6 +33,17 @@ static int tap_send(struct net_backend *b, const uint8_t *buf, size_t len)
 	}
 	/* EIO: the interface is down; EINVAL: the header is not what the kernel can make sense of */
 	return -errno;
+}
+
+static int tap_send(struct net_backend *b, const uint8_t *buf, size_t len)
+{
+	return sent(b, write(b->fd, buf, len));
+}
+
+static int tap_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
+{
+	(void)len;
+	return sent(b, writev(b->fd, iov, (int)pieces));
 }
 
 static int tap_flush(struct net_backend *b)
@@ -133,7 +144,8 @@ static void tap_close(struct net_backend *b)
 	free(b);
 }
 
-static const struct net_ops tap_ops = { tap_send, tap_flush, tap_recv, tap_offload, tap_rebind, tap_close };
+static const struct net_ops tap_ops = { tap_send, tap_sendv, tap_flush, tap_recv, tap_offload, tap_rebind,
+	tap_close };
 
 /* Owns fd. */
 static int tap_new(struct net_backend **out, int fd, const char *object, struct ukvmm_err *err)

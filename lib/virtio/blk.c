@@ -119,6 +119,12 @@ static void on_timer(void *ctx)
 	on_woken(b);
 }
 
+void blk_give_back(struct virtio_blk *b)
+{
+	if (!b->busy)
+		madvise(b->buffers, (size_t)BLK_REQUESTS * BLK_PIECE, MADV_DONTNEED);
+}
+
 static void on_reset(void *ctx)
 {
 	struct virtio_blk *b = ctx;
@@ -126,8 +132,7 @@ static void on_reset(void *ctx)
 	blk_void_all(b);
 	blk_turn_begin(b);
 	b->features = 0;
-	if (!b->busy)
-		madvise(b->buffers, (size_t)BLK_REQUESTS * BLK_PIECE, MADV_DONTNEED);
+	blk_give_back(b);
 	blk_turn_end(b);
 }
 
@@ -231,6 +236,11 @@ int virtio_blk_rebind(struct virtio_blk *b, int fd)
 		return rc;
 	b->never_now[BLOCK_READ] = b->never_now[BLOCK_WRITE] = false;
 	return b->engine->add ? b->engine->add(b->engine, b->backend) : 0;
+}
+
+uint32_t virtio_blk_fds(const struct virtio_blk *b)
+{
+	return b->backend->fds;
 }
 
 void virtio_blk_stats(const struct virtio_blk *b, struct front_stats *s)

@@ -126,6 +126,8 @@ void blk_void_all(struct virtio_blk *b); /* no chain is there any more */
 /* blk_flush.c */
 void blk_flush(struct blk_req *req);
 void blk_flush_done(struct blk_req *req);
+/* blk.c: the memory of buffers, if none is in use */
+void blk_give_back(struct virtio_blk *b);
 /* between those two */
 void blk_answer(struct blk_req *req, uint8_t status);
 void blk_submit(struct blk_req *req);

@@ -270,8 +270,10 @@ void blk_turn_end(struct virtio_blk *b)
 	if (b->pushed)
 		ukvmm_queue_notify(b->queue);
 	b->pushed = false;
-	if (b->quiescing && !b->busy)
+	if (b->quiescing && !b->busy) {
+		blk_give_back(b);
 		ukvmm_device_quiet(b->dev);
+	}
 }
 
 void blk_void_all(struct virtio_blk *b)

@@ -240,6 +240,54 @@ UKVMM_API int64_t ukvmm_chain_skip(struct ukvmm_chain *chain, uint64_t len)
 	return (int64_t)done;
 }
 
+/* Lock held: how many pieces the rest of the readable part lies in, or 0: more than `most`. */
+static uint32_t pieces(const struct ukvmm_chain *chain, struct iovec *iov, uint32_t most)
+{
+	const struct chain_cursor *c = &chain->in;
+	const struct mem *mem = chain->queue->dev->config.mem;
+	uint32_t at = c->segment, off = c->off, n = 0;
+	uint64_t left = c->left;
+
+	for (; left; n++) {
+		const struct segment *s = &chain->queue->pool->segment[at];
+
+		if (n == most)
+			return 0;
+		iov[n].iov_len = s->len - off;
+		iov[n].iov_base = mem_ptr(mem, s->gpa + off, s->len - off);
+		if (!iov[n].iov_base)
+			return 0;
+		left -= s->len - off;
+		at = s->next;
+		off = 0;
+	}
+	return n;
+}
+
+uint32_t virtio_chain_hold(struct ukvmm_chain *chain, struct iovec *iov, uint32_t most)
+{
+	struct ukvmm_queue *q = chain->queue;
+	uint32_t n;
+
+	dev_lock(q->dev);
+	n = chain_void(chain) ? 0 : pieces(chain, iov, most);
+	q->copies += n > 0;
+	dev_unlock(q->dev);
+	return n;
+}
+
+void virtio_chain_let_go(struct ukvmm_chain *chain)
+{
+	struct ukvmm_queue *q = chain->queue;
+
+	dev_lock(q->dev);
+	if (chain->epoch == q->epoch)
+		q->copies--;
+	else if (!--q->void_copies)
+		pthread_cond_broadcast(&q->dev->copied);
+	dev_unlock(q->dev);
+}
+
 UKVMM_API uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain)
 {
 	return chain_void(chain) ? 0 : chain->in.left;

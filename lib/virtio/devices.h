@@ -31,6 +31,7 @@ int virtio_net_attach(struct virtio_net *n, struct ukvmm_device *dev);
 /* direction: UKVMM_RATE_RX, _TX (-EINVAL others). Any thread. */
 int virtio_net_rate(struct virtio_net *n, uint32_t direction, const struct ukvmm_rate *rate);
 int virtio_net_rebind(struct virtio_net *n, int fd); /* paused or before seal */
+uint32_t virtio_net_fds(const struct virtio_net *n); /* of its back end */
 void virtio_net_stats(const struct virtio_net *n, struct front_stats *s);
 
 struct virtio_blk; /* blk */
@@ -40,6 +41,7 @@ void virtio_blk_ops(const struct virtio_blk *b, struct ukvmm_device_ops *ops);
 int virtio_blk_attach(struct virtio_blk *b, struct ukvmm_device *dev);
 int virtio_blk_rate(struct virtio_blk *b, const struct ukvmm_rate *rate);
 int virtio_blk_rebind(struct virtio_blk *b, int fd);
+uint32_t virtio_blk_fds(const struct virtio_blk *b);
 void virtio_blk_stats(const struct virtio_blk *b, struct front_stats *s);
 
 struct virtio_console; /* console */

@@ -256,6 +256,11 @@ int virtio_net_rebind(struct virtio_net *n, int fd)
 	return rc;
 }
 
+uint32_t virtio_net_fds(const struct virtio_net *n)
+{
+	return n->backend->fd >= 0;
+}
+
 void virtio_net_ops(const struct virtio_net *n, struct ukvmm_device_ops *ops)
 {
 	*ops = (struct ukvmm_device_ops){

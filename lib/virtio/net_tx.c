@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* The frame of `len` bytes that was copied to tx_buf: may it go out, and its header made fit for that. */
+enum { HEAD = NET_HDR + NET_ETHERNET, COPIED = 2048 /* bytes: up to here a copy is cheaper */ };
+
+/* The frame of `len` bytes whose head was copied to tx_buf: may it go out, and its header made fit for that. */
 static bool allowed(struct virtio_net *n, size_t len)
 {
 	const uint8_t *source = n->tx_buf + NET_HDR + NET_MAC;
@@ -14,22 +16,49 @@ static bool allowed(struct virtio_net *n, size_t len)
 		net_header_from_guest(n->tx_buf, len - NET_HDR, n->features);
 }
 
+static int send_short(struct virtio_net *n, struct ukvmm_chain *chain, size_t len)
+{
+	if (ukvmm_chain_read(chain, n->tx_buf, len) != (int64_t)len)
+		return -ECANCELED; /* the driver has reset the device, the chain is void */
+	return allowed(n, len) ? n->backend->ops->send(n->backend, n->tx_buf, len) : -EPERM;
+}
+
+/* What is checked is copied; the rest goes from where it lies, and what the driver does to it meanwhile is its own
+ * affair. */
+static int send_long(struct virtio_net *n, struct ukvmm_chain *chain, size_t len)
+{
+	struct iovec iov[NET_PIECES] = { { n->tx_buf, HEAD } };
+	uint32_t pieces;
+	int rc;
+
+	if (ukvmm_chain_read(chain, n->tx_buf, HEAD) != HEAD)
+		return -ECANCELED;
+	if (!allowed(n, len))
+		return -EPERM;
+	pieces = virtio_chain_hold(chain, iov + 1, NET_PIECES - 1);
+	if (pieces) {
+		rc = n->backend->ops->sendv(n->backend, iov, pieces + 1, len);
+		virtio_chain_let_go(chain);
+		return rc;
+	}
+	if (ukvmm_chain_read(chain, n->tx_buf + HEAD, len - HEAD) != (int64_t)(len - HEAD))
+		return -ECANCELED;
+	return n->backend->ops->send(n->backend, n->tx_buf, len);
+}
+
 /* 0: the chain is done with. -EAGAIN: not now. */
 static int send_chain(struct virtio_net *n, struct ukvmm_chain *chain)
 {
 	uint64_t len = ukvmm_chain_readable(chain);
 	int rc;
 
-	if (len < NET_HDR + NET_ETHERNET || len > NET_BUFFER) {
+	if (len < HEAD || len > NET_BUFFER) {
 		net_dropped(&n->tx);
 		return 0;
 	}
 	if (!net_rate_passes(&n->tx, len - NET_HDR))
 		return -EAGAIN;
-	/* short: the driver has reset the device, the chain is void */
-	if (ukvmm_chain_read(chain, n->tx_buf, (size_t)len) != (int64_t)len)
-		return 0;
-	rc = allowed(n, (size_t)len) ? n->backend->ops->send(n->backend, n->tx_buf, (size_t)len) : -EPERM;
+	rc = len > COPIED ? send_long(n, chain, (size_t)len) : send_short(n, chain, (size_t)len);
 	if (rc == -EAGAIN) {
 		n->tx_blocked = true;
 		return rc;

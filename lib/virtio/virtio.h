@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <ukvmm/device.h>
 
@@ -117,6 +118,13 @@ void virtio_queue_push_all(struct ukvmm_queue *queue, struct ukvmm_chain *const 
 /* Takes a pop back, as if it had not been: only of the last chain popped, and then of the one before... The driver's
  * wish to notify is not renewed: the device knows when to come again. Frees the chain. */
 void virtio_queue_unpop(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
+/*
+ * Where the rest of the device-readable part lies, in at most `most` pieces: how many; 0: in more, or there is none.
+ * If not 0, a reset of the driver's waits until virtio_chain_let_go, and the driver may change the bytes at any
+ * moment: for handing them, unread, to a system call that does not block.
+ */
+uint32_t virtio_chain_hold(struct ukvmm_chain *chain, struct iovec *iov, uint32_t most);
+void virtio_chain_let_go(struct ukvmm_chain *chain);
 /* Chains ever popped from a queue: how lib/vm sees that a budget was used up. */
 uint64_t virtio_queue_popped(const struct ukvmm_queue *queue);
 /*

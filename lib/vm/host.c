@@ -150,11 +150,12 @@ void host_queue(struct ukvmm_host *host, struct job *job)
 		*host->jobs_tail = job;
 		host->jobs_tail = &job->next;
 		host->jobs_len++;
-		pthread_cond_signal(&host->work);
 	}
 	pthread_mutex_unlock(&host->lock);
 	if (inline_now)
 		job->run(job);
+	else /* not with the lock: who wakes up would wait for it at once */
+		pthread_cond_signal(&host->work);
 }
 
 void host_drain(struct ukvmm_host *host)

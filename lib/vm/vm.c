@@ -225,17 +225,29 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 	return 0;
 }
 
+static uint32_t device_fds(const struct ukvmm_device *d)
+{
+	uint32_t kick = d->kick_fd >= 0;
+
+	switch (d->kind) {
+	case DEVICE_NET:
+		return kick + virtio_net_fds(d->ctx);
+	case DEVICE_BLK:
+		return kick + virtio_blk_fds(d->ctx);
+	case DEVICE_VSOCK:
+		return kick + virtio_vsock_fds(d->ctx);
+	default:
+		return kick;
+	}
+}
+
 UKVMM_API int ukvmm_vm_fds(const struct ukvmm_vm *vm)
 {
-	int fds = vm->shell ? 1 + (int)vm->vcpus : 0;
+	uint32_t fds = vm->shell ? 1 + vm->vcpus : 0;
 
-	for (uint32_t i = 0; i < vm->devices; i++) {
-		const struct ukvmm_device *d = vm->device[i];
-
-		fds += d->kick_fd >= 0;
-		fds += d->kind == DEVICE_VSOCK ? (int)virtio_vsock_fds(d->ctx) : 0;
-	}
-	return fds;
+	for (uint32_t i = 0; i < vm->devices; i++)
+		fds += device_fds(vm->device[i]);
+	return (int)fds;
 }
 
 static int leave_poller(struct ukvmm_vm *vm)

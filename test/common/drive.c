@@ -180,7 +180,7 @@ uint16_t drive_put(struct drive_dev *dev, uint32_t q, const struct drive_seg *se
 		bool last = i + 1 == n;
 
 		desc[dq->next_desc % dq->size] = (struct ring_desc){ .addr = seg[i].gpa, .len = seg[i].len,
-			.flags = (uint16_t)((seg[i].write ? DESC_WRITE : 0) | (last ? 0 : DESC_NEXT)),
+			.flags = (uint16_t)((seg[i].write ? (unsigned)DESC_WRITE : 0u) | (last ? 0u : (unsigned)DESC_NEXT)),
 			.next = last ? 0 : (uint16_t)((dq->next_desc + 1) % dq->size) };
 	}
 	atomic_store_explicit(&avail->ring[dq->avail_idx % dq->size], head, memory_order_relaxed);

@@ -42,11 +42,13 @@ static struct ukvmm_image *open_image(struct fixture *f, const char *name)
 void traveller_init(struct traveller *t, struct fixture *f, const struct trip_kind *kind)
 {
 	*t = (struct traveller){ .f = f, .kind = kind, .image = open_image(f, kind->image) };
+	trip_ground_init(&t->ground, f->host, kind->device);
 }
 
 void traveller_fini(struct traveller *t)
 {
 	assert_int_equal(ukvmm_vm_destroy(t->vm), 0);
+	trip_ground_fini(&t->ground);
 	ukvmm_image_unref(t->image);
 	ukvmm_host_work(t->f->host, 1); /* closes what waits */
 }
@@ -62,6 +64,7 @@ static struct ukvmm_vm *sealed(struct traveller *t)
 
 	check(ukvmm_vm_new(t->f->poller, k->name, t->image, &c, &vm, &err), &err);
 	check(ukvmm_vm_set_cmdline(vm, k->cmdline, &err), &err);
+	check(trip_ground_add(&t->ground, vm, &err), &err);
 	check(ukvmm_vm_seal(vm, &err), &err);
 	return vm;
 }

@@ -10,9 +10,13 @@
 
 #include <semaphore.h>
 
+#include "peer.h"
 #include "vm.h"
 
 enum { ROUNDTRIP_VCPUS = 4, ROUNDTRIP_OUTPUT = 8192, ROUNDTRIP_INPUT = 4096 };
+
+/* The io guest's. */
+enum trip_device { TRIP_NOTHING, TRIP_DISK, TRIP_DISK_RING, TRIP_RNG, TRIP_NET };
 
 struct trip_kind {
 	const char *name, *image, *cmdline;
@@ -20,6 +24,7 @@ struct trip_kind {
 	uint32_t input;		 /* bytes to type when the guest says "ready", the last one a newline */
 	uint32_t flags;		 /* UKVMM_VM_PARK_IDLE */
 	uint64_t memory;	 /* 0: 16 MiB */
+	enum trip_device device;
 };
 
 /* One vCPU on a thread of its own, until it is paused or done. */
@@ -33,10 +38,24 @@ struct driver {
 	int rc;
 };
 
+/* roundtrip_devices.c: a disk with a thread lent for it, a network with a peer. */
+struct trip_ground {
+	struct ukvmm_host *host;
+	enum trip_device device;
+	int fd;
+	pthread_t worker;
+	atomic_bool end;
+	struct peer *peer;
+};
+void trip_ground_init(struct trip_ground *g, struct ukvmm_host *host, enum trip_device device);
+void trip_ground_fini(struct trip_ground *g);
+int trip_ground_add(const struct trip_ground *g, struct ukvmm_vm *vm, struct ukvmm_err *err);
+
 struct traveller {
 	struct fixture *f;
 	const struct trip_kind *kind;
 	struct ukvmm_image *image;
+	struct trip_ground ground;
 	struct ukvmm_vm *vm;
 	struct driver driver[ROUNDTRIP_VCPUS];
 	bool driven;

@@ -15,6 +15,20 @@ size_t frame_make(uint8_t *buf, size_t len, uint8_t seed)
 	return NET_HDR + len;
 }
 
+uint32_t frame_cut(struct iovec *iov, uint8_t *buf, size_t len, uint32_t pieces)
+{
+	size_t at = pieces > 1 ? NET_HDR + 14 : len, each = pieces > 1 ? (len - at) / (pieces - 1) : 0;
+
+	iov[0] = (struct iovec){ buf, at };
+	for (uint32_t i = 1; i < pieces; i++) {
+		size_t n = i + 1 == pieces ? len - at : each;
+
+		iov[i] = (struct iovec){ buf + at, n };
+		at += n;
+	}
+	return pieces;
+}
+
 void frame_check(const uint8_t *frame, size_t len, uint8_t seed)
 {
 	for (size_t i = 0; i < len; i++)

@@ -14,6 +14,8 @@
 
 /* A frame of `len` bytes with a header in front, whose bytes follow from `seed`; its length with the header. */
 size_t frame_make(uint8_t *buf, size_t len, uint8_t seed);
+/* The same in that many pieces, the first one the header and 14 bytes; how many it became. */
+uint32_t frame_cut(struct iovec *iov, uint8_t *buf, size_t len, uint32_t pieces);
 /* Fails unless `frame` (without header) is the one of that seed. */
 void frame_check(const uint8_t *frame, size_t len, uint8_t seed);
 

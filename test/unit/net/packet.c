@@ -63,6 +63,27 @@ static void frames_go_both_ways(void **unused)
 	}
 }
 
+static void a_frame_in_pieces_is_one_frame(void **unused)
+{
+	(void)unused;
+	for (int t = 0; t < 2; t++) {
+		struct setup s = up(types[t]);
+		struct iovec iov[NET_PIECES];
+		size_t len = frame_make(buf, 9014, 1);
+
+		for (uint32_t pieces = 1; pieces <= NET_PIECES; pieces++) {
+			assert_int_equal(s.b->ops->sendv(s.b, iov, frame_cut(iov, buf, len, pieces), len), 0);
+			assert_int_equal(recv(s.peer, out, sizeof out, 0), 9014);
+			frame_check(out, 9014, 1);
+		}
+		close(s.peer);
+		s.peer = -1;
+		assert_int_equal(s.b->ops->sendv(s.b, iov, frame_cut(iov, buf, len, 3), len), -EPIPE);
+		assert_int_equal(s.b->ops->sendv(s.b, iov, frame_cut(iov, buf, len, 3), len), -EPIPE);
+		down(&s);
+	}
+}
+
 static void packets_that_are_no_frames_are_lost(void **unused)
 {
 	static uint8_t huge[NET_FRAME_MAX + 1];
@@ -202,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_go_both_ways),
+		cmocka_unit_test(a_frame_in_pieces_is_one_frame),
 		cmocka_unit_test(packets_that_are_no_frames_are_lost),
 		cmocka_unit_test(what_a_peer_left_behind_is_read_to_its_end),
 		cmocka_unit_test(a_peer_that_leaves_is_gone_for_good),

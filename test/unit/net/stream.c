@@ -71,6 +71,27 @@ static void frames_go_both_ways(void **unused)
 	down(&s);
 }
 
+/* A frame in pieces is the same on the wire, the header of it cut off. */
+static void a_frame_in_pieces_is_one_frame(void **unused)
+{
+	struct setup s = up();
+
+	(void)unused;
+	for (uint32_t pieces = 1; pieces <= NET_PIECES; pieces++) {
+		struct iovec iov[NET_PIECES];
+		size_t len = frame_make(buf, 9014, (uint8_t)pieces);
+		uint32_t n = frame_cut(iov, buf, len, pieces), prefix;
+
+		assert_int_equal(s.b->ops->sendv(s.b, iov, n, len), 0);
+		assert_int_equal(s.b->ops->flush(s.b), 0);
+		peer_read(s.peer, &prefix, 4);
+		assert_int_equal(__builtin_bswap32(prefix), 9014);
+		peer_read(s.peer, out, 9014);
+		frame_check(out, 9014, (uint8_t)pieces);
+	}
+	down(&s);
+}
+
 /* A batch costs one write: nothing is handed over before the flush. */
 static void a_batch_is_one_write(void **unused)
 {
@@ -314,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_go_both_ways),
+		cmocka_unit_test(a_frame_in_pieces_is_one_frame),
 		cmocka_unit_test(a_batch_is_one_write),
 		cmocka_unit_test(frames_that_come_byte_by_byte_are_put_together),
 		cmocka_unit_test(many_frames_keep_their_order),

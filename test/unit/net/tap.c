@@ -145,6 +145,7 @@ static int64_t get(struct net_backend *b)
 
 static void frames_pass_between_tap_and_host(void **unused)
 {
+	struct iovec iov[NET_PIECES];
 	struct net_backend *b;
 	int host;
 
@@ -158,6 +159,10 @@ static void frames_pass_between_tap_and_host(void **unused)
 
 		assert_int_equal(b->ops->send(b, buf, n), 0);
 		assert_int_equal(b->ops->flush(b), 0);
+		assert_int_equal(recv(host, out, sizeof out, 0), len);
+		assert_memory_equal(out, buf + NET_HDR, len);
+
+		assert_int_equal(b->ops->sendv(b, iov, frame_cut(iov, buf, n, 5), n), 0);
 		assert_int_equal(recv(host, out, sizeof out, 0), len);
 		assert_memory_equal(out, buf + NET_HDR, len);
 

@@ -225,6 +225,64 @@ static void load_goes_on(void **state)
 	drive_fini(&b);
 }
 
+/* In the middle of a chain; input that nobody took is for the next driver. */
+static void reset_leaves_input(void **state)
+{
+	enum { BUFFERS = 32, BYTES = 64 << 10 };
+	struct drive_seg seg[BUFFERS];
+	struct drive_dev dev;
+	struct drive d;
+	uint32_t len;
+	uint64_t gpa;
+
+	(void)state;
+	up(&d, &dev);
+	gpa = drive_alloc(&d, BYTES);
+	assert_int_equal(ukvmm_vm_console_write(d.vm, 1, "typed", 5), 5);
+	drive_poll(&d);
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		seg[i] = (struct drive_seg){ gpa, BYTES, false };
+	drive_put(&dev, Q_TX, seg, BUFFERS);
+	drive_kick(&dev, Q_TX);
+	assert_int_equal(virtio_dev_in_flight(dev.virtio), 1);
+	drive_dev_up(&d, 0, 2, RING, F_SIZE, &dev);
+	assert_int_equal(virtio_dev_in_flight(dev.virtio), 0);
+	drive_put(&dev, Q_RX, &(struct drive_seg){ gpa, LEN, true }, 1);
+	drive_kick(&dev, Q_RX);
+	drive_wait_used(&dev, Q_RX, &len);
+	assert_int_equal(len, 5);
+	write_out(&dev, gpa, "goes on");
+	drive_fini(&d);
+}
+
+/* A byte a buffer, more buffers than a turn serves. */
+static void input_in_small_buffers(void **state)
+{
+	char text[3 * RING];
+	struct drive_dev dev;
+	struct drive d;
+	uint64_t gpa;
+	uint32_t len;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	up(&d, &dev);
+	gpa = drive_alloc(&d, LEN);
+	for (uint32_t i = 0; i < RING; i++)
+		drive_put(&dev, Q_RX, &(struct drive_seg){ gpa, 1, true }, 1);
+	drive_kick(&dev, Q_RX);
+	assert_int_equal(ukvmm_vm_console_write(d.vm, 1, text, sizeof text), sizeof text);
+	for (uint32_t i = 0; i < sizeof text; i++) {
+		drive_wait_used(&dev, Q_RX, &len);
+		assert_int_equal(len, 1);
+		drive_put(&dev, Q_RX, &(struct drive_seg){ gpa, 1, true }, 1);
+		drive_kick(&dev, Q_RX);
+	}
+	drive_poll(&d);
+	assert_int_equal(drive_used(&dev, Q_RX, NULL), -1);
+	drive_fini(&d);
+}
+
 static void hostile_state_is_refused(void **state)
 {
 	static const struct virtio_console_host host = { 0 };
@@ -255,6 +313,8 @@ int main(void)
 		cmocka_unit_test(resize_reaches_the_guest),
 		cmocka_unit_test(configs_are_checked),
 		cmocka_unit_test(load_goes_on),
+		cmocka_unit_test(reset_leaves_input),
+		cmocka_unit_test(input_in_small_buffers),
 		cmocka_unit_test(hostile_state_is_refused),
 	};
 

@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 static struct guest g;
 
@@ -131,6 +132,77 @@ static void a_jump_behind_a_pop_taken_back_is_seen(void **unused)
 	guest_fini(&g);
 }
 
+static void a_held_chain_is_told_where_it_lies(void **unused)
+{
+	struct iovec iov[3];
+	struct ukvmm_chain *chain;
+	uint8_t byte;
+
+	(void)unused;
+	guest_init(&g, 1, 0);
+	guest_up(&g, 1, 16, FEATURES_ALL);
+	guest_desc(&g, 0, 0, BUFFERS, 10, DESC_NEXT, 1);
+	guest_desc(&g, 0, 1, HIGH_BASE, 20, DESC_NEXT, 2);
+	guest_desc(&g, 0, 2, BUFFERS + 100, 30, DESC_NEXT, 3);
+	guest_desc(&g, 0, 3, BUFFERS + 200, 40, DESC_WRITE, 0);
+	guest_offer(&g, 0, 0);
+	chain = pop(&g, 0);
+	assert_int_equal(virtio_chain_hold(chain, iov, 2), 0); /* three pieces */
+	assert_int_equal(ukvmm_chain_read(chain, &byte, 1), 1);
+	assert_int_equal(virtio_chain_hold(chain, iov, 3), 3);
+	assert_ptr_equal(iov[0].iov_base, guest_at(&g, BUFFERS + 1, 9));
+	assert_int_equal(iov[0].iov_len, 9);
+	assert_ptr_equal(iov[1].iov_base, guest_at(&g, HIGH_BASE, 20));
+	assert_int_equal(iov[1].iov_len, 20);
+	assert_ptr_equal(iov[2].iov_base, guest_at(&g, BUFFERS + 100, 30));
+	assert_int_equal(iov[2].iov_len, 30);
+	virtio_chain_let_go(chain);
+	push(&g, 0, chain);
+	guest_fini(&g);
+}
+
+struct resetter {
+	pthread_t thread;
+	_Atomic bool returned;
+};
+
+static void *reset(void *arg)
+{
+	struct resetter *s = arg;
+
+	reg_set(&g, REG_STATUS, 0);
+	s->returned = true;
+	return NULL;
+}
+
+/* The driver owns its memory again when the write returns, not before. */
+static void a_reset_waits_for_a_held_chain(void **unused)
+{
+	struct resetter s = { 0 };
+	struct ukvmm_chain *chain;
+	struct iovec iov[1];
+
+	(void)unused;
+	guest_init(&g, 1, 0);
+	guest_up(&g, 1, 16, FEATURES_ALL);
+	guest_desc(&g, 0, 0, BUFFERS, 64, 0, 0);
+	guest_offer(&g, 0, 0);
+	chain = pop(&g, 0);
+	assert_int_equal(virtio_chain_hold(chain, iov, 1), 1);
+	assert_int_equal(pthread_create(&s.thread, NULL, reset, &s), 0);
+	while (ukvmm_chain_readable(chain)) /* it becomes void, which is before the wait */
+		sched_yield();
+	assert_false(s.returned);
+	assert_int_equal(virtio_chain_hold(chain, iov, 1), 0);
+	assert_false(s.returned);
+	virtio_chain_let_go(chain);
+	pthread_join(s.thread, NULL);
+	assert_true(s.returned);
+	virtio_queue_unpop(queue(), chain);
+	assert_int_equal(virtio_dev_in_flight(g.dev), 0);
+	guest_fini(&g);
+}
+
 struct watcher {
 	_Atomic bool over;
 	const _Atomic uint16_t *idx;
@@ -183,6 +255,8 @@ int main(void)
 		cmocka_unit_test(the_driver_still_notifies),
 		cmocka_unit_test(after_a_reset_there_is_nothing_to_take_back),
 		cmocka_unit_test(a_jump_behind_a_pop_taken_back_is_seen),
+		cmocka_unit_test(a_held_chain_is_told_where_it_lies),
+		cmocka_unit_test(a_reset_waits_for_a_held_chain),
 		cmocka_unit_test(chains_of_one_frame_are_seen_together),
 	};
 

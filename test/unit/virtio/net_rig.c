@@ -80,7 +80,7 @@ void frame_expect(const uint8_t *frame, size_t len, uint8_t seed)
 uint16_t rig_send(struct net_rig *r, const uint8_t *header, const uint8_t *frame, size_t len, uint32_t pieces)
 {
 	static const uint8_t zero[RIG_HEADER];
-	struct drive_seg seg[16];
+	struct drive_seg seg[64];
 	size_t total = RIG_HEADER + len, at = 0;
 	uint64_t gpa = drive_alloc(&r->d, total);
 	uint8_t *p = drive_at(&r->d, gpa, total);

@@ -59,6 +59,35 @@ static void any_layout_of_a_chain_is_a_frame(void **unused)
 	rig_fini(&r);
 }
 
+/* A long frame goes from where it lies, unless it lies in too many pieces. */
+static void long_frames_pass_in_any_layout(void **unused)
+{
+	static const int types[] = { SOCK_SEQPACKET, SOCK_STREAM };
+	static const size_t lengths[] = { 2036, 2037, 9000, 60000 };
+
+	(void)unused;
+	for (int t = 0; t < 2; t++)
+		for (size_t l = 0; l < 4; l++) {
+			rig_init(&r, types[t], NULL, 0);
+			for (uint32_t pieces = 1; pieces <= 40; pieces += pieces < 4 || pieces > 28 ? 1 : 5) {
+				frame_fill(frame, lengths[l], (uint8_t)pieces);
+				rig_send(&r, NULL, frame, lengths[l], pieces);
+				drive_kick(&r.dev, TX);
+				rig_peer_expect(&r, lengths[l], (uint8_t)pieces);
+				assert_int_equal(sent_count(), 1);
+			}
+			/* and is looked at all the same */
+			frame[6] ^= 4;
+			rig_send(&r, NULL, frame, lengths[l], 3);
+			drive_kick(&r.dev, TX);
+			rig_settle(&r);
+			assert_int_equal(rig_peer_recv(&r, got, sizeof got), -1);
+			assert_int_equal(rig_stats(&r).out_dropped, 1);
+			assert_int_equal(sent_count(), 1);
+			rig_fini(&r);
+		}
+}
+
 static void what_is_no_frame_is_dropped_and_the_rest_goes_on(void **unused)
 {
 	static uint8_t big[NET_BUFFER + 64];
@@ -289,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_kick_sends_at_once_and_in_order),
 		cmocka_unit_test(any_layout_of_a_chain_is_a_frame),
+		cmocka_unit_test(long_frames_pass_in_any_layout),
 		cmocka_unit_test(what_is_no_frame_is_dropped_and_the_rest_goes_on),
 		cmocka_unit_test(the_largest_frame_passes),
 		cmocka_unit_test(a_forged_source_address_stays_inside),

@@ -152,6 +152,28 @@ static void pause_and_load_keep_requests(void **state)
 	drive_fini(&b);
 }
 
+/* One that waits for ever is answered at once when the limit goes. */
+static void rate_changes_while_it_runs(void **state)
+{
+	struct ukvmm_rate none = { .size = sizeof none };
+	struct drive_dev dev;
+	struct drive d;
+	uint64_t gpa;
+
+	(void)state;
+	up(&d, &dev, &glacial);
+	gpa = drive_alloc(&d, LEN);
+	for (uint32_t i = 0; i < 3; i++)
+		ask(&dev, gpa, LEN);
+	assert_true(drive_used(&dev, 0, NULL) >= 0);
+	assert_int_equal(drive_used(&dev, 0, NULL), -1);
+	assert_int_equal(ukvmm_vm_set_rate(d.vm, "rng0", UKVMM_RATE_ALL, &none, NULL), 0);
+	drive_wait_used(&dev, 0, NULL);
+	drive_wait_used(&dev, 0, NULL);
+	assert_int_equal(ukvmm_vm_set_rate(d.vm, "rng0", UKVMM_RATE_RX, &none, NULL), -EINVAL);
+	drive_fini(&d);
+}
+
 static void reset_forgets_what_waits(void **state)
 {
 	struct drive_dev dev;
@@ -201,6 +223,7 @@ int main(void)
 		cmocka_unit_test(callback_is_bounded),
 		cmocka_unit_test(rate_delays_and_loses_nothing),
 		cmocka_unit_test(pause_and_load_keep_requests),
+		cmocka_unit_test(rate_changes_while_it_runs),
 		cmocka_unit_test(reset_forgets_what_waits),
 		cmocka_unit_test(configs_are_checked),
 	};

@@ -197,6 +197,7 @@ static void configs_are_checked(void **state)
 	static char name[sizeof((struct sockaddr_un *)0)->sun_path];
 	struct ukvmm_err err = { .size = sizeof err };
 	struct drive d;
+	int fd;
 
 	(void)state;
 	drive_init(&d);
@@ -210,7 +211,11 @@ static void configs_are_checked(void **state)
 	assert_int_equal(access(name, F_OK), 0);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ 0 }, NULL), -EEXIST);
 	assert_int_equal(ukvmm_vm_connect(d.vm, UINT32_MAX, NULL), -EINVAL);
+	fd = ukvmm_vm_connect(d.vm, 1, NULL); /* before the seal, even */
+	assert_true(fd >= 0);
 	drive_fini(&d);
+	assert_true(at_end(fd));
+	close(fd);
 	assert_int_equal(access(name, F_OK), -1);
 	drive_init(&d);
 	memset(name, 'a', sizeof name - 11);

@@ -278,6 +278,32 @@ static void host_stops_reading(void **state)
 	guest_fini(&g);
 }
 
+/* A guest that only talks on hears of it when the host leaves, and the host that nobody reads what it says. */
+static void guest_stops_reading(void **state)
+{
+	struct vguest g;
+	struct packet p;
+	uint8_t buf[16];
+	int fd;
+
+	(void)state;
+	guest_init(&g, false);
+	guest_up(&g, BUFFERS);
+	fd = guest_opens(&g);
+	send_op(&g, VSOCK_SHUTDOWN, VSOCK_SHUT_RCV);
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EPIPE);
+	send_bytes(&g, "report", 6);
+	assert_int_equal(drain(fd, buf, sizeof buf), 6);
+	expect_nothing(&g);
+	close(fd);
+	expect(&g, VSOCK_SHUTDOWN, &p);
+	assert_int_equal(p.h.flags, VSOCK_SHUT_BOTH);
+	send_op(&g, VSOCK_RST, 0);
+	assert_int_equal(streams(&g), 0);
+	guest_fini(&g);
+}
+
 /* What the guest sent before its end reaches a host that reads late, though the guest has forgotten the stream. */
 static void late_reader_gets_everything(void **state)
 {
@@ -371,6 +397,7 @@ int main(void)
 		cmocka_unit_test(guest_ends_its_half_first),
 		cmocka_unit_test(host_ends_its_half_first),
 		cmocka_unit_test(host_stops_reading),
+		cmocka_unit_test(guest_stops_reading),
 		cmocka_unit_test(late_reader_gets_everything),
 		cmocka_unit_test(reset_closes_what_the_driver_knew),
 		cmocka_unit_test(nothing_moves_while_paused),

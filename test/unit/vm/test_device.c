@@ -2,12 +2,15 @@
 /* When a device is called, and on which thread: kicks, wakes, timers, watched fds, and none of it while paused. */
 #include "../kvm/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ukvmm/device.h>
@@ -307,6 +310,46 @@ static void driver_writes_only_what_it_may(void **state)
 	down(&d, &e);
 }
 
+static int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* The fake KVM's VM and vCPU are not among the process's. */
+static void every_fd_is_counted(void **state)
+{
+	struct ukvmm_net_config net = { .size = sizeof net, .kind = UKVMM_NET_PACKET };
+	struct ukvmm_blk_config blk = { .size = sizeof blk, .flags = UKVMM_BLK_OVERLAY_FILE };
+	struct ukvmm_vm_config config = { .size = sizeof config, .memory = DRIVE_RAM, .kicks = UKVMM_KICKS_EVENTFD };
+	struct drive d;
+	int pair[2], before;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	net.fd = pair[0];
+	blk.fd = memfd_create("base", MFD_CLOEXEC);
+	blk.top_fd = memfd_create("top", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(blk.fd, 1 << 20), 0);
+	drive_init_config(&d, &config);
+	before = open_fds();
+	assert_int_equal(ukvmm_vm_add_net(d.vm, "net0", &net, NULL), 0);
+	assert_int_equal(ukvmm_vm_add_blk(d.vm, "disk0", &blk, NULL), 0);
+	drive_seal(&d);
+	assert_int_equal(ukvmm_vm_fds(d.vm), 2 + open_fds() - before);
+	drive_fini(&d);
+	close(pair[0]);
+	close(pair[1]);
+	close(blk.fd);
+	close(blk.top_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +362,7 @@ int main(void)
 		cmocka_unit_test(nothing_arrives_while_paused),
 		cmocka_unit_test(clone_goes_on),
 		cmocka_unit_test(driver_writes_only_what_it_may),
+		cmocka_unit_test(every_fd_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
