@@ -136,7 +136,9 @@ static void *lend(void *host)
 
 static struct ukvmm_vm *make(struct ukvmm_host *host, struct ukvmm_poller *poller, const struct guest_job *job)
 {
-	const struct ukvmm_vm_config config = { .size = sizeof config, .kicks = job->kicks };
+	/* huge pages as QEMU has them always */
+	const struct ukvmm_vm_config config = { .size = sizeof config, .kicks = job->kicks,
+		.hugepages = UKVMM_HUGEPAGES_ON };
 	struct ukvmm_image *image;
 	char cmdline[CMDLINE];
 	struct ukvmm_vm *vm;

@@ -4,7 +4,9 @@
  * image, disk file, sockets, tap and peer. Rates are from the guest's own clock between its first and its last
  * request; round trips are the medians of a run. ratio_NAME is above 1 where ukvmm is better; of QEMU's ways to do
  * it, the one with the best median counts. kicks_each and irqs_each: notifications and interrupts per request, as the
- * guest counts them; a kick is an exit or an eventfd, an interrupt an exit for its acknowledgement. Both caches are the host's page cache (QEMU: cache=writeback).
+ * guest counts them; a kick is an exit or an eventfd, an interrupt an exit for its acknowledgement. Both caches are
+ * the host's page cache (QEMU: cache=writeback), and guest memory is in huge pages where the host has some (QEMU
+ * always asks for them).
  *
  *	ukvmm		the library's defaults, one thread lent to it
  *	ukvmm_uring	disks by io_uring
@@ -30,7 +32,7 @@
 
 static const char usage[] = "usage: io-vs-qemu [--json] [--runs N] [SCENE...]";
 
-enum { DISK_BYTES = 64 << 20, TAP_MTU = 65520, PATH = 128, NAME = 64, CONTENDERS = 5 };
+enum { DISK_BYTES = 64 << 20, TAP_MTU = 65520, PATH = 128, NAME = 64, NAMES = 256, CONTENDERS = 5 };
 
 enum measure { ROUND_TRIP, PER_SECOND, BYTES_PER_SECOND };
 
@@ -83,14 +85,16 @@ struct place { /* files of this run */
 	bool tap;
 };
 
-static const char *name_of(const char *fmt, const char *a, const char *b)
+/* Names of what is printed stay until the end. */
+static const char *name_of(const char *scene, const char *middle, const char *contender)
 {
-	char *text = malloc(NAME);
+	static char names[NAMES][NAME];
+	static size_t used;
 
-	if (!text)
-		bench_die("out of memory");
-	snprintf(text, NAME, fmt, a, b);
-	return text;
+	if (used == NAMES)
+		bench_die("more than %d names", NAMES);
+	snprintf(names[used], NAME, "%s%s%s", scene, middle, contender);
+	return names[used++];
 }
 
 static const char *unit(enum measure m)
@@ -193,7 +197,7 @@ static void run_scene(struct bench *b, const struct scene *s, const struct place
 
 	for (int i = 0; i < CONTENDERS; i++)
 		if (s->disk || !contenders[i].disks_only)
-			series[i] = bench_series(b, name_of("%s_%s", s->name, contenders[i].name), unit(s->measure));
+			series[i] = bench_series(b, name_of(s->name, "_", contenders[i].name), unit(s->measure));
 	for (unsigned int n = 0; n < runs; n++)
 		for (int i = 0; i < CONTENDERS; i++) {
 			if (!series[i])
@@ -214,10 +218,10 @@ static void run_scene(struct bench *b, const struct scene *s, const struct place
 	for (int i = 0; i < CONTENDERS; i++) {
 		if (!series[i] || contenders[i].disks_only)
 			continue;
-		bench_value(b, name_of("%s_kicks_each_%s", s->name, contenders[i].name), kicks[i] / count[i]);
-		bench_value(b, name_of("%s_irqs_each_%s", s->name, contenders[i].name), irqs[i] / count[i]);
+		bench_value(b, name_of(s->name, "_kicks_each_", contenders[i].name), kicks[i] / count[i]);
+		bench_value(b, name_of(s->name, "_irqs_each_", contenders[i].name), irqs[i] / count[i]);
 	}
-	bench_value(b, name_of("ratio_%s%s", s->name, ""), best);
+	bench_value(b, name_of("ratio_", s->name, ""), best);
 }
 
 static bool chosen(const struct scene *s, char **words)
