@@ -11,9 +11,12 @@
 
 enum { HEADER_AT = 0x1000, STATUS_AT = 0x1100, DATA_AT = 0x2000, SECTOR = 512, UNTOUCHED = 0xee };
 
-void blk_add(struct hostile *h, uint32_t flags)
+/* Requests wait for it now and then, but not for long. */
+static const struct ukvmm_rate limit = { .size = sizeof limit, .ops_per_s = 20000, .ops_burst = 50 };
+
+static void add_with(struct hostile *h, uint32_t flags, const struct ukvmm_rate *rate)
 {
-	struct ukvmm_blk_config config = { .size = sizeof config, .flags = flags, .top_fd = -1 };
+	struct ukvmm_blk_config config = { .size = sizeof config, .flags = flags, .top_fd = -1, .rate = rate };
 	int rc;
 
 	h->fd = memfd_create("disk", MFD_CLOEXEC);
@@ -27,9 +30,24 @@ void blk_add(struct hostile *h, uint32_t flags)
 	CHECK(!rc);
 }
 
+void blk_add(struct hostile *h, uint32_t flags)
+{
+	add_with(h, flags, NULL);
+}
+
 static void add(struct hostile *h)
 {
 	blk_add(h, 0);
+}
+
+static void add_overlay(struct hostile *h)
+{
+	blk_add(h, UKVMM_BLK_OVERLAY);
+}
+
+static void add_limited(struct hostile *h)
+{
+	add_with(h, 0, &limit);
 }
 
 static void add_uring(struct hostile *h)
@@ -63,7 +81,7 @@ uint8_t blk_request(struct hostile *h, uint32_t type, uint64_t sector, uint64_t 
 
 static void works(struct hostile *h)
 {
-	uint8_t *data = drive_at(&h->d, h->buf + DATA_AT, 2 * SECTOR), file[SECTOR];
+	uint8_t *data = drive_at(&h->d, h->buf + DATA_AT, 2 * SECTOR);
 	static uint8_t fill = 0x60;
 
 	memset(data, ++fill, SECTOR);
@@ -71,7 +89,24 @@ static void works(struct hostile *h)
 	CHECK(blk_request(h, BLK_IN, 5, h->buf + DATA_AT + SECTOR, SECTOR) == BLK_OK);
 	CHECK(!memcmp(data, data + SECTOR, SECTOR));
 	CHECK(blk_request(h, BLK_FLUSH, 0, 0, 0) == BLK_OK);
+}
+
+static void works_on_file(struct hostile *h)
+{
+	uint8_t *data = drive_at(&h->d, h->buf + DATA_AT, SECTOR), file[SECTOR];
+
+	works(h);
 	CHECK(pread(h->fd, file, SECTOR, 5 * SECTOR) == SECTOR && !memcmp(file, data, SECTOR));
+}
+
+/* The base is as it was. */
+static void works_above_base(struct hostile *h)
+{
+	uint8_t file[SECTOR], zero[SECTOR] = { 0 };
+
+	works(h);
+	for (uint32_t i = 0; i < BLK_BYTES / SECTOR; i++)
+		CHECK(pread(h->fd, file, SECTOR, (off_t)i * SECTOR) == SECTOR && !memcmp(file, zero, SECTOR));
 }
 
 static uint32_t request(struct hostile *h, struct drive_seg *seg)
@@ -88,7 +123,11 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 4;
 }
 
-const struct subject subject_blk = { .name = "blk", .queues = 1, .add = add, .works = works, .request = request,
-	.close = end };
-const struct subject subject_uring = { .name = "uring", .queues = 1, .add = add_uring, .works = works,
+const struct subject subject_blk = { .name = "blk", .queues = 1, .add = add, .works = works_on_file,
 	.request = request, .close = end };
+const struct subject subject_uring = { .name = "uring", .queues = 1, .add = add_uring, .works = works_on_file,
+	.request = request, .close = end };
+const struct subject subject_overlay = { .name = "overlay", .queues = 1, .add = add_overlay,
+	.works = works_above_base, .request = request, .close = end };
+const struct subject subject_blk_limited = { .name = "blk-limited", .queues = 1, .add = add_limited,
+	.works = works_on_file, .request = request, .close = end };

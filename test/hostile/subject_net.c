@@ -13,9 +13,12 @@ static const uint8_t guest_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 
 
 enum { TX_AT = 0x2000, RX_AT = 0x4000, RX_BYTES = 2048 };
 
-static void add(struct hostile *h)
+/* Frames wait for it now and then, but not for long. */
+static const struct ukvmm_rate limit = { .size = sizeof limit, .ops_per_s = 20000, .ops_burst = 50 };
+
+static void add_with(struct hostile *h, const struct ukvmm_rate *rate)
 {
-	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_PACKET };
+	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_PACKET, .rx = rate, .tx = rate };
 	struct ukvmm_err err = { .size = sizeof err };
 	int fd[2];
 
@@ -27,6 +30,16 @@ static void add(struct hostile *h)
 	CHECK(!err.code);
 	close(fd[0]);
 	h->fd = fd[1];
+}
+
+static void add(struct hostile *h)
+{
+	add_with(h, NULL);
+}
+
+static void add_limited(struct hostile *h)
+{
+	add_with(h, &limit);
 }
 
 static void end(struct hostile *h)
@@ -148,3 +161,5 @@ static void poke(struct hostile *h)
 
 const struct subject subject_net = { .name = "net", .queues = 3, .pull = NET_TX, .add = add, .works = works,
 	.request = request, .poke = poke, .inject = inject, .drain = drain, .close = end };
+const struct subject subject_net_limited = { .name = "net-limited", .queues = 3, .pull = NET_TX,
+	.add = add_limited, .works = works, .request = request, .poke = poke, .inject = inject, .drain = drain, .close = end };

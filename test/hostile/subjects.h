@@ -15,6 +15,8 @@ extern const struct subject subject_eventfd; /* echo, its notifications by event
 extern const struct subject subject_net;    /* a SOCK_SEQPACKET pair; h->fd is the other end */
 extern const struct subject subject_blk;    /* h->fd is the file, BLK_BYTES */
 extern const struct subject subject_uring;  /* the same through io_uring, or as blk where there is none */
+extern const struct subject subject_overlay; /* with a top in memory */
+extern const struct subject subject_blk_limited, subject_net_limited; /* with rate limits */
 extern const struct subject subject_rng;
 extern const struct subject subject_console;
 extern const struct subject subject_vsock;
