@@ -44,7 +44,8 @@ static void prepare(struct io_uring_sqe *sqe, struct block_io *io)
 		io_uring_prep_fsync(sqe, slot, IORING_FSYNC_DATASYNC);
 		break;
 	default:
-		mode |= io->op == BLOCK_DISCARD || io->flags & BLOCK_UNMAP ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+		mode |= io->op == BLOCK_DISCARD || io->flags & BLOCK_UNMAP ? FALLOC_FL_PUNCH_HOLE
+									   : FALLOC_FL_ZERO_RANGE;
 		io_uring_prep_fallocate(sqe, slot, mode, (off_t)io->off, (off_t)io->len);
 		break;
 	}

@@ -97,5 +97,8 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 3;
 }
 
-const struct subject subject_echo = { "echo", 1, 0, add, works, request, NULL, NULL, NULL, NULL };
-const struct subject subject_inline = { "inline", 1, 0, add_inline, works, request, NULL, NULL, NULL, NULL };
+const struct subject subject_echo = { .name = "echo", .queues = 1, .add = add, .works = works, .request = request };
+const struct subject subject_inline = { .name = "inline", .queues = 1, .add = add_inline, .works = works,
+	.request = request };
+const struct subject subject_eventfd = { .name = "eventfd", .queues = 1, .add = add, .works = works,
+	.request = request, .kicks = UKVMM_KICKS_EVENTFD };

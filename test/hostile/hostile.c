@@ -37,7 +37,8 @@ void hostile_loaded(struct hostile *h)
 
 static void start(struct hostile *h, const struct subject *subject, uint64_t memory)
 {
-	struct ukvmm_vm_config config = { .size = sizeof config, .memory = memory };
+	struct ukvmm_vm_config config = { .size = sizeof config, .memory = memory,
+		.kicks = subject->kicks };
 
 	memset(h, 0, sizeof *h);
 	h->subject = subject;
@@ -55,7 +56,12 @@ static void start_driver(struct hostile *h)
 
 void hostile_init(struct hostile *h, const struct subject *subject)
 {
-	start(h, subject, DRIVE_RAM);
+	hostile_init_ram(h, subject, DRIVE_RAM);
+}
+
+void hostile_init_ram(struct hostile *h, const struct subject *subject, uint64_t bytes)
+{
+	start(h, subject, bytes);
 	echo_add(h->d.vm, "near", 0);
 	drive_seal(&h->d);
 	other_vm(h);

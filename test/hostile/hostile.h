@@ -42,6 +42,7 @@ struct hostile;
  * poke    its host side has something to say. NULL: it never has.
  * inject  gives bytes to its host side as they are. NULL: it has no such side.
  * drain   takes away what reached its host side, so that it can go on. NULL: it never waits for that.
+ * kicks   UKVMM_KICKS_* of its VM.
  * close   what add opened. NULL: nothing.
  */
 struct subject {
@@ -54,6 +55,7 @@ struct subject {
 	void (*inject)(struct hostile *h, const void *bytes, size_t len);
 	void (*drain)(struct hostile *h);
 	void (*close)(struct hostile *h);
+	uint32_t kicks;
 };
 
 extern const struct subject *const subjects[];
@@ -72,6 +74,7 @@ struct hostile {
 };
 
 void hostile_init(struct hostile *h, const struct subject *subject);
+void hostile_init_ram(struct hostile *h, const struct subject *subject, uint64_t bytes);
 /* Without neighbours, in a small VM: for the fuzzers. */
 void hostile_init_alone(struct hostile *h, const struct subject *subject);
 void hostile_fini(struct hostile *h);

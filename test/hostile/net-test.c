@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "subjects.h"
 
@@ -331,6 +332,48 @@ static void a_peer_that_goes_away_is_a_dead_link(void **state)
 	assert_neighbours_work(h);
 }
 
+static void add_stream(struct hostile *h)
+{
+	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_STREAM };
+	int fd[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
+	config.fd = fd[0];
+	CHECK(!ukvmm_vm_add_net(h->d.vm, "net", &config, NULL));
+	close(fd[0]);
+	h->fd = fd[1];
+}
+
+/* Frames behind a length of the peer's: one that no frame has ends the connection and nothing else; what is promised
+ * and does not come costs nothing. */
+static void a_stream_peer_that_lies_about_lengths_is_a_dead_link(void **state)
+{
+	const uint32_t lies[] = { 65554, 0x7fffffff, 0x80000000, UINT32_MAX };
+	struct subject stream = subject_net;
+	struct hostile *h;
+
+	(void)state;
+	stream.add = add_stream;
+	for (uint32_t i = 0; i < COUNT(lies) + 1; i++) {
+		uint32_t len = __builtin_bswap32(i < COUNT(lies) ? lies[i] : 60000); /* the last one is no lie, yet */
+		struct held before;
+
+		h = calloc(1, sizeof *h);
+		CHECK(h);
+		hostile_init(h, &stream);
+		before = held_now(h);
+		net_post(h, h->buf + AT, 2048);
+		CHECK(send(h->fd, &len, sizeof len, MSG_NOSIGNAL) == sizeof len);
+		hostile_turns(h, 16);
+		CHECK((drive_reg(&h->dev, REG_CONFIG + 6, 2) & 1) == (i == COUNT(lies)));
+		CHECK(!is_broken(h));
+		assert_held(h, before, SOME_BYTES);
+		assert_neighbours_work(h);
+		hostile_fini(h);
+		free(h);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +388,7 @@ int main(int argc, char **argv)
 		ROW(control_commands_are_checked),
 		ROW(packets_that_are_no_frames_are_dropped),
 		ROW(a_peer_that_goes_away_is_a_dead_link),
+		cmocka_unit_test(a_stream_peer_that_lies_about_lengths_is_a_dead_link),
 	};
 
 	suite_take(argc, argv, "net");

@@ -120,6 +120,23 @@ static void buffers_lie_wholly_in_ram(void **state)
 	refused_buffer(h, 1ull << 63, 16);
 }
 
+/* CVE-2019-18960 itself: both ends in RAM, and between them what is not. */
+static void buffers_do_not_span_the_gap(void **state)
+{
+	struct hostile *h = calloc(1, sizeof *h);
+
+	(void)state;
+	CHECK(h);
+	hostile_init_ram(h, suite_subject, X86_RAM_GAP_START + (64 << 20));
+	CHECK(mem_ptr(&h->d.vm->ram, X86_RAM_GAP_START - 16, 16) && mem_ptr(&h->d.vm->ram, X86_RAM_GAP_END, 16));
+	refused_buffer(h, X86_RAM_GAP_START - 16, 32);
+	refused_buffer(h, X86_RAM_GAP_START - 16, (uint32_t)(X86_RAM_GAP_END - X86_RAM_GAP_START) + 32);
+	refused_buffer(h, X86_RAM_GAP_END - 16, 32);
+	refused_buffer(h, X86_RAM_GAP_END + (64 << 20) - 16, 32);
+	hostile_fini(h);
+	free(h);
+}
+
 static void buffers_in_device_pages_are_refused(void **state)
 {
 	struct hostile *h = *state;
@@ -273,6 +290,7 @@ int main(int argc, char **argv)
 		ROW(chains_without_end_are_ended),
 		ROW(readable_after_writable_is_refused),
 		ROW(buffers_lie_wholly_in_ram),
+		cmocka_unit_test(buffers_do_not_span_the_gap),
 		ROW(buffers_in_device_pages_are_refused),
 		ROW(rings_in_device_pages_are_refused),
 		ROW(bad_indirect_tables_are_refused),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Double fetches. While the device serves its queues on the poller's thread and a vCPU's thread offers requests,
- * notifies and resets, a third thread rewrites what the device reads: descriptors, indirect tables, ring indices,
- * the bytes of requests. What is checked must be what is used: under ASan nothing is touched out of bounds, under
+ * notifies and resets, another thread rewrites what the device reads: descriptors, indirect tables, ring indices,
+ * the bytes of requests. A second vCPU writes its registers. What is checked must be what is used: under ASan nothing is touched out of bounds, under
  * TSan guest memory is read by atomic loads or by the one copying function, and at the end a reset brings back a
  * device that works, in a VM whose neighbours never noticed.
  *
@@ -26,6 +26,7 @@ enum { CHANGES = 64, REQUEST_BYTES = 0x10000 };
 
 struct race {
 	struct hostile h;
+	struct drive_dev second; /* the device as the second vCPU's thread has it */
 	struct drive_queue q[VIRTIO_QUEUES]; /* where the rings are; they stay there */
 	uint64_t end;
 	_Atomic bool over;
@@ -204,7 +205,9 @@ static void vcpu(struct race *r)
 	uint64_t seed = 2;
 
 	while (ukvmm_now() < r->end) {
-		if (is_broken(&r->h) || any(&seed, 256) == 0)
+		uint64_t status = drive_reg(&r->h.dev, REG_STATUS, 4);
+
+		if (status & STATUS_NEEDS_RESET || !(status & STATUS_DRIVER_OK) || any(&seed, 256) == 0)
 			live_again(r, &seed);
 		for (uint32_t i = 0; i < 8; i++)
 			offer(r, &seed);
@@ -213,6 +216,42 @@ static void vcpu(struct race *r)
 		set(r, REG_INTERRUPT_ACK, any(&seed, 4));
 		sched_yield();
 	}
+}
+
+/* Any register, any width; a reset, and a queue that is stopped, now and then. */
+static void *second_vcpu_thread(void *arg)
+{
+	struct race *r = arg;
+	uint64_t seed = 3;
+
+	while (!atomic_load(&r->over)) {
+		const uint64_t often[] = { REG_QUEUE_NOTIFY, REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK, REG_QUEUE_SEL };
+		uint64_t off = any(&seed, 4) ? often[any(&seed, 4)] : any(&seed, 0x200) & ~(any(&seed, 2) ? 3u : 0u);
+		uint32_t width = any(&seed, 8) ? 4 : 1 + any(&seed, 8);
+		uint32_t rare = any(&seed, 1 << 14);
+
+		if (rare == 0)
+			drive_reg_set(&r->second, REG_STATUS, 4, 0);
+		else if (rare == 1)
+			drive_reg_set(&r->second, REG_QUEUE_READY, 4, 0);
+		else if (off != REG_STATUS && any(&seed, 2))
+			drive_reg_set(&r->second, off, width, any(&seed, 4));
+		else
+			drive_reg(&r->second, off, width);
+		if (rare % 8 == 2)
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* Of what the device read, not of registers. */
+static uint64_t ring_violations(const struct race *r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t why = VIRTIO_AVAIL_JUMP; why < VIRTIO_VIOLATIONS; why++)
+		sum += violations_of(&r->h, why);
+	return sum;
 }
 
 static uint64_t seconds(int argc, char **argv)
@@ -226,7 +265,7 @@ static uint64_t seconds(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct race r;
-	pthread_t changing, poller;
+	pthread_t changing, poller, second;
 	struct held before;
 
 	if (argc < 2 || !subject_named(argv[1]))
@@ -235,24 +274,27 @@ int main(int argc, char **argv)
 	memcpy(r.q, r.h.dev.q, sizeof r.q);
 	for (uint32_t q = 0; q < r.h.subject->queues; q++)
 		r.q[q].avail_idx = r.q[q].used_idx = 0;
+	drive_dev_moved(&r.second, &r.h.d, 0);
 	before = held_now(&r.h);
 	r.end = ukvmm_now() + seconds(argc, argv) * 1000000000;
 	CHECK(!pthread_create(&changing, NULL, changing_thread, &r));
+	CHECK(!pthread_create(&second, NULL, second_vcpu_thread, &r));
 	CHECK(!pthread_create(&poller, NULL, poller_thread, &r));
 	vcpu(&r);
 	atomic_store(&r.over, true);
 	pthread_join(changing, NULL);
+	pthread_join(second, NULL);
 	pthread_join(poller, NULL);
 
 	printf("%s: %llu changes, %llu requests, %llu resets, %llu turns, %llu chains, %llu violations\n", argv[1],
 		(unsigned long long)r.changes, (unsigned long long)r.requests, (unsigned long long)r.resets,
 		(unsigned long long)r.turns,
 		(unsigned long long)virtio_queue_popped(virtio_dev_queue(r.h.dev.virtio, r.h.subject->pull)),
-		(unsigned long long)virtio_dev_violations(r.h.dev.virtio));
+		(unsigned long long)ring_violations(&r));
 	/* it was a race indeed: the device served, and was broken */
 	CHECK(r.changes && r.resets);
 	CHECK(virtio_queue_popped(virtio_dev_queue(r.h.dev.virtio, r.h.subject->pull)) > 100);
-	CHECK(virtio_dev_violations(r.h.dev.virtio) > 0);
+	CHECK(ring_violations(&r) > 0);
 	assert_held(&r.h, before, 32 << 20);
 	assert_neighbours_work(&r.h);
 	assert_recovers(&r.h);

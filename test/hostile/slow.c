@@ -141,4 +141,5 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return subject_blk.request(h, seg);
 }
 
-const struct subject subject_slow = { "slow", 1, 0, add, works, request, NULL, NULL, NULL, NULL };
+const struct subject subject_slow = { .name = "slow", .queues = 1, .add = add, .works = works,
+	.request = request };

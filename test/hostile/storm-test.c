@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake.h"
 #include "x86_map.h"
@@ -47,6 +48,33 @@ static void kicks_without_end_cost_their_sender_only(void **state)
 	assert_held(h, before, SOME_BYTES);
 	CHECK(!is_broken(h));
 	h->subject->works(h);
+}
+
+/* An eventfd does not say which queue, nor whether it is a moment for it: every queue is looked at, once. */
+static void eventfd_kicks_without_end_cost_their_sender_only(void **state)
+{
+	struct hostile *h = *state;
+	struct ukvmm_device *device = h->dev.device;
+	struct held before = held_now(h);
+	uint64_t one = 1;
+
+	if (h->subject->kicks != UKVMM_KICKS_EVENTFD) /* its kicks are exits, for now at least */
+		skip();
+	CHECK(device->kick_fd >= 0 && device->kick_registered);
+	for (uint32_t i = 0; i < KICKS; i++) {
+		CHECK(write(device->kick_fd, &one, sizeof one) == sizeof one);
+		if (i % 1000 == 0)
+			drive_poll(&h->d);
+		if (i % 10000 == 0) /* also of a device that is not live */
+			drive_reg_set(&h->dev, REG_STATUS, 4, 0);
+	}
+	assert_neighbours_work(h);
+	hostile_up(h);
+	offer_request(h); /* and it is heard */
+	CHECK(write(device->kick_fd, &one, sizeof one) == sizeof one);
+	drive_wait_used(&h->dev, h->subject->pull, NULL);
+	assert_held(h, before, SOME_BYTES);
+	assert_recovers(h);
 }
 
 /* Resets with requests in flight, queued, and unseen. */
@@ -209,6 +237,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(kicks_without_end_cost_their_sender_only),
+		ROW(eventfd_kicks_without_end_cost_their_sender_only),
 		ROW(resets_without_end_cost_their_sender_only),
 		ROW(acknowledges_without_end_raise_no_interrupt),
 		ROW(answers_without_acknowledge_raise_one_interrupt),

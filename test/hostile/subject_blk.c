@@ -88,5 +88,7 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 	return 4;
 }
 
-const struct subject subject_blk = { "blk", 1, 0, add, works, request, NULL, NULL, NULL, end };
-const struct subject subject_uring = { "uring", 1, 0, add_uring, works, request, NULL, NULL, NULL, end };
+const struct subject subject_blk = { .name = "blk", .queues = 1, .add = add, .works = works, .request = request,
+	.close = end };
+const struct subject subject_uring = { .name = "uring", .queues = 1, .add = add_uring, .works = works,
+	.request = request, .close = end };

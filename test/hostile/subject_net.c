@@ -117,15 +117,18 @@ static void works(struct hostile *h)
 	net_sends(h, 0x53);
 }
 
+/* By turns a frame that is copied, and one that goes from where it lies. */
 static uint32_t request(struct hostile *h, struct drive_seg *seg)
 {
-	uint8_t bytes[NET_HEADER + 1024] = { 0 };
+	static uint32_t turn;
+	uint32_t len = ++turn % 3 ? 1024 : 4000;
+	uint8_t bytes[NET_HEADER + 4000] = { 0 };
 
-	net_frame(bytes + NET_HEADER, 1024, 0x54, 1);
-	hostile_store(h, h->buf + 0x10000, bytes, sizeof bytes);
+	net_frame(bytes + NET_HEADER, len, 0x54, 1);
+	hostile_store(h, h->buf + 0x10000, bytes, NET_HEADER + len);
 	seg[0] = (struct drive_seg){ h->buf + 0x10000, NET_HEADER, false };
 	seg[1] = (struct drive_seg){ h->buf + 0x10000 + NET_HEADER, 512, false };
-	seg[2] = (struct drive_seg){ h->buf + 0x10000 + NET_HEADER + 512, 512, false };
+	seg[2] = (struct drive_seg){ h->buf + 0x10000 + NET_HEADER + 512, len - 512, false };
 	return 3;
 }
 
@@ -143,4 +146,5 @@ static void poke(struct hostile *h)
 	drain(h);
 }
 
-const struct subject subject_net = { "net", 3, NET_TX, add, works, request, poke, inject, drain, end };
+const struct subject subject_net = { .name = "net", .queues = 3, .pull = NET_TX, .add = add, .works = works,
+	.request = request, .poke = poke, .inject = inject, .drain = drain, .close = end };

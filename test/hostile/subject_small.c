@@ -98,6 +98,8 @@ static void console_poke(struct hostile *h)
 	drain(h);
 }
 
-const struct subject subject_rng = { "rng", 1, 0, rng_add, rng_works, rng_request, NULL, NULL, NULL, NULL };
-const struct subject subject_console = { "console", 2, CONSOLE_TX, console_add, console_works, console_request,
-	console_poke, console_inject, drain, NULL };
+const struct subject subject_rng = { .name = "rng", .queues = 1, .add = rng_add, .works = rng_works,
+	.request = rng_request };
+const struct subject subject_console = { .name = "console", .queues = 2, .pull = CONSOLE_TX, .add = console_add,
+	.works = console_works, .request = console_request, .poke = console_poke, .inject = console_inject,
+	.drain = drain };

@@ -228,4 +228,5 @@ static void poke(struct hostile *h)
 	close(fd);
 }
 
-const struct subject subject_vsock = { "vsock", 3, VSOCK_TX, add, works, request, poke, inject, drain, NULL };
+const struct subject subject_vsock = { .name = "vsock", .queues = 3, .pull = VSOCK_TX, .add = add,
+	.works = works, .request = request, .poke = poke, .inject = inject, .drain = drain };

@@ -6,6 +6,7 @@
 const struct subject *const subjects[] = {
 	&subject_echo,
 	&subject_inline,
+	&subject_eventfd,
 	&subject_net,
 	&subject_blk,
 	&subject_uring,

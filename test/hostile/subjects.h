@@ -11,6 +11,7 @@ struct subject;
 
 extern const struct subject subject_echo;   /* of an embedder's, on the poller's thread */
 extern const struct subject subject_inline; /* the same within the kick */
+extern const struct subject subject_eventfd; /* echo, its notifications by eventfd too */
 extern const struct subject subject_net;    /* a SOCK_SEQPACKET pair; h->fd is the other end */
 extern const struct subject subject_blk;    /* h->fd is the file, BLK_BYTES */
 extern const struct subject subject_uring;  /* the same through io_uring, or as blk where there is none */

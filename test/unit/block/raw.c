@@ -196,7 +196,8 @@ static void refused(int fd, bool read_only, int code, const char *word)
 
 static void wrong_fds_are_refused_by_name(void **state)
 {
-	int pipes[2], fd = open("/dev/null", O_RDWR | O_CLOEXEC), dir = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int pipes[2], fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int dir = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char path[] = "/tmp/ukvmm-raw-XXXXXX";
 	int file = mkstemp(path), reader = open(path, O_RDONLY | O_CLOEXEC);
 	int writer = open(path, O_WRONLY | O_CLOEXEC), append = open(path, O_RDWR | O_APPEND | O_CLOEXEC);

@@ -159,9 +159,9 @@ void disk_down(struct disk *k)
 uint8_t *disk_bytes(struct disk *k, uint64_t sector)
 {
 	static uint8_t copy[BLOCK_SECTOR];
+	struct block_backend *m = k->rec->memory;
 
-	assert_int_equal(k->rec->memory->ops->rw(k->rec->memory, BLOCK_READ, sector * BLOCK_SECTOR, copy, sizeof copy, 0),
-		0);
+	assert_int_equal(m->ops->rw(m, BLOCK_READ, sector * BLOCK_SECTOR, copy, sizeof copy, 0), 0);
 	return copy;
 }
 
