@@ -2,9 +2,9 @@
 /*
  * Double fetches. While the device serves its queues on the poller's thread and a vCPU's thread offers requests,
  * notifies and resets, another thread rewrites what the device reads: descriptors, indirect tables, ring indices,
- * the bytes of requests. A second vCPU writes its registers. What is checked must be what is used: under ASan nothing is touched out of bounds, under
- * TSan guest memory is read by atomic loads or by the one copying function, and at the end a reset brings back a
- * device that works, in a VM whose neighbours never noticed.
+ * the bytes of requests. A second vCPU writes its registers. What is checked must be what is used: under ASan nothing
+ * is touched out of bounds, under TSan guest memory is read by atomic loads or by the copying functions, and at the
+ * end a reset brings back a device that works, in a VM whose neighbours never noticed.
  *
  *	hostile-rewrite DEVICE [SECONDS]	(or HOSTILE_SECONDS; else 10 under a sanitizer, 2 without)
  */

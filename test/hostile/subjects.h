@@ -29,7 +29,8 @@ void net_sends(struct hostile *h, uint8_t fill); /* asserts that a frame of the 
 void net_receives(struct hostile *h, uint8_t fill); /* asserts that a frame reaches the guest; posts a buffer for it */
 
 /* blk */
-enum { BLK_BYTES = 1 << 20, BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11, BLK_ZEROES = 13,
+enum { BLK_BYTES = 1 << 20, BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11,
+	BLK_ZEROES = 13,
 	BLK_OK = 0, BLK_IOERR = 1, BLK_UNSUPP = 2 };
 struct blk_header {
 	uint32_t type, reserved;
@@ -41,7 +42,8 @@ uint8_t blk_request(struct hostile *h, uint32_t type, uint64_t sector, uint64_t 
 
 /* vsock: virtio 1.2 §5.10.6 */
 enum { VSOCK_RX, VSOCK_TX, VSOCK_EVENT, VSOCK_CID = 3, VSOCK_HOST_CID = 2, VSOCK_STREAM = 1,
-	VSOCK_REQUEST = 1, VSOCK_RESPONSE, VSOCK_RST, VSOCK_SHUTDOWN, VSOCK_RW, VSOCK_CREDIT_UPDATE, VSOCK_CREDIT_REQUEST };
+	VSOCK_REQUEST = 1, VSOCK_RESPONSE, VSOCK_RST, VSOCK_SHUTDOWN, VSOCK_RW, VSOCK_CREDIT_UPDATE,
+	VSOCK_CREDIT_REQUEST };
 struct __attribute__((packed)) vsock_header {
 	uint64_t src_cid, dst_cid;
 	uint32_t src_port, dst_port, len;
