@@ -143,12 +143,15 @@ static void make_place(struct place *p)
 		peer_tap("iotap0", TAP_MTU);
 }
 
-static void remove_place(const struct place *p)
+static struct place place;
+
+/* Also when bench_die ends it. */
+static void remove_place(void)
 {
-	unlink(p->disk);
-	unlink(p->peer);
-	unlink(p->own);
-	rmdir(p->folder);
+	unlink(place.disk);
+	unlink(place.peer);
+	unlink(place.own);
+	rmdir(place.folder);
 }
 
 /* The peer of one run. Who connects does so while the guest starts: the peer's thread accepts. */
@@ -244,11 +247,11 @@ static bool chosen(const struct scene *s, char **words)
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .runs = 10 };
-	struct place place = { 0 };
 	struct bench *b;
 
 	bench_parse(argc, argv, usage, &options);
 	make_place(&place);
+	atexit(remove_place);
 	b = bench_new("The same guest, disk and network on ukvmm and on QEMU microvm");
 	for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
 		if (!chosen(&scenes[i], argv + options.words))
@@ -259,7 +262,6 @@ int main(int argc, char **argv)
 		}
 		run_scene(b, &scenes[i], &place, options.runs);
 	}
-	remove_place(&place);
 	bench_print(b, options.json);
 	bench_free(b);
 	return 0;

@@ -60,6 +60,11 @@ static const struct flow {
 		"mode=net-rx n=100000" },
 };
 
+static void remove_disk(void)
+{
+	unlink(disk);
+}
+
 static void make_disk(void)
 {
 	int fd = mkstemp(disk);
@@ -67,6 +72,7 @@ static void make_disk(void)
 	if (fd < 0 || ftruncate(fd, DISK_BYTES) < 0)
 		bench_die("%s: %s", disk, strerror(errno));
 	close(fd);
+	atexit(remove_disk); /* also when bench_die ends it */
 }
 
 /* Over a socketpair of its own if the job has a network. */
@@ -137,7 +143,6 @@ int main(int argc, char **argv)
 		run_trip(b, &trips[i], options.runs);
 	for (size_t i = 0; i < sizeof flows / sizeof *flows; i++)
 		run_flow(b, &flows[i], options.runs);
-	unlink(disk);
 	bench_print(b, options.json);
 	bench_free(b);
 	return 0;
