@@ -257,16 +257,19 @@ static void go(struct virtio_blk *b)
 void blk_turn_end(struct virtio_blk *b)
 {
 	enum { TURNS = 8 };
-	bool left;
+	bool left, more = false;
 
 	go(b);
 	left = blk_done_leave(b, false);
 	for (int i = 1; !left && i <= TURNS; i++) {
 		completed_all(b);
-		blk_pump(b, BLK_BUDGET);
+		more = blk_pump(b, BLK_BUDGET);
 		go(b);
 		left = blk_done_leave(b, i == TURNS);
 	}
+	/* the ring may hold more, and nothing at the engine would bring us back to it */
+	if (more)
+		ukvmm_device_wake(b->dev);
 	if (b->pushed)
 		ukvmm_queue_notify(b->queue);
 	b->pushed = false;

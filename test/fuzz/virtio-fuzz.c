@@ -351,7 +351,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct fuzz f;
-	struct virtio_config config = { 63, QUEUES, 13, 0x7, &f.mem, &host, &f };
+	struct virtio_config config = { .virtio_id = 63, .queues = QUEUES, .config_bytes = 13, .features = 0x7,
+		.config_writable = 0x1ff0f, .mem = &f.mem, .host = &host, .ctx = &f };
 
 	memset(&f, 0, sizeof f);
 	reader_init(&f.in, data, len);
