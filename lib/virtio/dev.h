@@ -78,7 +78,7 @@ struct ukvmm_queue {
 	uint32_t in_flight;
 	uint32_t copies, void_copies; /* under way without the lock; of void chains */
 	_Atomic uint32_t epoch;
-	_Atomic uint64_t popped;
+	_Atomic uint64_t popped, popped_bytes; /* chains; what the device may read of them */
 	uint64_t busy[VIRTIO_QUEUE_SIZE / 64]; /* heads in flight */
 };
 

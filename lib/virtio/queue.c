@@ -155,6 +155,7 @@ static struct ukvmm_chain *queue_take(struct ukvmm_queue *q)
 	q->in_flight++;
 	q->next_avail++;
 	atomic_store_explicit(&q->popped, q->popped + 1, memory_order_relaxed);
+	atomic_store_explicit(&q->popped_bytes, q->popped_bytes + chain->in.left, memory_order_relaxed);
 	return chain;
 }
 
@@ -277,4 +278,9 @@ UKVMM_API void ukvmm_queue_notify(struct ukvmm_queue *q)
 uint64_t virtio_queue_popped(const struct ukvmm_queue *q)
 {
 	return atomic_load_explicit(&q->popped, memory_order_relaxed);
+}
+
+uint64_t virtio_queue_popped_bytes(const struct ukvmm_queue *q)
+{
+	return atomic_load_explicit(&q->popped_bytes, memory_order_relaxed);
 }

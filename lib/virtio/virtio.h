@@ -127,6 +127,8 @@ uint32_t virtio_chain_hold(struct ukvmm_chain *chain, struct iovec *iov, uint32_
 void virtio_chain_let_go(struct ukvmm_chain *chain);
 /* Chains ever popped from a queue: how lib/vm sees that a budget was used up. */
 uint64_t virtio_queue_popped(const struct ukvmm_queue *queue);
+/* Bytes that were there to read in chains ever popped: how it sees bulk data. */
+uint64_t virtio_queue_popped_bytes(const struct ukvmm_queue *queue);
 /*
  * Transport and queue state; -EBUSY while chains are in flight or a reset is not done. A load
  * checks every value (-EINVAL, and nothing has changed) and kicks every ready queue; it raises no

@@ -95,13 +95,15 @@ static void tell(struct ukvmm_device *d)
 }
 
 /*
- * A driver that gives one chain a kick waits for its answer; one that gives many goes on meanwhile, if the device is
- * served elsewhere: then the vCPU is free, and while the poller's thread is at it the ring asks for no further kicks.
+ * A driver that gives one small chain a kick waits for its answer; one that gives many, or bulk data, goes on meanwhile
+ * if the device is served elsewhere: then the vCPU is free, and while the poller's thread is at it the ring asks for no
+ * further kicks.
  */
-static void batch_count(struct ukvmm_device *d, uint32_t q, uint64_t chains)
+static void batch_count(struct ukvmm_device *d, uint32_t q, uint64_t chains, uint64_t bytes)
 {
-	enum { MANY = 8 * 8 };
-	uint32_t batch = d->batch[q] - d->batch[q] / 8 + (uint32_t)chains;
+	enum { MANY = 8 * 8, BULK = 4096 /* bytes that weigh as much as a chain */, MOST = 64 };
+	uint64_t weight = chains > bytes / BULK ? chains : bytes / BULK;
+	uint32_t batch = d->batch[q] - d->batch[q] / 8 + (uint32_t)(weight < MOST ? weight : MOST);
 
 	d->batch[q] = batch;
 	if (batch >= MANY)
@@ -114,13 +116,13 @@ static void serve_queues(struct ukvmm_device *d, unsigned kicked)
 {
 	for (uint32_t q = 0; kicked >> q; q++) {
 		struct ukvmm_queue *queue = virtio_dev_queue(d->virtio, q);
-		uint64_t chains = virtio_queue_popped(queue);
+		uint64_t chains = virtio_queue_popped(queue), bytes = virtio_queue_popped_bytes(queue);
 
 		if (!(kicked >> q & 1))
 			continue;
 		d->ops.queue_ready(d->ctx, q, QUEUE_BUDGET);
 		chains = virtio_queue_popped(queue) - chains;
-		batch_count(d, q, chains);
+		batch_count(d, q, chains, virtio_queue_popped_bytes(queue) - bytes);
 		/* it stopped because of us: another turn, after the others */
 		if (chains >= QUEUE_BUDGET)
 			host_kick(d, q);

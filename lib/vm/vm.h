@@ -104,7 +104,7 @@ struct ukvmm_device {
 	pthread_mutex_t turn; /* who holds it may call the device; before all other locks */
 	atomic_uint kicked; /* a bit a queue */
 	atomic_uint batched; /* a bit a queue: its kicks come with many chains; see device_written */
-	uint32_t batch[VIRTIO_QUEUES]; /* chains a serve, a moving average times 8; of who has the turn */
+	uint32_t batch[VIRTIO_QUEUES]; /* weight of a serve, a moving average times 8; of who has the turn */
 	atomic_uint tell; /* what the callbacks are to be told: device_work.c */
 	atomic_ullong features;
 	atomic_bool quiet;
