@@ -129,7 +129,7 @@ int hvt_walk(struct hvt *h, struct ukvmm_state *s)
 	state_field(s, polling);
 	state_field(s, h->poll_gpa);
 	state_field(s, h->poll_deadline);
-	if (s->loading && (version != 1 || polling > 1))
+	if (s->loading && (version != 1 || polling > 1 || h->poll_gpa > UINT32_MAX))
 		return state_fail(s, version != 1 ? -ENOTSUP : -EINVAL);
 	if (!state_end(s) && s->loading) {
 		h->polling = polling;

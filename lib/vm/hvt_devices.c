@@ -40,6 +40,7 @@ int vm_hvt_init(struct ukvmm_vm *vm, struct ukvmm_err *err)
 	sigset_t kick;
 	int rc;
 
+	vm->hvt.signals = -1;
 	vm->hvt.device = calloc(BOOT_HVT_ENTRIES, sizeof *vm->hvt.device);
 	rc = vm->hvt.device ? hvt_new(&vm->hvt.guest, &vm->ram, &host, vm) : -ENOMEM;
 	if (rc)
