@@ -21,7 +21,12 @@
 #define PTE_LARGE 0x80ull
 #define PTE_NO_EXECUTE (1ull << 63)
 
-enum { INFO_BYTES = 56, PAGE_ENTRIES = 512, DIRECTORIES = 4, STACK_BYTES = 64 << 10 /* what must be left for stack and heap */ };
+enum {
+	INFO_BYTES = 56,
+	PAGE_ENTRIES = 512,
+	DIRECTORIES = 4,
+	STACK_BYTES = 64 << 10, /* what must be left for stack and heap */
+};
 
 static uint64_t image_end(const struct boot_job *job)
 {

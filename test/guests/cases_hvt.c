@@ -132,7 +132,8 @@ static const struct script script_io = {.prepare = io_prepare, .judge = io_judge
 
 const struct guest_case cases_hvt[] = {
 	{ HVT("hvt-hello", ""), .want = HELLO("") },
-	{ HVT("hvt-hello-2m", "--ipv4=10.0.0.2/24 --x"), .memory_mib = 2, .want = HELLO("--ipv4=10.0.0.2/24 --x") },
+	{ HVT("hvt-hello-2m", "--ipv4=10.0.0.2/24 --x"), .memory_mib = 2,
+		.want = HELLO("--ipv4=10.0.0.2/24 --x") },
 	{ HVT("hvt-hello-3g", ""), .memory_mib = 3072, .want = HELLO("") },
 	{ HVT("hvt-status", "halt 41"), .want = EXIT(41) },
 	{ HVT("hvt-sleep", "sleep"), .want = HELLO("sleep") },
