@@ -2,6 +2,10 @@
 /*
  * The library's own virtio devices. Each is added before seal, under a name that is unique in its VM; up to
  * 16 devices a VM, those of device.h included. Included by ukvmm.h.
+ *
+ * A Solo5 hvt guest (UKVMM_BOOT_HVT) has no virtio: net and blk are attached to the device of that name in its
+ * manifest, -ENODEV if there is none, and ukvmm_vm_seal is -ENODEV unless all are; -ENOTSUP: any other device, rate
+ * limits, URING. Disks are served on the vCPU's thread.
  */
 #ifndef UKVMM_DEVICES_H
 #define UKVMM_DEVICES_H

@@ -159,7 +159,7 @@ int ukvmm_poller_free(struct ukvmm_poller *poller);
 #define UKVMM_BOOT_LINUX 1u	 /* 64-bit Linux protocol (boot.rst); bzImage or ELF64 */
 #define UKVMM_BOOT_PVH 2u
 #define UKVMM_BOOT_MULTIBOOT 3u /* multiboot1 */
-#define UKVMM_BOOT_HVT 4u	 /* Solo5 hvt: recognised, not yet run */
+#define UKVMM_BOOT_HVT 4u	 /* Solo5 hvt: its devices are those of its manifest, see ukvmm/devices.h */
 
 #define UKVMM_IMAGE_DECOMPRESS 1u /* unpack an LZ4 or XZ bzImage payload here: skips the guest's own unpacking */
 

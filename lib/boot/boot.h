@@ -36,6 +36,15 @@ struct boot_segment {
 	uint32_t flags; /* PF_X 1, PF_W 2, PF_R 4 */
 };
 
+enum boot_hvt_type { BOOT_HVT_BLOCK = 1, BOOT_HVT_NET = 2, BOOT_HVT_FIRST = 1 << 30 /* entry 0 */ };
+enum { BOOT_HVT_ENTRIES = 64, BOOT_HVT_NAME = 68 /* with NUL */ };
+
+/* A device that a Solo5 guest's manifest names; its index is the guest's handle of it. */
+struct boot_hvt_entry {
+	char name[BOOT_HVT_NAME]; /* letters and digits */
+	enum boot_hvt_type type;
+};
+
 struct boot_image {
 	const uint8_t *data;
 	uint64_t len;
@@ -53,6 +62,8 @@ struct boot_image {
 	uint32_t setup_header_len;
 	uint32_t cmdline_max;		/* longest command line without NUL; 0: the protocol names none (then 65535) */
 	uint64_t initrd_max;		/* highest address of an initrd's last byte; ~0: any */
+	uint32_t hvt_entries;		/* of the manifest; entry 0 is no device */
+	uint64_t hvt_manifest;		/* its place in data */
 	char guest[64];			/* what the image says it is, printable ASCII; "" unknown */
 };
 
@@ -66,6 +77,9 @@ int boot_parse(struct boot_image *image, const void *data, uint64_t len, enum bo
 	bool decompress, const char *name, struct ukvmm_err *err);
 void boot_image_fini(struct boot_image *image);
 
+/* index < hvt_entries */
+void boot_hvt_entry(const struct boot_image *image, uint32_t index, struct boot_hvt_entry *entry);
+
 struct boot_module {
 	const uint8_t *data;
 	uint64_t len;
@@ -75,6 +89,13 @@ struct boot_module {
 struct boot_device { /* a virtio-mmio device, announced in every table and on the command line */
 	uint64_t gpa, len;
 	uint32_t gsi;
+};
+
+struct boot_hvt_device { /* what is attached to an entry of the manifest */
+	uint64_t capacity;   /* BLOCK: bytes */
+	uint16_t block_size; /* BLOCK */
+	uint16_t mtu;	     /* NET */
+	uint8_t mac[6];	     /* NET */
 };
 
 struct boot_config {
@@ -88,13 +109,14 @@ struct boot_config {
 	uint32_t vcpus;	    /* APIC ids 0.. */
 	uint64_t doorbell;  /* gpa of the doorbell page; 0: none */
 	uint32_t tsc_khz;   /* for the device tree; 0: unknown */
+	const struct boot_hvt_device *hvt_device; /* hvt: one per entry of the manifest */
 	bool irqchip;	    /* is there an IOAPIC, LAPIC and PIC to describe? */
 	uint8_t seed[32];   /* entropy for the guest (SETUP_RNG_SEED, /chosen/rng-seed) */
 };
 
 /* Fills guest memory (freshly zeroed) and *entry. -ENOSPC: RAM too small, text says what is needed;
  * -E2BIG: command line too long; -ENOEXEC: a segment overlaps the tables or lies outside RAM;
- * -ENOTSUP: hvt; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
+ * -ENOTSUP: hvt without a known TSC rate; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
  * On failure nothing has been written. */
 int boot_load(const struct boot_config *config, const struct mem *mem, struct x86_entry *entry,
 	struct ukvmm_err *err);

@@ -24,6 +24,7 @@ struct boot_job {
 int boot_load_linux(struct boot_job *job, struct x86_entry *entry);
 int boot_load_pvh(struct boot_job *job, struct x86_entry *entry);
 int boot_load_multiboot(struct boot_job *job, struct x86_entry *entry);
+int boot_load_hvt(struct boot_job *job, struct x86_entry *entry);
 
 /* Enters a fixed range; src may be NULL (written in place later). */
 int boot_job_reserve(struct boot_job *job, uint64_t gpa, uint64_t len, const void *src,

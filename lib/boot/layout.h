@@ -34,6 +34,13 @@
 #define BOOT_ACPI_END	    0xf0000u
 #define BOOT_HIGH_RAM	    0x100000u
 
+/* Solo5 hvt: everything below the boot information is not mapped, from there to 1 MiB it is read-only.
+ * PML4, page directories and GDT are where the other protocols have them. */
+#define BOOT_HVT_INFO	   0x10000u /* boot information, manifest, command line */
+#define BOOT_HVT_INFO_END  0x20000u
+#define BOOT_HVT_PT	   0x20000u /* page tables: one per 2 MiB up to the image's end */
+#define BOOT_HVT_PT_END	   0x100000u
+
 /* Selectors: Hermit's loader demands CS 0x08. */
 #define BOOT_CS 0x08u
 #define BOOT_DS 0x10u

@@ -175,9 +175,7 @@ static int load(struct boot_job *job, struct x86_entry *entry)
 	case BOOT_MULTIBOOT:
 		return boot_load_multiboot(job, entry);
 	case BOOT_HVT:
-		return err_set(job->err, -ENOTSUP, "boot_load", job->config->name,
-			"a %s unikernel: recognised, but its protocol is not supported yet",
-			job->image->guest);
+		return boot_load_hvt(job, entry);
 	default:
 		return err_set(job->err, -EINVAL, "boot_load", job->config->name,
 			"the image was not parsed");

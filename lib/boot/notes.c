@@ -9,6 +9,10 @@
 enum {
 	XEN_PHYS32_ENTRY = 18,	 /* XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h */
 	SOLO5_ABI1 = 0x31494241, /* "ABI1" */
+	SOLO5_MFT1 = 0x3154464d, /* "MFT1" */
+	SOLO5_NAME = 6,
+	SOLO5_ALIGN = 4, /* of its fields, whatever the segment's alignment is */
+	MANIFEST_PAD = 4, /* the descriptor begins at 20, its contents are 8-aligned */
 };
 
 struct note {
@@ -17,7 +21,7 @@ struct note {
 	uint32_t name_bytes, desc_bytes;
 };
 
-static void note_use(const struct note *note, struct boot_notes *notes)
+static void note_use(const struct boot_file *file, const struct note *note, struct boot_notes *notes)
 {
 	struct reader desc;
 
@@ -33,6 +37,12 @@ static void note_use(const struct note *note, struct boot_notes *notes)
 		notes->solo5_abi = reader_u32(&desc);
 		notes->has_solo5 = !desc.bad;
 	}
+	if (note->type == SOLO5_MFT1 && note->name_bytes == SOLO5_NAME && !memcmp(note->name, "Solo5", SOLO5_NAME) &&
+		note->desc_bytes > MANIFEST_PAD) {
+		notes->has_manifest = true;
+		notes->manifest = (uint64_t)(note->desc - file->data) + MANIFEST_PAD;
+		notes->manifest_len = note->desc_bytes - MANIFEST_PAD;
+	}
 }
 
 /* Names and descriptors are padded to `align`; the last one's padding may be missing. */
@@ -47,10 +57,17 @@ static const uint8_t *take_padded(struct reader *r, uint32_t len, uint64_t align
 	return p;
 }
 
+static bool is_solo5(const struct reader *r, const struct note *note)
+{
+	return note->name_bytes == SOLO5_NAME && r->len - r->pos >= SOLO5_NAME &&
+		!memcmp(r->data + r->pos, "Solo5", SOLO5_NAME);
+}
+
 void boot_notes_scan(const struct boot_file *file, uint64_t off, uint64_t len, uint64_t align,
 	struct boot_notes *notes)
 {
 	struct reader r;
+	uint64_t pad;
 
 	if (out_of(off, len, file->len))
 		return;
@@ -61,10 +78,11 @@ void boot_notes_scan(const struct boot_file *file, uint64_t off, uint64_t len, u
 		note.name_bytes = reader_u32(&r);
 		note.desc_bytes = reader_u32(&r);
 		note.type = reader_u32(&r);
-		note.name = take_padded(&r, note.name_bytes, align);
-		note.desc = take_padded(&r, note.desc_bytes, align);
+		pad = !r.bad && is_solo5(&r, &note) ? SOLO5_ALIGN : align;
+		note.name = take_padded(&r, note.name_bytes, pad);
+		note.desc = take_padded(&r, note.desc_bytes, pad);
 		if (r.bad)
 			return;
-		note_use(&note, notes);
+		note_use(file, &note, notes);
 	}
 }

@@ -24,6 +24,8 @@ struct boot_notes {
 	bool has_pvh, has_solo5;
 	uint64_t pvh_entry;		  /* "Xen" note XEN_ELFNOTE_PHYS32_ENTRY */
 	uint32_t solo5_target, solo5_abi; /* "Solo5" note ABI1 */
+	bool has_manifest;		  /* "Solo5" note MFT1: where its contents are in the file */
+	uint64_t manifest, manifest_len;
 };
 
 /* Looks through the notes in [off, off + len) of the file, each field `align`ed (4 or 8). Stops at
@@ -85,6 +87,8 @@ struct boot_found {
 };
 
 bool boot_is_hvt(const struct boot_found *f);
+/* Checks the manifest that the notes lead to, and moves it over to the image. */
+int boot_hvt_manifest(const struct boot_file *file, const struct boot_notes *notes, struct boot_image *image);
 /* An image by one protocol: segments, entry and limits. */
 int boot_parse_hvt(const struct boot_file *file, struct boot_found *f, struct boot_image *image);
 int boot_parse_multiboot(

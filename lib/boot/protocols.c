@@ -2,13 +2,16 @@
 /* An image by one protocol: segments, entry and limits, or why not. */
 #include "parse.h"
 
+#include <elf.h>
 #include <stdio.h>
 
+#include "checked.h"
 #include "layout.h"
 
 enum {
 	SOLO5_HVT = 1,
 	SOLO5_VIRTIO = 3,
+	SOLO5_HVT_ABI = 2,
 	MULTIBOOT_AOUT = 1 << 16,
 	MULTIBOOT_UNKNOWN = 0xfff8, /* known: align, memory, video */
 };
@@ -40,6 +43,35 @@ static int check_entry(const struct boot_file *file, const struct boot_image *im
 	return 0;
 }
 
+static uint64_t page_end(const struct boot_segment *s)
+{
+	return align_down(s->gpa + s->mem_bytes - 1, MEM_PAGE) + MEM_PAGE; /* the caller has checked s against wrapping */
+}
+
+/* What Solo5's own tender demands: above the low megabyte, and no page both writable and executable. */
+static int check_hvt_segments(const struct boot_file *file, const struct boot_elf *elf)
+{
+	for (uint32_t i = 0; i < elf->segments; i++) {
+		const struct boot_segment *s = &elf->segment[i];
+
+		if (s->gpa < BOOT_HIGH_RAM || s->gpa + s->mem_bytes > UINT32_MAX || elf->vaddr[i] != s->gpa)
+			return boot_refuse(file,
+				"segment at %#llx: a Solo5 hvt guest is loaded at its virtual addresses, above 1 MiB",
+				(unsigned long long)s->gpa);
+		for (uint32_t j = 0; j <= i; j++) {
+			const struct boot_segment *t = &elf->segment[j];
+			uint64_t from = align_down(t->gpa, MEM_PAGE), start = align_down(s->gpa, MEM_PAGE);
+			uint32_t both = s->flags | t->flags;
+
+			if (both & PF_W && both & PF_X &&
+				overlaps(start, page_end(s) - start, from, page_end(t) - from))
+				return boot_refuse(file, "a page at %#llx is both writable and executable",
+					(unsigned long long)start);
+		}
+	}
+	return 0;
+}
+
 int boot_parse_hvt(const struct boot_file *file, struct boot_found *f, struct boot_image *image)
 {
 	int rc = take_elf(file, f, image);
@@ -48,11 +80,21 @@ int boot_parse_hvt(const struct boot_file *file, struct boot_found *f, struct bo
 		return rc;
 	if (!boot_is_hvt(f))
 		return boot_refuse(file, "no Solo5 hvt note in it");
+	if (!f->elf.is64)
+		return boot_refuse(file, "a Solo5 hvt guest in a 32-bit ELF file");
+	if (f->elf.notes.solo5_abi != SOLO5_HVT_ABI)
+		return boot_refuse(file, "Solo5 hvt ABI %u: only version %u is spoken here", f->elf.notes.solo5_abi,
+			SOLO5_HVT_ABI);
+	rc = check_hvt_segments(file, &f->elf);
+	if (!rc)
+		rc = boot_hvt_manifest(file, &f->elf.notes, image);
+	if (rc)
+		return rc;
 	image->entry = f->elf.entry;
 	image->protocol = BOOT_HVT;
 	image->cmdline_max = BOOT_MULTIBOOT_CMDLINE_MAX;
 	snprintf(image->guest, sizeof image->guest, "Solo5 hvt ABI %u", f->elf.notes.solo5_abi);
-	return 0;
+	return check_entry(file, image, UINT32_MAX);
 }
 
 int boot_parse_multiboot(

@@ -3,6 +3,7 @@
 #ifndef MEM_X86_ENTRY_H
 #define MEM_X86_ENTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum x86_mode {
@@ -18,6 +19,7 @@ struct x86_entry {
 	uint64_t gdt_base, idt_base;
 	uint16_t gdt_limit, idt_limit;
 	uint16_t cs, ds, tr;
+	bool hardened; /* X86_LONG: CR0 WP|NE, CR4 OSFXSR|OSXMMEXCPT, EFER NXE, as Solo5's hvt has it */
 };
 
 #endif

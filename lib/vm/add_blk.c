@@ -10,6 +10,7 @@
 #include "err.h"
 #include "export.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 static const char call[] = "ukvmm_vm_add_blk";
 
@@ -108,6 +109,22 @@ static int add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_conf
 	return rc ? err_set(err, rc, call, dev, "%s", strerror(-rc)) : 0;
 }
 
+static int hvt_add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *c, struct ukvmm_err *err)
+{
+	struct block_backend *backend;
+	uint32_t handle;
+	int rc = vm_hvt_handle(vm, dev, BOOT_HVT_BLOCK, call, &handle, err);
+
+	if (!rc && (vm_hvt_limited(c->rate) || c->flags & UKVMM_BLK_URING))
+		rc = err_set(err, -ENOTSUP, call, dev, "a Solo5 guest's disk has neither rate limits nor io_uring");
+	if (!rc)
+		rc = backend_open(dev, c, &backend, err);
+	if (rc)
+		return rc;
+	rc = vm_hvt_add_blk(vm, handle, backend, c);
+	return rc ? err_set(err, rc, call, dev, "%s", strerror(-rc)) : 0;
+}
+
 UKVMM_API int ukvmm_vm_add_blk(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *config,
 	struct ukvmm_err *err)
 {
@@ -118,5 +135,7 @@ UKVMM_API int ukvmm_vm_add_blk(struct ukvmm_vm *vm, const char *dev, const struc
 	if (!dev)
 		return err_set(err, -EINVAL, call, vm->name, "a device needs a name");
 	rc = config_take(vm, dev, config, &c, &rate, err);
-	return rc ? rc : add(vm, dev, &c, err);
+	if (rc)
+		return rc;
+	return vm_is_hvt(vm) ? hvt_add(vm, dev, &c, err) : add(vm, dev, &c, err);
 }

@@ -10,6 +10,7 @@
 #include "export.h"
 #include "net.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 enum { MTU_MIN = 68, MTU_MAX = 65521 };
 
@@ -86,6 +87,22 @@ static int take(struct taken *t, const struct ukvmm_net_config *config, const ch
 	return 0;
 }
 
+static int hvt_add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_net_config *c, struct ukvmm_err *err)
+{
+	struct net_backend *backend;
+	uint32_t handle;
+	int rc = vm_hvt_handle(vm, dev, BOOT_HVT_NET, "ukvmm_vm_add_net", &handle, err);
+
+	if (!rc && (vm_hvt_limited(c->rx) || vm_hvt_limited(c->tx)))
+		rc = err_set(err, -ENOTSUP, "ukvmm_vm_add_net", dev, "a Solo5 guest's network card has no rate limits");
+	if (!rc)
+		rc = backend_open(c, dev, &backend, err);
+	if (rc)
+		return rc;
+	rc = vm_hvt_add_net(vm, handle, backend, c);
+	return rc ? err_set(err, rc, "ukvmm_vm_add_net", dev, "%s", strerror(-rc)) : 0;
+}
+
 UKVMM_API int ukvmm_vm_add_net(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_net_config *config,
 	struct ukvmm_err *err)
 {
@@ -100,6 +117,8 @@ UKVMM_API int ukvmm_vm_add_net(struct ukvmm_vm *vm, const char *dev, const struc
 	rc = take(&t, config, object, err);
 	if (rc)
 		return rc;
+	if (vm_is_hvt(vm))
+		return hvt_add(vm, dev, &t.c, err);
 	rc = backend_open(&t.c, object, &backend, err);
 	if (rc)
 		return rc;

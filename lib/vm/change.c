@@ -9,6 +9,7 @@
 #include "err.h"
 #include "export.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 static struct ukvmm_device *named(struct ukvmm_vm *vm, const char *dev, const char *call, struct ukvmm_err *err)
 {
@@ -74,13 +75,13 @@ static bool quiet(struct ukvmm_vm *vm)
 
 UKVMM_API int ukvmm_vm_rebind(struct ukvmm_vm *vm, const char *dev, int fd, struct ukvmm_err *err)
 {
-	struct ukvmm_device *d = named(vm, dev, "ukvmm_vm_rebind", err);
+	struct ukvmm_device *d = vm_is_hvt(vm) ? NULL : named(vm, dev, "ukvmm_vm_rebind", err);
 	int rc;
 
-	if (!d)
+	if (!d && !(vm_is_hvt(vm) && dev))
 		return -ENODEV;
 	if (!quiet(vm))
 		return err_set(err, -EBADFD, "ukvmm_vm_rebind", dev, "%s is neither paused nor unsealed", vm->name);
-	rc = rebind(d, fd);
+	rc = d ? rebind(d, fd) : vm_hvt_rebind(vm, dev, fd);
 	return rc ? err_set(err, rc, "ukvmm_vm_rebind", dev, "fd %d: %s", fd, strerror(-rc)) : 0;
 }

@@ -11,6 +11,7 @@
 #include "export.h"
 #include "fd.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 struct ukvmm_device *device_named(struct ukvmm_vm *vm, const char *name)
 {
@@ -35,6 +36,9 @@ static int add_check(struct ukvmm_vm *vm, const char *name, const struct ukvmm_d
 
 	if (rc)
 		return rc;
+	if (vm_is_hvt(vm))
+		return err_set(err, -ENOTSUP, "ukvmm_vm_add_device", name ? name : vm->name,
+			"a Solo5 hvt guest knows the disks and network cards of its manifest only");
 	if (!name || !*name || strlen(name) >= sizeof((struct ukvmm_device *)0)->name)
 		return err_set(err, -EINVAL, "ukvmm_vm_add_device", vm->name, "a name has 1 to 31 bytes");
 	if (!ops->queues || ops->queues > VIRTIO_QUEUES || ops->config_bytes > VIRTIO_CONFIG_BYTES ||

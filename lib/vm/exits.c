@@ -8,6 +8,7 @@
 #include "checked.h"
 #include "doorbell.h"
 #include "export.h"
+#include "vm_hvt.h"
 
 static uint64_t all_ones(uint32_t width)
 {
@@ -61,6 +62,8 @@ static int port_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_st
 
 	if (vm->traps && trap_find(vm, x->addr, UKVMM_SPACE_X86_PORT))
 		return trapped(vcpu, *value, stop);
+	if (vm_is_hvt(vm))
+		return vm_hvt_port(vcpu, value, stop);
 	pthread_mutex_lock(&vm->board_lock);
 	claimed = legacy_port(&vm->board, (uint16_t)x->addr, x->width, x->write, &v, &end);
 	pthread_mutex_unlock(&vm->board_lock);

@@ -57,7 +57,7 @@ static void board_line(void *ctx, uint32_t gsi, bool level)
 	vm_wake(vm, 0);
 }
 
-static void board_output(void *ctx, const uint8_t *bytes, size_t len)
+void vm_output(void *ctx, const void *bytes, size_t len)
 {
 	struct ukvmm_vm *vm = ctx;
 
@@ -65,6 +65,11 @@ static void board_output(void *ctx, const uint8_t *bytes, size_t len)
 		atomic_store(&vm->first_output_at, ukvmm_now());
 	console_put(&vm->console, bytes, len);
 	poller_post(vm->poller, vm, UKVMM_EV_CONSOLE, 0);
+}
+
+static void board_output(void *ctx, const uint8_t *bytes, size_t len)
+{
+	vm_output(ctx, bytes, len);
 }
 
 uint64_t vm_clock(const struct ukvmm_vm *vm)

@@ -8,6 +8,7 @@
 #include "devices.h"
 #include "export.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 uint64_t thread_cpu_now(void)
 {
@@ -93,6 +94,18 @@ static void add_device(struct ukvmm_vm_stats *s, const struct ukvmm_device *d)
 	}
 }
 
+static void add_hvt(struct ukvmm_vm_stats *s, const struct hvt *h)
+{
+	struct hvt_stats own;
+
+	hvt_stats(h, &own);
+	s->violations += own.violations;
+	s->rx_bytes += own.rx_bytes;
+	s->tx_bytes += own.tx_bytes;
+	s->read_bytes += own.read_bytes;
+	s->write_bytes += own.write_bytes;
+}
+
 UKVMM_API int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats)
 {
 	struct ukvmm_vm_stats s = { .io_cpu_ns = atomic_load(&vm->io_cpu_ns) };
@@ -100,6 +113,8 @@ UKVMM_API int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *s
 	s.resident_bytes = mem_resident(&vm->ram);
 	for (uint32_t i = 0; i < vm->devices; i++)
 		add_device(&s, vm->device[i]);
+	if (vm_is_hvt(vm))
+		add_hvt(&s, vm->hvt.guest);
 	console_totals((struct console *)&vm->console, &s.console_bytes, &s.console_lost);
 	if (vm->port1) {
 		uint64_t bytes, lost;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "vm_hvt.h"
 
 static int stopped(struct run *r, uint32_t reason)
 {
@@ -126,7 +127,7 @@ static bool dead_halt(struct ukvmm_vcpu *vcpu)
 	return true;
 }
 
-static int interrupted(struct run *r)
+int run_interrupted(struct run *r)
 {
 	kicker_take_signals(r->vcpu->kicker);
 	if (!limits_reached(r->vcpu, &r->limits, &r->stop))
@@ -158,6 +159,15 @@ static int system_event(struct run *r, uint32_t type)
 	return stopped(r, UKVMM_STOP_POWEROFF);
 }
 
+static int access_go(struct run *r)
+{
+	int rc = access_serve(r->vcpu, &r->stop);
+
+	if (rc && r->stop.reason == UKVMM_STOP_FAULT)
+		vm_hvt_explain(r);
+	return rc;
+}
+
 /* 1: return *stop; 0: go on. */
 static int serve(struct run *r, const struct kvm_exit *exit)
 {
@@ -168,9 +178,9 @@ static int serve(struct run *r, const struct kvm_exit *exit)
 	case KVM_EXITED_PORT:
 	case KVM_EXITED_MMIO:
 		access_open(r->vcpu, exit);
-		return access_serve(r->vcpu, &r->stop);
+		return access_go(r);
 	case KVM_EXITED_SIGNAL:
-		return interrupted(r);
+		return run_interrupted(r);
 	case KVM_EXITED_AGAIN:
 	case KVM_EXITED_INTR_WINDOW:
 		return 0;
@@ -207,13 +217,19 @@ int run_loop(struct run *r)
 
 	for (;;) {
 		if (vcpu->access.open)
-			rc = access_serve(vcpu, &r->stop);
+			rc = access_go(r);
 		if (!rc)
 			rc = attend(r);
 		if (rc)
 			return rc;
 		if (vcpu->access.open)
 			continue;
+		if (vm_is_hvt(vcpu->vm) && hvt_polling(vcpu->vm->hvt.guest)) {
+			rc = vm_hvt_wait(r);
+			if (rc)
+				return rc;
+			continue;
+		}
 		inject_extint(vcpu);
 		rc = kvm_vcpu_run(vcpu->kvm, &exit);
 		atomic_store_explicit(&vcpu->exits, vcpu->kvm->exits, memory_order_relaxed);

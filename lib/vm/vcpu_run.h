@@ -18,5 +18,7 @@ struct run {
 /* Runs the guest until there is something to return: 1 with r->stop filled in, or a negative errno. Between
  * kicker_enter and kicker_leave. */
 int run_loop(struct run *r);
+/* A kick signal has come: takes it. 1: a limit is reached, *stop says which; 0: go on, with a look at the reasons. */
+int run_interrupted(struct run *r);
 
 #endif

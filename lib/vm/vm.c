@@ -12,6 +12,7 @@
 #include "err.h"
 #include "export.h"
 #include "structs.h"
+#include "vm_hvt.h"
 
 enum { CMDLINE_MAX = 64 << 10, TIMERS_PER_VM = 1 /* the board's */ };
 
@@ -28,6 +29,7 @@ static int config_check(const struct ukvmm_vm_config *c, const char *name, struc
 static void vm_free(struct ukvmm_vm *vm)
 {
 	devices_free(vm);
+	vm_hvt_fini(vm);
 	for (uint32_t i = 0; i < vm->irqs; i++)
 		free(vm->irq[i]);
 	console_fini(&vm->console);
@@ -117,6 +119,8 @@ UKVMM_API int ukvmm_vm_new(struct ukvmm_poller *poller, const char *name, struct
 	rc = config_check(&c, name, err);
 	if (!rc)
 		rc = shell_kind_of(poller->host, &c, &kind, err, name);
+	if (!rc && image->boot.protocol == BOOT_HVT)
+		rc = vm_hvt_kind(&c, &kind, name, err);
 	if (rc)
 		return rc;
 	rc = host_count_vm(poller->host, 1);
@@ -130,6 +134,12 @@ UKVMM_API int ukvmm_vm_new(struct ukvmm_poller *poller, const char *name, struct
 	image_ref(image);
 	vm->image = image;
 	atomic_store(&vm->created_at, created_at);
+	if (image->boot.protocol == BOOT_HVT)
+		rc = vm_hvt_init(vm, err);
+	if (rc) {
+		ukvmm_vm_destroy(vm);
+		return rc;
+	}
 	*out = vm;
 	return 0;
 }
@@ -174,7 +184,7 @@ static int load(struct ukvmm_vm *vm, const struct mem *mem, struct x86_entry *en
 	struct boot_config b = { .name = vm->name, .image = &vm->image->boot, .module = vm->image->module,
 		.modules = vm->image->modules, .cmdline = vm->cmdline, .device = device, .devices = vm->devices,
 		.vcpus = vm->vcpus, .doorbell = X86_DOORBELL_BASE, .tsc_khz = vm->host->kvm.tsc_khz,
-		.irqchip = vm->kind.irqchip != KVM_CHIP_NONE };
+		.hvt_device = vm->hvt.device, .irqchip = vm->kind.irqchip != KVM_CHIP_NONE };
 
 	for (uint32_t i = 0; i < vm->devices; i++)
 		device[i] = (struct boot_device){ X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, X86_VIRTIO_STRIDE,
@@ -200,7 +210,7 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 
 	if (rc)
 		return rc;
-	rc = devices_kick_fds(vm, err);
+	rc = vm_is_hvt(vm) ? vm_hvt_check(vm, err) : devices_kick_fds(vm, err);
 	if (rc)
 		return rc;
 	rc = shell_take(vm->host, &vm->kind, huge_of(vm), vm->name, &shell, err);
@@ -247,6 +257,8 @@ UKVMM_API int ukvmm_vm_fds(const struct ukvmm_vm *vm)
 
 	for (uint32_t i = 0; i < vm->devices; i++)
 		fds += device_fds(vm->device[i]);
+	if (vm_is_hvt(vm))
+		fds += 1 + hvt_fds(vm->hvt.guest);
 	return (int)fds;
 }
 

@@ -119,6 +119,15 @@ struct ukvmm_device {
 	bool kick_registered;
 };
 
+/* Of a Solo5 hvt guest: vm_hvt.h. */
+struct vm_hvt {
+	struct hvt *guest;		/* NULL: not one */
+	struct boot_hvt_device *device; /* by handle */
+	int signals;			/* a signalfd of the kick signal */
+	uint32_t call;			/* the last one, and why it cannot be */
+	const char *why;
+};
+
 enum { TRAPS_MAX = 32, IRQS_MAX = X86_DEVICES };
 
 struct ukvmm_vm {
@@ -159,6 +168,7 @@ struct ukvmm_vm {
 	uint32_t irqs, gsis_used;
 	struct trap trap[TRAPS_MAX];
 	uint32_t traps;
+	struct vm_hvt hvt;
 
 	atomic_ullong io_cpu_ns, created_at, sealed_at, first_entry_at, first_output_at, ready_at, ended_at;
 };
@@ -175,6 +185,7 @@ void vm_gsi_pulse(struct ukvmm_vm *vm, uint32_t gsi); /* any thread */
 
 /* machine.c: the board's connections */
 void machine_init(struct ukvmm_vm *vm);
+void vm_output(void *ctx, const void *bytes, size_t len); /* the guest's, to the console; ctx: the VM */
 uint64_t vm_clock(const struct ukvmm_vm *vm);
 void machine_freeze(struct ukvmm_vm *vm); /* timers, while paused */
 void machine_thaw(struct ukvmm_vm *vm);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "vm_hvt.h"
 
 static int walk_kind(struct ukvmm_vm *vm, struct ukvmm_state *s)
 {
@@ -67,6 +68,8 @@ int vm_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err)
 		return rc;
 	if (!rc)
 		rc = walk_board(vm, s, &call);
+	if (!rc && vm_is_hvt(vm))
+		rc = hvt_walk(vm->hvt.guest, s);
 	if (call)
 		return err_set(err, rc, call, vm->name, "%s", strerror(-rc));
 	if (rc)

@@ -20,11 +20,12 @@ ROOMS = {
 	"boot": "base mem",
 	"legacy": "base mem",
 	"virtio": "base mem net block",
+	"hvt": "base mem net block",
 	"net": "base",
 	"block": "base",
 	"snapshot": "base mem",
 	"sandbox": "base",
-	"vm": "base mem kvm boot legacy virtio net block snapshot sandbox",
+	"vm": "base mem kvm boot legacy virtio hvt net block snapshot sandbox",
 }
 # headers from outside that belong to one room
 OWNED = {

@@ -86,7 +86,5 @@ const struct guest_case cases_boot[] = {
 		.want = OK_SAYS("hello from a guest\n") },
 	{ .name = "bzimage-xz", .image = "bzimage-xz.img", .image_flags = UKVMM_IMAGE_DECOMPRESS,
 		.want = OK_SAYS("hello from a guest\n") },
-	{ .name = "hvt-refused", .image = "hvt.elf", .want = { .code = -ENOTSUP,
-		.error = { "Solo5" } } },
 	{ 0 },
 };

@@ -94,7 +94,8 @@ struct drive {
 };
 
 /* cases.c, cases_boot.c ...: arrays that end with a NULL name. */
-extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[], cases_io[];
+extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases_bad[], cases_io[],
+	cases_hvt[];
 
 extern const struct script script_echo, script_echo_long, script_doorbell, script_park,
 	script_ticks, script_trap, script_trap_only, script_stop, script_pause, script_rng,

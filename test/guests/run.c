@@ -18,7 +18,7 @@
 enum { NAME_MAX_BYTES = 80, SKIP = 77 };
 
 static const struct guest_case *const tables[] = {cases_boot, cases_machine, cases_end, cases_bad,
-	cases_io};
+	cases_io, cases_hvt};
 static const char *const chip_names[] = {"auto", "split", "full", "none"};
 
 struct run {

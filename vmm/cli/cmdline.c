@@ -2,7 +2,6 @@
 #include "cmdline.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +16,6 @@ static char *put_arg(char *to, const char *arg)
 {
 	bool quote = arg[0] == '\0' || has_blank(arg);
 
-	*to++ = ' ';
 	if (quote)
 		*to++ = '"';
 	to = stpcpy(to, arg);
@@ -26,7 +24,7 @@ static char *put_arg(char *to, const char *arg)
 	return to;
 }
 
-int cmdline_join(const char *text, char *const *args, int args_len, char **out)
+int cmdline_join(const char *text, char *const *args, int args_len, bool separate, char **out)
 {
 	size_t room = (text ? strlen(text) : 0) + sizeof " --";
 	char *to;
@@ -43,10 +41,13 @@ int cmdline_join(const char *text, char *const *args, int args_len, char **out)
 	if (!to)
 		return -ENOMEM;
 	to = stpcpy(to, text ? text : "");
-	if (args_len > 0)
-		to = stpcpy(to, text && *text ? " --" : "--");
-	for (int i = 0; i < args_len; i++)
+	if (args_len > 0 && separate)
+		to = stpcpy(to, to > *out ? " --" : "--");
+	for (int i = 0; i < args_len; i++) {
+		if (to > *out)
+			*to++ = ' ';
 		to = put_arg(to, args[i]);
+	}
 	*to = '\0';
 	return 0;
 }

@@ -10,7 +10,7 @@ static const struct doctor_guest on_hardware[] = {
 	{ "Unikraft, OSv, Hermit, Nanos", "yes",
 		"by the Linux protocol; images for PCI machines find no devices" },
 	{ "Multiboot 1 kernels", "yes", "rumprun, IncludeOS and Solo5 virtio find no PCI devices" },
-	{ "Solo5 hvt (MirageOS)", "not yet", "recognised, not run by this version" },
+	{ "Solo5 hvt (MirageOS)", "yes", "with the disks and network cards of its manifest" },
 	{ "ring-3 unikernels", "yes", "at full speed" },
 	{ NULL, NULL, NULL },
 };
@@ -21,7 +21,7 @@ static const struct doctor_guest on_pvm[] = {
 	{ "Unikraft, OSv, Hermit", "slow",
 		"all of it runs in emulated ring 0, about 1000 times slower; some is refused" },
 	{ "Multiboot 1 kernels", "slow", "emulated as well; fine for small ones" },
-	{ "Solo5 hvt (MirageOS)", "not yet", "recognised, not run by this version" },
+	{ "Solo5 hvt (MirageOS)", "slow", "emulated; floating point in its own code is refused" },
 	{ "ring-3 unikernels", "yes", "at full speed: only ring 0 is emulated" },
 	{ NULL, NULL, NULL },
 };

@@ -36,7 +36,7 @@ static const struct protocol {
 	{ "linux", "Linux 64-bit protocol" },
 	{ "pvh", "PVH" },
 	{ "multiboot", "multiboot 1" },
-	{ "hvt", "Solo5 hvt (recognised, not run by this version)" },
+	{ "hvt", "Solo5 hvt" },
 };
 
 static const struct protocol *protocol(uint32_t boot)
@@ -195,7 +195,7 @@ int cli_inspect(int argc, char **argv)
 	if (status == CLI_OK && !in.json)
 		print_text(&in);
 	if (status == CLI_OK)
-		status = cli_flush(in.info.boot == UKVMM_BOOT_HVT ? CLI_NOT_BOOTABLE : CLI_OK);
+		status = cli_flush(CLI_OK);
 	ukvmm_image_unref(in.image);
 	return status;
 }

@@ -64,12 +64,15 @@ static int read_image(struct machine *m, const struct run_options *o, const stru
 
 static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
 {
+	struct ukvmm_image_info info = { .size = sizeof info };
 	char *text;
 	int rc;
 
 	if (!o->cmdline && o->args_len == 0)
 		return CLI_OK;
-	rc = cmdline_join(o->cmdline, o->args, o->args_len, &text);
+	ukvmm_image_info(m->image, &info);
+	/* a Solo5 guest's command line is its program's arguments and nothing else */
+	rc = cmdline_join(o->cmdline, o->args, o->args_len, info.boot != UKVMM_BOOT_HVT, &text);
 	if (rc == -ENOMEM)
 		report_errno("malloc", "command line", rc);
 	if (rc < 0)
@@ -105,18 +108,12 @@ static int make_vm(struct machine *m, const struct run_options *o, struct ukvmm_
 
 static int seal(struct machine *m, struct ukvmm_err *err)
 {
-	struct ukvmm_image_info info = { .size = sizeof info };
 	int rc = ukvmm_vm_seal(m->vm, err);
 
 	if (rc == 0)
 		return CLI_OK;
 	report_err(err, NULL);
-	if (rc == -ENOEXEC)
-		return CLI_NOT_BOOTABLE;
-	/* a protocol that is recognised but not served; other -ENOTSUPs are the host's */
-	if (ukvmm_image_info(m->image, &info) == 0 && info.boot == UKVMM_BOOT_HVT)
-		return CLI_NOT_BOOTABLE;
-	return CLI_FAILED;
+	return rc == -ENOEXEC ? CLI_NOT_BOOTABLE : CLI_FAILED;
 }
 
 int machine_make(struct machine *m, const struct run_options *o)

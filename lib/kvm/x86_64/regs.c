@@ -8,10 +8,15 @@
 
 #define CR0_PE 1u
 #define CR0_ET (1u << 4)
+#define CR0_NE (1u << 5)
+#define CR0_WP (1u << 16)
 #define CR0_PG (1u << 31)
 #define CR4_PAE (1u << 5)
+#define CR4_OSFXSR (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
 #define RFLAGS_ALWAYS 2u
 #define APIC_BASE_BSP (1u << 8)
 #define APIC_BASE_ENABLE (1u << 11)
@@ -69,6 +74,11 @@ static void fill_sregs(struct kvm_sregs *s, const struct x86_entry *entry)
 		.efer = is_long ? EFER_LME | EFER_LMA : 0,
 		.apic_base = X86_LAPIC_BASE | APIC_BASE_ENABLE | APIC_BASE_BSP,
 	};
+	if (!entry->hardened || !is_long)
+		return;
+	s->cr0 |= CR0_NE | CR0_WP;
+	s->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	s->efer |= EFER_NXE;
 }
 
 static void fill_regs(struct kvm_regs *r, const struct x86_entry *entry)

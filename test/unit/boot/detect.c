@@ -122,9 +122,7 @@ static void other_notes_are_passed_over(void **state)
 
 static void solo5_hvt_note_wins(void **state)
 {
-	uint32_t abi[4] = {1, 2, 0, 0};
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
-		     file = make_noted(0x100000, &note);
+	struct bytes file = make_hvt(2, NULL);
 	struct boot_image image = parsed(&file, BOOT_AUTO);
 
 	(void)state;
@@ -132,7 +130,6 @@ static void solo5_hvt_note_wins(void **state)
 	assert_true(image.has_hvt);
 	assert_string_equal(image.guest, "Solo5 hvt ABI 2");
 	bytes_free(&file);
-	bytes_free(&note);
 }
 
 static void solo5_for_other_tenders(void **state)

@@ -159,6 +159,44 @@ struct bytes make_note(const char *name, uint32_t type, const void *desc, uint32
 	return b;
 }
 
+struct bytes make_manifest(uint32_t n)
+{
+	struct bytes b = bytes_new(8 + (n + 1) * 104ull);
+
+	poke32(&b, 0, 1);
+	poke32(&b, 4, n + 1);
+	poke32(&b, 8 + 68, 1u << 30);
+	for (uint32_t i = 0; i < n; i++) {
+		b.data[8 + (i + 1) * 104] = (uint8_t)('d' + i / 10);
+		b.data[8 + (i + 1) * 104 + 1] = (uint8_t)('0' + i % 10);
+		poke32(&b, 8 + (i + 1) * 104 + 68, 1 + i % 2);
+	}
+	return b;
+}
+
+struct bytes make_hvt(uint32_t abi, const struct bytes *manifest)
+{
+	uint32_t info[4] = {1, abi, 0, 0};
+	struct bytes own = manifest ? (struct bytes){0} : make_manifest(0), desc, first, second, both, file;
+
+	if (!manifest)
+		manifest = &own;
+	desc = bytes_new(4 + manifest->len); /* contents are 8-aligned */
+	memcpy(desc.data + 4, manifest->data, manifest->len);
+	first = make_note("Solo5", 0x31494241, info, sizeof info);
+	second = make_note("Solo5", 0x3154464d, desc.data, (uint32_t)desc.len);
+	both = bytes_new(first.len + second.len);
+	memcpy(both.data, first.data, first.len);
+	memcpy(both.data + first.len, second.data, second.len);
+	file = make_noted(0x100000, &both);
+	bytes_free(&own);
+	bytes_free(&desc);
+	bytes_free(&first);
+	bytes_free(&second);
+	bytes_free(&both);
+	return file;
+}
+
 struct bytes make_bzimage(const struct bytes *payload)
 {
 	enum { SETUP = 2 * 512, CODE = 1024 };

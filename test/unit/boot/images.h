@@ -32,6 +32,11 @@ struct bytes make_plain(void);
 /* The same with a note (PT_NOTE). */
 struct bytes make_noted(uint64_t entry, const struct bytes *note);
 struct bytes make_note(const char *name, uint32_t type, const void *desc, uint32_t len);
+/* A Solo5 hvt guest of that ABI version: the notes ABI1 and MFT1, in one segment. The manifest's contents are len
+ * bytes (NULL: make_manifest(0)). */
+struct bytes make_hvt(uint32_t abi, const struct bytes *manifest);
+/* One with the reserved entry and n devices "d0" ... "d9", "e0" ...: disks and, in odd places, network cards. */
+struct bytes make_manifest(uint32_t n);
 
 /* A bzImage (protocol 2.15, 64-bit entry, pref_address 16 MiB, init_size 1 MiB) around a payload.
  */

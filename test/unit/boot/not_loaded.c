@@ -203,22 +203,6 @@ static void ram_below_the_first_megabyte(void **state)
 	guest_fini(&g);
 }
 
-static void solo5_hvt(void **state)
-{
-	uint32_t abi[4] = {1, 2, 0, 0};
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
-		     file = make_noted(0x100000, &note);
-	struct guest g;
-
-	(void)state;
-	guest_init(&g, &file, BOOT_AUTO, 16);
-	expect_not_loaded(&g, -ENOTSUP,
-		"a Solo5 hvt ABI 2 unikernel: recognised, but its protocol is not supported yet");
-	guest_fini(&g);
-	bytes_free(&file);
-	bytes_free(&note);
-}
-
 static void configurations_that_cannot_be(void **state)
 {
 	static const struct boot_device bad[] = {{0xd0000000, 8192, 5}, {0xd0000100, 4096, 5},
@@ -256,7 +240,6 @@ int main(void)
 		cmocka_unit_test(device_announcements_count),
 		cmocka_unit_test(multiboot_texts_too_long),
 		cmocka_unit_test(ram_below_the_first_megabyte),
-		cmocka_unit_test(solo5_hvt),
 		cmocka_unit_test(configurations_that_cannot_be),
 	};
 

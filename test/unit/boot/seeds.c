@@ -34,11 +34,9 @@ static struct bytes pvh(void)
 
 static struct bytes hvt(void)
 {
-	uint32_t abi[4] = {1, 2, 0, 0};
-	struct bytes note = make_note("Solo5", 0x31494241, abi, sizeof abi),
-		     file = make_noted(0x100000, &note);
+	struct bytes manifest = make_manifest(2), file = make_hvt(2, &manifest);
 
-	bytes_free(&note);
+	bytes_free(&manifest);
 	return file;
 }
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Solo5 guest's hypercalls, on its vCPU's thread. */
+#include "vm_hvt.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "err.h"
+
+enum { CALLS = 16, CALL_BYTES = 4 };
+
+static int end_by(struct ukvmm_stop *stop, uint32_t reason)
+{
+	stop->reason = reason;
+	return 1;
+}
+
+int vm_hvt_port(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_stop *stop)
+{
+	struct ukvmm_vm *vm = vcpu->vm;
+	const struct kvm_exit *x = &vcpu->access.exit;
+	int32_t status = 0;
+
+	if (!x->write)
+		*value = ~0ull >> (64 - 8 * x->width); /* nobody there: all ones */
+	if (!x->write || x->width != CALL_BYTES || x->addr < HVT_PORT || x->addr >= HVT_PORT + CALLS)
+		return 0;
+	vm->hvt.call = (uint32_t)x->addr - HVT_PORT;
+	switch (hvt_call(vm->hvt.guest, vm->hvt.call, *value, &status, &vm->hvt.why)) {
+	case HVT_DONE:
+	case HVT_WAITS:
+		return 0;
+	case HVT_HALTED:
+		stop->flags |= UKVMM_STOP_HAS_STATUS;
+		stop->value = (uint32_t)status;
+		return end_by(stop, UKVMM_STOP_POWEROFF);
+	case HVT_BROKEN:
+		break;
+	}
+	return end_by(stop, UKVMM_STOP_FAULT);
+}
+
+void vm_hvt_explain(struct run *r)
+{
+	const struct ukvmm_vm *vm = r->vcpu->vm;
+
+	err_set(r->err, -EIO, "ukvmm_vcpu_run", r->vcpu->kvm->name, "the guest made Solo5 hypercall %u, but %s",
+		vm->hvt.call, vm->hvt.why);
+}
+
+int vm_hvt_wait(struct run *r)
+{
+	struct ukvmm_vm *vm = r->vcpu->vm;
+	struct pollfd fds[HVT_HANDLES + 1];
+	struct timespec left = { 0 };
+	uint64_t deadline, now;
+	uint32_t n;
+
+	if (hvt_poll_try(vm->hvt.guest))
+		return 0;
+	n = hvt_poll_fds(vm->hvt.guest, fds, &deadline);
+	/* A kick, pause or stop sends the signal after its reason was stored, and attend() has looked before: one
+	 * that came in between is pending, and the descriptor readable. */
+	fds[n] = (struct pollfd){ .fd = vm->hvt.signals, .events = POLLIN };
+	now = vm_clock(vm);
+	if (deadline > now) {
+		left.tv_sec = (time_t)((deadline - now) / 1000000000u);
+		left.tv_nsec = (long)((deadline - now) % 1000000000u);
+	}
+	if (ppoll(fds, n + 1, &left, NULL) < 0 && errno != EINTR)
+		return err_set(r->err, -errno, "ppoll", r->vcpu->kvm->name, "%s", strerror(errno));
+	return fds[n].revents ? run_interrupted(r) : 0;
+}

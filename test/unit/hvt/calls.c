@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypercalls as a hostile guest makes them: addresses, lengths and handles that lead elsewhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "hvt.h"
+
+enum { MEMORY = 2 << 20, ARGS = 0x180000, DATA = 0x190000, DISK = 8192, STORAGE = 1, SERVICE = 2 };
+enum { WALLTIME = 1, PUTS, POLL, BLOCK_WRITE_CALL, BLOCK_READ_CALL, NET_WRITE, NET_READ, HALT };
+
+struct machine {
+	struct mem mem;
+	struct hvt *hvt;
+	int peer;
+	uint64_t now;
+	size_t said;
+};
+
+static void output(void *ctx, const void *bytes, size_t len)
+{
+	(void)bytes;
+	((struct machine *)ctx)->said += len;
+}
+
+static uint64_t now(void *ctx)
+{
+	return ((struct machine *)ctx)->now;
+}
+
+static const uint8_t mac[HVT_MAC] = {2, 0, 0, 0, 0, 1};
+
+static int setup(void **state)
+{
+	static struct machine m;
+	const struct hvt_host host = {output, now};
+	struct block_backend *disk;
+	struct net_backend *net;
+	int pair[2];
+
+	m = (struct machine){.now = 1000};
+	assert_int_equal(mem_map(&m.mem, MEMORY, 3u << 30, 1ull << 32, MEM_HUGE_OFF), 0);
+	assert_int_equal(hvt_new(&m.hvt, &m.mem, &host, &m), 0);
+	assert_int_equal(block_memory(&disk, DISK, "disk", NULL), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(net_packet(&net, pair[0], "net", NULL), 0);
+	close(pair[0]);
+	m.peer = pair[1];
+	assert_int_equal(hvt_add_block(m.hvt, STORAGE, disk, 0), 0);
+	assert_int_equal(hvt_add_net(m.hvt, SERVICE, net, mac, false), 0);
+	*state = &m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	hvt_free(m->hvt);
+	mem_fini(&m->mem);
+	close(m->peer);
+	return 0;
+}
+
+/* The call with these words as its structure at `at`. */
+static enum hvt_result call_at(struct machine *m, uint32_t n, uint64_t at, const uint64_t *words, size_t len)
+{
+	const char *why;
+	int32_t status = 0;
+
+	if (mem_ptr(&m->mem, at, len))
+		mem_write(&m->mem, at, words, len);
+	return hvt_call(m->hvt, n, at, &status, &why);
+}
+
+static enum hvt_result transfer(struct machine *m, uint32_t n, uint64_t handle, uint64_t off, uint64_t data, uint64_t len)
+{
+	const uint64_t words[5] = {handle, off, data, len, 77};
+
+	return call_at(m, n, ARGS, words, sizeof words);
+}
+
+static enum hvt_result frame(struct machine *m, uint32_t n, uint64_t handle, uint64_t data, uint64_t len)
+{
+	const uint64_t words[4] = {handle, data, len, 77};
+
+	return call_at(m, n, ARGS, words, sizeof words);
+}
+
+static int32_t answer(struct machine *m, uint64_t at)
+{
+	int32_t v;
+
+	assert_int_equal(mem_read(&m->mem, at, &v, sizeof v), 0);
+	return v;
+}
+
+static void structures_outside(void **state)
+{
+	static const uint64_t places[] = {0, 0x10000, 0xffff8, MEMORY - 4, MEMORY, UINT32_MAX};
+	const uint64_t words[5] = {0};
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+		for (uint32_t n = WALLTIME; n < HALT; n++)
+			assert_int_equal(call_at(*state, n, places[i], words, sizeof words), HVT_BROKEN);
+	assert_int_equal(call_at(*state, 0, ARGS, words, sizeof words), HVT_BROKEN);
+	assert_int_equal(call_at(*state, 9, ARGS, words, sizeof words), HVT_BROKEN);
+}
+
+static void buffers_outside(void **state)
+{
+	struct machine *m = *state;
+	const uint64_t too_long[2] = {DATA, UINT64_MAX}, wraps[2] = {UINT64_MAX, 2};
+
+	assert_int_equal(call_at(m, PUTS, ARGS, too_long, sizeof too_long), HVT_BROKEN);
+	assert_int_equal(call_at(m, PUTS, ARGS, wraps, sizeof wraps), HVT_BROKEN);
+	assert_int_equal(m->said, 0);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, MEMORY - 511, 512), HVT_BROKEN);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, 0x9000, 512), HVT_BROKEN); /* page tables */
+	assert_int_equal(transfer(m, BLOCK_WRITE_CALL, STORAGE, 0, UINT64_MAX - 100, 512), HVT_BROKEN);
+	assert_int_equal(frame(m, NET_WRITE, SERVICE, MEMORY - 20, 60), HVT_BROKEN);
+	assert_int_equal(send(m->peer, "0123456789abcdef", 16, 0), 16);
+	assert_int_equal(frame(m, NET_READ, SERVICE, 0x9000, 60), HVT_BROKEN);
+}
+
+static void block_ranges(void **state)
+{
+	static const uint64_t bad[][3] = {{STORAGE, DISK, 512}, {STORAGE, 0, DISK + 512}, {STORAGE, UINT64_MAX - 511, 1024},
+		{STORAGE, 0, UINT64_MAX - 511}, {STORAGE, 0, 0}, {STORAGE, 0, 100}, {STORAGE, 7, 512}, {SERVICE, 0, 512},
+		{0, 0, 512}, {64, 0, 512}, {UINT64_MAX, 0, 512}, {1ull << 32 | STORAGE, 0, 512}};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(transfer(*state, BLOCK_READ_CALL, bad[i][0], bad[i][1], DATA, bad[i][2]), HVT_DONE);
+		assert_int_equal(answer(*state, ARGS + 32), 2);
+	}
+	assert_int_equal(transfer(*state, BLOCK_READ_CALL, STORAGE, DISK - 512, DATA, 512), HVT_DONE);
+	assert_int_equal(answer(*state, ARGS + 32), 0);
+}
+
+static void frames(void **state)
+{
+	struct machine *m = *state;
+	uint8_t f[60] = {[6] = 2, [11] = 1}, got[100];
+
+	assert_int_equal(frame(m, NET_WRITE, STORAGE, DATA, 60), HVT_DONE);
+	assert_int_equal(answer(m, ARGS + 24), 2);
+	assert_int_equal(frame(m, NET_WRITE, SERVICE, DATA, 1 << 20), HVT_DONE);
+	assert_int_equal(answer(m, ARGS + 24), 2);
+	mem_write(&m->mem, DATA, f, sizeof f);
+	frame(m, NET_WRITE, SERVICE, DATA, 60);
+	assert_int_equal(recv(m->peer, got, sizeof got, MSG_DONTWAIT), 60);
+	mem_zero(&m->mem, DATA, 60); /* another station's */
+	frame(m, NET_WRITE, SERVICE, DATA, 60);
+	assert_int_equal(answer(m, ARGS + 24), 0);
+	assert_int_equal(recv(m->peer, got, sizeof got, MSG_DONTWAIT), -1);
+	assert_int_equal(frame(m, NET_READ, SERVICE, DATA, 20), HVT_DONE);
+	assert_int_equal(answer(m, ARGS + 24), 1); /* again */
+	memset(f, 0x5a, sizeof f);
+	assert_int_equal(send(m->peer, f, sizeof f, 0), 60);
+	frame(m, NET_READ, SERVICE, DATA, 20); /* cut off, and nothing behind it touched */
+	assert_int_equal(answer(m, ARGS + 24), 0);
+	assert_int_equal(answer(m, ARGS + 16), 20);
+	assert_int_equal(answer(m, DATA + 16), 0x5a5a5a5a);
+	assert_int_equal(answer(m, DATA + 20), 0);
+}
+
+static void polls(void **state)
+{
+	struct machine *m = *state;
+	const uint64_t words[3] = {500, 7, 7}, for_ever[3] = {UINT64_MAX, 7, 7};
+	uint8_t f[60] = {0};
+
+	assert_int_equal(call_at(m, POLL, ARGS, words, sizeof words), HVT_WAITS);
+	m->now = 1499;
+	assert_false(hvt_poll_try(m->hvt));
+	m->now = 1500;
+	assert_true(hvt_poll_try(m->hvt));
+	assert_false(hvt_polling(m->hvt));
+	assert_int_equal(answer(m, ARGS + 16), 0);
+	assert_int_equal(call_at(m, POLL, ARGS, for_ever, sizeof for_ever), HVT_WAITS);
+	assert_int_equal(send(m->peer, f, sizeof f, 0), 60);
+	assert_true(hvt_poll_try(m->hvt));
+	assert_int_equal(answer(m, ARGS + 8), 1 << SERVICE);
+	assert_int_equal(answer(m, ARGS + 16), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(structures_outside, setup, teardown),
+		cmocka_unit_test_setup_teardown(buffers_outside, setup, teardown),
+		cmocka_unit_test_setup_teardown(block_ranges, setup, teardown),
+		cmocka_unit_test_setup_teardown(frames, setup, teardown),
+		cmocka_unit_test_setup_teardown(polls, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
