@@ -5,6 +5,11 @@
 #define OK { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .says = { "OK\n" } }
 #define IO(what, text, with) { .name = what, .image = "io.elf", .cmdline = "tsc_khz=1000000 " text, \
 	.chips = SPLIT | FULL, .script = &(with), .want = OK }
+/* The runtime of functions. */
+#define RT(what, text, with_chips, with) { .name = what, .image = "rt-selftest.elf", .cmdline = text, \
+	.chips = with_chips, .script = &(with), .want = OK }
+#define RT_FAULT(what, text, cause) { .name = what, .image = "rt-selftest.elf", .cmdline = text, .chips = SPLIT, \
+	.want = { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = 254, .says = { cause } } }
 
 const struct guest_case cases_io[] = {
 	IO("io-queue", "mode=queue n=200", script_rng),
@@ -25,5 +30,13 @@ const struct guest_case cases_io[] = {
 	IO("io-net-rx-large", "mode=net-rx n=500 size=61440", script_net),
 	IO("io-net-rx-mergeable", "mode=net-rx n=500 size=61440 mrg=1 event_idx=0", script_net),
 	IO("io-console", "mode=console n=2", script_console),
+	RT("rt-disk", "mode=disk", SPLIT, script_disk),
+	RT("rt-net", "mode=net", SPLIT, script_net),
+	RT("rt-random", "word=value", SPLIT, script_rng),
+	RT_FAULT("rt-null", "mode=null", "fault: NULL pointer"),
+	RT_FAULT("rt-text", "mode=text", "fault: write to memory"),
+	RT_FAULT("rt-low", "mode=low", "fault: write to memory"),
+	RT_FAULT("rt-data", "mode=data", "fault: execution of data"),
+	RT_FAULT("rt-stack", "mode=stack", "fault: stack overflow"),
 	{ 0 },
 };
