@@ -36,11 +36,22 @@ static void drop(struct conn *c)
 	free(c);
 }
 
+static void acknowledge(struct conn *c)
+{
+	while (c->held) {
+		u16_t part = c->held > 0xffff ? 0xffff : (u16_t)c->held;
+
+		tcp_recved(c->pcb, part);
+		c->held -= part;
+	}
+}
+
 /* ERR_ABRT if the connection had to be aborted, which lwIP's callbacks have to return. */
 static err_t finish(struct conn *c)
 {
 	struct tcp_pcb *pcb = c->pcb;
 
+	acknowledge(c); /* a close over what was not would be a reset */
 	tcp_arg(pcb, NULL);
 	tcp_recv(pcb, NULL);
 	tcp_sent(pcb, NULL);
@@ -193,17 +204,6 @@ static bool answered(const struct conn *c)
 	return c->answering && c->written == c->response.body_len && !c->unacked;
 }
 
-/* While nothing is being answered TCP may have more: a body can be larger than its window. */
-static void acknowledge(struct conn *c)
-{
-	while (!c->answering && c->held) {
-		u16_t part = c->held > 0xffff ? 0xffff : (u16_t)c->held;
-
-		tcp_recved(c->pcb, part);
-		c->held -= part;
-	}
-}
-
 static err_t go_on(struct conn *c)
 {
 	size_t before;
@@ -219,7 +219,8 @@ static err_t go_on(struct conn *c)
 	} while (!c->answering && c->len && c->len != before);
 	if (c->ended && !c->answering)
 		return finish(c);
-	acknowledge(c);
+	if (!c->answering)
+		acknowledge(c); /* a body can be larger than TCP's window */
 	tcp_output(c->pcb);
 	return ERR_OK;
 }
