@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lwIP as the runtime uses it: IPv4, raw API, one thread, memory from malloc, large segments and windows. */
+#ifndef NET_LWIPOPTS_H
+#define NET_LWIPOPTS_H
+
+#define NO_SYS 1
+#define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_NETCONN 0
+#define LWIP_SOCKET 0
+#define LWIP_IPV6 0
+#define LWIP_DHCP 1
+#define LWIP_DNS 0
+#define LWIP_STATS 0
+#define LWIP_NETIF_STATUS_CALLBACK 0
+#define DHCP_DOES_ARP_CHECK 0 /* it waits for seconds before an address may be used */
+
+#define MEM_LIBC_MALLOC 1
+#define MEMP_MEM_MALLOC 1
+#define MEM_ALIGNMENT 8
+
+#define LWIP_WND_SCALE 1
+#define TCP_RCV_SCALE 5
+#define TCP_MSS 65480 /* of an MTU of 65520; connections use what their route has */
+#define TCP_WND (1024 * 1024)
+#define TCP_SND_BUF (1024 * 1024)
+#define TCP_SND_QUEUELEN 2048
+#define TCP_SNDLOWAT (TCP_SND_BUF / 2)
+#define TCP_OVERSIZE 0
+#define TCP_LISTEN_BACKLOG 1
+#define TCP_DEFAULT_LISTEN_BACKLOG 255
+#define TCP_MSL 1000
+#define LWIP_TCP_SACK_OUT 1
+/* they compare sizes of pools, which there are none of */
+#define LWIP_DISABLE_TCP_SANITY_CHECKS 1
+
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_CHKSUM_ALGORITHM 3
+
+#endif

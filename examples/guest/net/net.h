@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP/IP on the platform's network card. */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdbool.h>
+
+/* Opens the card. Words of the command line: ip=A.B.C.D/BITS[,GATEWAY] or ip=A.B.C.D netmask=M gateway=G; without
+ * ip=, DHCP. False: no card, or words that are none. */
+bool net_open(void);
+/* Has it an address? */
+bool net_up(void);
+/* Frames and timers until nothing is left to do, then waits for more. */
+void net_turn(void);
+
+#endif
