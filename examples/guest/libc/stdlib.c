@@ -127,3 +127,8 @@ unsigned long strtoul(const char *s, char **stop, int base)
 		*stop = (char *)(uintptr_t)s;
 	return v;
 }
+
+int atoi(const char *s)
+{
+	return (int)strtoul(s, NULL, 10);
+}

@@ -83,6 +83,15 @@ char *strchr(const char *s, int c)
 	return memchr(s, c, strlen(s) + 1);
 }
 
+size_t strcspn(const char *s, const char *stops)
+{
+	size_t n = 0;
+
+	while (s[n] && !strchr(stops, s[n]))
+		n++;
+	return n;
+}
+
 char *strrchr(const char *s, int c)
 {
 	for (size_t n = strlen(s) + 1; n--;)

@@ -7,5 +7,6 @@ void *calloc(size_t n, size_t size);
 void *realloc(void *p, size_t n);
 void *aligned_alloc(size_t align, size_t n); /* align: a power of two; never given back */
 void free(void *p);
+int atoi(const char *s); /* no sign */
 unsigned long strtoul(const char *s, char **end, int base);
 #endif

@@ -6,6 +6,7 @@
 #include "ukvmm_rt.h"
 
 #define LWIP_NO_STDINT_H 0
+#define LWIP_NO_CTYPE_H 1
 #define LWIP_PLATFORM_DIAG(x) ((void)0)
 #define LWIP_PLATFORM_ASSERT(x) rt_panic("lwip: %s", x)
 
