@@ -30,6 +30,7 @@ const struct guest_case cases_io[] = {
 	IO("io-net-rx-large", "mode=net-rx n=500 size=61440", script_net),
 	IO("io-net-rx-mergeable", "mode=net-rx n=500 size=61440 mrg=1 event_idx=0", script_net),
 	IO("io-console", "mode=console n=2", script_console),
+#ifdef FUNCTIONS
 	RT("rt-disk", "mode=disk", SPLIT, script_disk),
 	RT("rt-net", "mode=net", SPLIT, script_net),
 	RT("rt-random", "word=value", SPLIT, script_rng),
@@ -38,5 +39,6 @@ const struct guest_case cases_io[] = {
 	RT_FAULT("rt-low", "mode=low", "fault: write to memory"),
 	RT_FAULT("rt-data", "mode=data", "fault: execution of data"),
 	RT_FAULT("rt-stack", "mode=stack", "fault: stack overflow"),
+#endif
 	{ 0 },
 };
