@@ -21,7 +21,6 @@ uint64_t rt_canary_block[8] __attribute__((aligned(16)));
 
 _Noreturn void rt_start(bool pvh, const uint8_t *info, bool kvm);
 _Noreturn void rt_fault(void);
-_Noreturn void __stack_chk_fail(void);
 
 static void outb(uint16_t port, uint8_t v)
 {
@@ -80,11 +79,6 @@ _Noreturn void rt_panic(const char *fmt, ...)
 	va_end(ap);
 	rt_log("panic: %s", line);
 	rt_exit(STATUS_PANIC);
-}
-
-_Noreturn void __stack_chk_fail(void)
-{
-	rt_panic("a stack frame was overwritten");
 }
 
 static const char *cause(const struct regs *r)
