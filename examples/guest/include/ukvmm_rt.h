@@ -30,6 +30,9 @@ void rt_log(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* a li
 void rt_console_write(const char *bytes, size_t len);
 void rt_random(void *out, size_t len); /* virtio-rng, else a generator seeded by what the boot protocol gave */
 
+/* Bytes that malloc could still give at once. */
+size_t rt_memory_left(void);
+
 /* Value of the word `name=` of the command line, or NULL; ends at a space: copied into a buffer of the platform's. */
 const char *rt_arg(const char *name);
 bool rt_initrd(const uint8_t **bytes, size_t *len);
