@@ -8,7 +8,7 @@
 /* The runtime of functions. */
 #define RT(what, text, with_chips, with) { .name = what, .image = "rt-selftest.elf", .cmdline = text, \
 	.chips = with_chips, .script = &(with), .want = OK }
-#define RT_FAULT(what, text, cause) { .name = what, .image = "rt-selftest.elf", .cmdline = text, .chips = SPLIT, \
+#define RT_FAULT(what, text, cause) { .name = what, .image = "rt-selftest.elf", .cmdline = text, .chips = SPLIT | FULL, \
 	.want = { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = 254, .says = { cause } } }
 
 const struct guest_case cases_io[] = {
@@ -31,9 +31,9 @@ const struct guest_case cases_io[] = {
 	IO("io-net-rx-mergeable", "mode=net-rx n=500 size=61440 mrg=1 event_idx=0", script_net),
 	IO("io-console", "mode=console n=2", script_console),
 #ifdef FUNCTIONS
-	RT("rt-disk", "mode=disk", SPLIT, script_disk),
-	RT("rt-net", "mode=net", SPLIT, script_net),
-	RT("rt-random", "word=value", SPLIT, script_rng),
+	RT("rt-disk", "mode=disk", SPLIT | FULL, script_disk),
+	RT("rt-net", "mode=net", SPLIT | FULL, script_net),
+	RT("rt-random", "word=value", SPLIT | FULL, script_rng),
 	RT_FAULT("rt-null", "mode=null", "fault: NULL pointer"),
 	RT_FAULT("rt-text", "mode=text", "fault: write to memory"),
 	RT_FAULT("rt-low", "mode=low", "fault: write to memory"),

@@ -144,6 +144,19 @@ static bool arm(struct virtq *q)
 	return q->used[1] == q->last_used;
 }
 
+void rt_kick(void)
+{
+	struct rt_op op[WAIT_QUEUES];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < n_queues; i++) {
+		if (virtq_wants_kick(queues[i]))
+			op[n++] = (struct rt_op){queues[i]->notify, queues[i]->index, RT_WRITE};
+	}
+	if (n)
+		rt_ring0(op, n, false);
+}
+
 void rt_wait(uint64_t until)
 {
 	struct rt_op op[WAIT_QUEUES + 1];
