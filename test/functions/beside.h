@@ -26,6 +26,8 @@ extern const uint8_t net_mac[8]; /* of every guest: the host knows it, and need 
 
 /* Before any thread: a namespace with the tap in it, up, and the host's address on it. */
 void net_enter(unsigned mtu);
+/* The tap, up from here on: what the host sends waits in it. One at a time has it. */
+int net_tap(void);
 /* A connection to a guest that may not be there yet; it waits `timeout_ms` for it. */
 int net_connect(int timeout_ms);
 
@@ -50,8 +52,9 @@ struct beside_vm *beside_start(const struct beside_job *job);
 double beside_ready(struct beside_vm *vm);
 void beside_look(struct beside_vm *vm, struct beside_times *times);
 void beside_end(struct beside_vm *vm);
-/* A process in place of it (QEMU, ukvmm run), killed by beside_kill. */
-int beside_spawn(const char *const *argv);
+/* A process in place of it (QEMU, ukvmm run), which has the tap as this fd; killed by beside_kill. */
+enum { BESIDE_TAP_FD = 9 };
+int beside_spawn(const char *const *argv, int tap);
 void beside_kill(int pid);
 
 /* ---- beside_http.c ---- */

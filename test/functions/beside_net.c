@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 120 };
+enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100 };
 
 const uint8_t net_mac[8] = { 2, 0, 0, 9, 0, 2 };
 
@@ -98,17 +98,23 @@ static void know_guest(int fd)
 		beside_skip("the neighbour: %s", strerror(errno));
 }
 
-void net_enter(unsigned mtu)
+int net_tap(void)
 {
 	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int tun, fd;
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-	enter();
-	tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", NET_TAP);
 	if (tun < 0 || ioctl(tun, TUNSETIFF, &r) || ioctl(tun, TUNSETPERSIST, 1))
 		beside_skip("no tap: %s", strerror(errno));
-	close(tun);
+	return tun;
+}
+
+void net_enter(unsigned mtu)
+{
+	int fd;
+
+	enter();
+	close(net_tap());
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		beside_die("socket: %s", strerror(errno));
@@ -118,19 +124,50 @@ void net_enter(unsigned mtu)
 	close(fd);
 }
 
-int net_connect(int timeout_ms)
+static int begin(void)
 {
-	struct timeval most = { ANSWER_S, 0 };
 	struct sockaddr_in a = address(NET_IP);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, error = 0;
-	socklen_t len = sizeof error;
-	struct pollfd wait = { .fd = fd, .events = POLLOUT };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	a.sin_port = htons(NET_PORT);
 	if (fd < 0 || (connect(fd, (struct sockaddr *)&a, sizeof a) && errno != EINPROGRESS))
 		beside_die("connect: %s", strerror(errno));
-	if (poll(&wait, 1, timeout_ms) != 1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) || error)
-		beside_die("the guest does not take a connection: %s", error ? strerror(error) : "time is over");
+	return fd;
+}
+
+/* TCP repeats itself after a second only: where the first packet is lost, the next attempt is that much earlier. */
+static int connected(int timeout_ms)
+{
+	struct pollfd wait[ATTEMPTS];
+	double until = beside_us() + timeout_ms * 1e3;
+	int n = 0, won = -1, error;
+	socklen_t len = sizeof error;
+
+	while (won < 0 && beside_us() < until) {
+		if (n == ATTEMPTS) {
+			close(wait[0].fd);
+			memmove(wait, wait + 1, (size_t)--n * sizeof *wait);
+		}
+		wait[n++] = (struct pollfd){ .fd = begin(), .events = POLLOUT };
+		if (poll(wait, (nfds_t)n, n < FAST ? FAST_MS : SLOW_MS) <= 0)
+			continue;
+		for (int i = 0; i < n && won < 0; i++)
+			if (wait[i].revents && !getsockopt(wait[i].fd, SOL_SOCKET, SO_ERROR, &error, &len) && !error)
+				won = wait[i].fd;
+	}
+	for (int i = 0; i < n; i++)
+		if (wait[i].fd != won)
+			close(wait[i].fd);
+	return won;
+}
+
+int net_connect(int timeout_ms)
+{
+	struct timeval most = { ANSWER_S, 0 };
+	int fd = connected(timeout_ms), one = 1;
+
+	if (fd < 0)
+		beside_die("the guest does not take a connection");
 	fcntl(fd, F_SETFL, 0);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);

@@ -207,7 +207,7 @@ void beside_end(struct beside_vm *v)
 
 extern char **environ;
 
-int beside_spawn(const char *const *argv)
+int beside_spawn(const char *const *argv, int tap)
 {
 	posix_spawn_file_actions_t files;
 	pid_t pid;
@@ -217,6 +217,7 @@ int beside_spawn(const char *const *argv)
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&files, tap, BESIDE_TAP_FD);
 	rc = posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	if (rc)
