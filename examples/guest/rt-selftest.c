@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks the platform. mode=: all (default), net (echoes n= frames), disk, or a fault: null, text, data, stack, low. */
+/* Checks the platform. mode=: all (default), net, disk, console, or a fault: null, text, data, stack, low. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +97,28 @@ static void check_net(void)
 	rt_log("result net %u frames, %u sent", came, went);
 }
 
+/* Gives back two lines that were typed. */
+static void check_console(void)
+{
+	char typed[64];
+	uint32_t lines = 0;
+	size_t n;
+
+	if (!rt_hvc_open() || !rt_hvc_write("hello from a virtio console\n", 28))
+		fail("no console");
+	rt_log("ready");
+	while (lines < 2) {
+		n = rt_hvc_read(typed, sizeof typed);
+		if (!n) {
+			rt_wait(0);
+			continue;
+		}
+		for (size_t i = 0; i < n; i++)
+			lines += typed[i] == '\n';
+		rt_hvc_write(typed, n);
+	}
+}
+
 static __attribute__((noinline)) int deep(int n)
 {
 	volatile char here[4096];
@@ -133,6 +155,8 @@ int rt_main(void)
 		check_disk();
 	else if (mode && !strcmp(mode, "net"))
 		check_net();
+	else if (mode && !strcmp(mode, "console"))
+		check_console();
 	else if (mode)
 		fault(mode);
 	rt_ready(1);

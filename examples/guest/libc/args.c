@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "../arch/x86_64/arch.h"
+#include "../arch/arch.h"
 
 const char *rt_arg(const char *name)
 {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../arch/x86_64/arch.h"
+#include "../arch/arch.h"
 
 enum { CLASSES = 40, LEAST = 5, HEADER = 16, MARK = 0x6b6d656d };
 
