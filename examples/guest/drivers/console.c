@@ -27,8 +27,9 @@ bool rt_hvc_open(void)
 		dev = (struct virtio){.name = "console", .n_queues = 2, .queue = {&rx, &tx}};
 		rx = (struct virtq){.dev = &dev, .mem = rx_memory, .most = QUEUE};
 		tx = (struct virtq){.dev = &dev, .mem = tx_memory, .most = QUEUE};
-		state = virtio_open(&dev, VIRTIO_CONSOLE) ? THERE : MISSING;
+		state = virtio_find(&dev, VIRTIO_CONSOLE) ? THERE : MISSING;
 		if (state == THERE) {
+			virtio_agree(&dev);
 			ask();
 			virtio_ready(&dev);
 		}

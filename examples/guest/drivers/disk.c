@@ -38,8 +38,9 @@ static bool is_there(void)
 		dev = (struct virtio){.name = "disk", .features = BLK_F_SIZE_MAX, .n_queues = 1, .queue = {&q},
 			.config_words = CONFIG_WORDS};
 		q = (struct virtq){.dev = &dev, .mem = memory, .most = QUEUE};
-		state = virtio_open(&dev, VIRTIO_BLK) ? THERE : MISSING;
+		state = virtio_find(&dev, VIRTIO_BLK) ? THERE : MISSING;
 		if (state == THERE) {
+			virtio_agree(&dev);
 			limits();
 			virtio_ready(&dev);
 		}

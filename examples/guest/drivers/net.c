@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { PIECES = 8, TX_MOST = VIRTQ_MAX, RX_MOST = 256, KICK_FRAMES = 16, KICK_BYTES = 128 << 10 };
+enum { TX_MOST = VIRTQ_MAX, RX_MOST = 256, KICK_FRAMES = 16, KICK_BYTES = 128 << 10 };
 enum { CONFIG_MAC = 0, CONFIG_MTU = 10, CONFIG_WORDS = 3, MTU_PLAIN = 1500, MTU_LEAST = 68 };
 
 struct net rt_net;
@@ -35,6 +35,8 @@ static void describe(struct rt_net_info *info)
 		info->mtu = MTU_PLAIN;
 	if (dev->features & NET_F_CSUM && dev->features & NET_F_GUEST_CSUM)
 		info->features = RT_NET_CSUM;
+	if (info->features && dev->features & NET_F_HOST_TSO4)
+		info->features |= RT_NET_TSO;
 	if (dev->features & NET_F_MAC) {
 		memcpy(info->mac, config + CONFIG_MAC, sizeof info->mac);
 		return;
@@ -43,20 +45,32 @@ static void describe(struct rt_net_info *info)
 	info->mac[0] = (uint8_t)((info->mac[0] & 0xfc) | 2); /* one person's, not administered */
 }
 
+/* What needs another feature goes without it; frames of 64 KiB need buffers that merge. */
+static void settle(uint64_t *features)
+{
+	if (!(*features & NET_F_CSUM))
+		*features &= ~NET_F_HOST_TSO4;
+	if (!(*features & NET_F_GUEST_CSUM) || !(*features & NET_F_MRG_RXBUF))
+		*features &= ~NET_F_GUEST_TSO4;
+}
+
 bool rt_net_open(struct rt_net_info *info)
 {
 	struct virtio *dev = &rt_net.dev;
 
 	*dev = (struct virtio){.name = "network card",
-		.features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF,
+		.features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_GUEST_TSO4 | NET_F_HOST_TSO4 |
+			    NET_F_MRG_RXBUF,
 		.n_queues = 2,
 		.queue = {&rt_net.rx, &rt_net.tx},
 		.config_words = CONFIG_WORDS};
 	rt_net.rx = (struct virtq){.dev = dev, .mem = rx_memory, .most = RX_MOST, .wake = VIRTQ_NEXT};
 	rt_net.tx = (struct virtq){.dev = dev, .mem = tx_memory, .most = TX_MOST, .wake = VIRTQ_NEVER};
 	*info = (struct rt_net_info){.mtu = 0};
-	if (!virtio_open(dev, VIRTIO_NET))
+	if (!virtio_find(dev, VIRTIO_NET))
 		return false;
+	settle(&dev->features);
+	virtio_agree(dev);
 	rt_net.hdr_bytes = dev->features & (NET_F_MRG_RXBUF | VIRTIO_F_VERSION_1) ? sizeof(struct net_hdr) :
 										     sizeof(struct net_hdr) - 2;
 	describe(info);
@@ -78,19 +92,35 @@ static uint16_t describe_piece(const void *at, uint32_t len, bool more)
 	return d;
 }
 
-bool rt_net_send(const struct rt_piece *piece, uint32_t n, uint16_t csum_start, uint16_t csum_offset,
+static struct net_hdr header(const struct rt_net_offload *o)
+{
+	struct net_hdr h = {.flags = 0};
+
+	if (!o || !o->csum_start)
+		return h;
+	h.flags = NET_NEEDS_CSUM;
+	h.csum_start = o->csum_start;
+	h.csum_offset = o->csum_offset;
+	if (o->segment) {
+		h.gso_type = NET_GSO_TCPV4;
+		h.gso_size = o->segment;
+		h.hdr_len = o->headers;
+	}
+	return h;
+}
+
+bool rt_net_send(const struct rt_piece *piece, uint32_t n, const struct rt_net_offload *offload,
 	void (*done)(void *arg), void *arg)
 {
 	uint16_t head = first_free;
 
-	if (!n || n > PIECES)
+	if (!n || n > RT_NET_PIECES)
 		return false;
 	if (n_free < n + 1) {
 		rt_net.tx.wake = VIRTQ_HALF; /* who was refused waits for room */
 		return false;
 	}
-	frame[head] = (struct frame){{.flags = csum_start ? NET_NEEDS_CSUM : 0, .csum_start = csum_start,
-		.csum_offset = csum_offset}, (uint16_t)n, done, arg};
+	frame[head] = (struct frame){header(offload), (uint16_t)n, done, arg};
 	describe_piece(&frame[head].hdr, rt_net.hdr_bytes, true);
 	for (uint32_t i = 0; i < n; i++) {
 		describe_piece(piece[i].at, piece[i].len, i + 1 < n);
@@ -104,12 +134,12 @@ bool rt_net_send(const struct rt_piece *piece, uint32_t n, uint16_t csum_start, 
 	return true;
 }
 
-static void reap(void)
+static uint32_t reap(void)
 {
-	uint32_t len;
+	uint32_t len, n = 0;
 	int head;
 
-	while ((head = virtq_take(&rt_net.tx, &len)) >= 0) {
+	for (; (head = virtq_take(&rt_net.tx, &len)) >= 0; n++) {
 		struct frame f = frame[head];
 		uint16_t last = (uint16_t)head;
 
@@ -126,12 +156,12 @@ static void reap(void)
 	}
 	if (n_free >= rt_net.tx.size / 2)
 		rt_net.tx.wake = VIRTQ_NEVER;
+	return n;
 }
 
-uint32_t rt_net_poll(void (*got)(void *arg, const uint8_t *bytes, uint32_t len, bool checked), void *arg, uint32_t max)
+uint32_t rt_net_poll(net_frame *got, void *arg, uint32_t max)
 {
 	if (!rt_net.tx.size)
 		return 0; /* not open */
-	reap();
-	return net_rx_poll(got, arg, max);
+	return reap() + net_rx_poll(got, arg, max);
 }

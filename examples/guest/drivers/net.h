@@ -5,12 +5,14 @@
 
 #include "virtio.h"
 
-enum { NET_NEEDS_CSUM = 1, NET_DATA_VALID = 2, NET_FRAME_MAX = 65550, NET_OVERHEAD = 18 /* Ethernet and a VLAN tag */ };
+enum { NET_NEEDS_CSUM = 1, NET_DATA_VALID = 2, NET_GSO_TCPV4 = 1, NET_OVERHEAD = 18 /* Ethernet and a VLAN tag */ };
 
 #define NET_F_CSUM	 (1ull << 0)
 #define NET_F_GUEST_CSUM (1ull << 1)
 #define NET_F_MTU	 (1ull << 3)
 #define NET_F_MAC	 (1ull << 5)
+#define NET_F_GUEST_TSO4 (1ull << 7)
+#define NET_F_HOST_TSO4	 (1ull << 11)
 #define NET_F_MRG_RXBUF	 (1ull << 15)
 
 struct net_hdr {
@@ -25,8 +27,10 @@ struct net {
 };
 extern struct net rt_net;
 
+typedef void net_frame(void *arg, const struct rt_piece *piece, uint32_t n, bool checked);
+
 /* Buffers for frames of that MTU, some of them given to the device. */
 void net_rx_open(uint16_t mtu);
-uint32_t net_rx_poll(void (*got)(void *arg, const uint8_t *bytes, uint32_t len, bool checked), void *arg, uint32_t max);
+uint32_t net_rx_poll(net_frame *got, void *arg, uint32_t max);
 
 #endif

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF = 2048, BUF_LARGE = 16384, LARGE_MTU = 4096, BUDGET = 4 << 20, AT_FIRST = 32, AT_FIRST_BYTES = 256 << 10 };
+enum { BUF = 2048, BUF_LARGE = 16384, LARGE_MTU = 4096, BUDGET = 4 << 20, AT_FIRST = 48 };
+enum { AT_FIRST_BYTES = 256 << 10, FRAME_PIECES = 36 };
 
-static uint8_t *buffers, *whole; /* whole: a frame of several buffers */
+static uint8_t *buffers;
 static uint32_t buf_bytes;
 static uint16_t n_buffers, given; /* given: to the device, or just taken from it; always the first ones */
 
@@ -30,84 +31,86 @@ static void give_more(uint32_t n)
 
 void net_rx_open(uint16_t mtu)
 {
-	bool merges = rt_net.dev.features & NET_F_MRG_RXBUF;
-	uint32_t n = rt_net.rx.size, first;
+	uint32_t n = rt_net.rx.size, most = rt_net.hdr_bytes + NET_OVERHEAD + (uint32_t)mtu, first;
 
 	buf_bytes = mtu > LARGE_MTU ? BUF_LARGE : BUF;
-	if (!merges && buf_bytes < rt_net.hdr_bytes + NET_OVERHEAD + (uint32_t)mtu)
-		buf_bytes = (rt_net.hdr_bytes + NET_OVERHEAD + (uint32_t)mtu + 63) / 64 * 64;
+	if (!(rt_net.dev.features & NET_F_MRG_RXBUF) && buf_bytes < most)
+		buf_bytes = (most + 63) / 64 * 64;
 	if (n > BUDGET / buf_bytes)
 		n = BUDGET / buf_bytes;
 	while (n && !(buffers = aligned_alloc(64, (size_t)n * buf_bytes)))
 		n /= 2;
-	whole = merges ? malloc(NET_FRAME_MAX) : NULL;
-	if (!buffers || (merges && !whole))
+	if (!buffers)
 		rt_panic("network card: no memory for its buffers");
 	n_buffers = (uint16_t)n;
 	first = AT_FIRST_BYTES / buf_bytes;
 	give_more(first < AT_FIRST ? first : AT_FIRST);
 }
 
-/* A buffer that the device gives back, with what it says to have put there. */
-static uint8_t *take(uint16_t *id, uint32_t *len)
+/* A buffer that the device gives back, with what it says to have put there. False: none. */
+static bool take(uint16_t *id, struct rt_piece *piece)
 {
-	int used = virtq_take(&rt_net.rx, len);
+	uint32_t len;
+	int used = virtq_take(&rt_net.rx, &len);
 
 	if (used < 0)
-		return NULL;
-	if (used >= given || *len > buf_bytes)
-		rt_panic("network card: the device gave %u bytes in buffer %d", *len, used);
+		return false;
+	if (used >= given || len > buf_bytes)
+		rt_panic("network card: the device gave %u bytes in buffer %d", len, used);
 	*id = (uint16_t)used;
-	return buffers + (uint32_t)used * buf_bytes;
+	*piece = (struct rt_piece){buffers + (uint32_t)used * buf_bytes, len};
+	return true;
 }
 
-/* The rest of a frame whose first buffer has been taken: its length in `whole`; 0 if it is too long. */
-static uint32_t gather(const uint8_t *first, uint32_t len, uint16_t more)
+/* The rest of a frame whose first buffer has been taken: how many pieces it has. No frame is as large as all of them. */
+static uint32_t gather(struct rt_piece *piece, uint16_t *ids, uint32_t more)
 {
-	uint32_t n = len, part;
+	struct rt_piece part;
+	uint32_t n = 1;
 	uint16_t id;
 
-	memcpy(whole, first, len);
 	for (; more; more--) {
-		const uint8_t *b = take(&id, &part);
-
-		if (!b)
-			rt_panic("network card: the device gave less buffers than it said");
-		if (n && n + part <= NET_FRAME_MAX) {
-			memcpy(whole + n, b, part);
-			n += part;
-		} else {
-			n = 0;
+		if (!take(&id, &part))
+			rt_panic("network card: the device gave fewer buffers than it said");
+		if (n == FRAME_PIECES) {
+			give(id);
+			continue;
 		}
-		give(id);
+		ids[n] = id;
+		piece[n++] = part;
 	}
 	return n;
 }
 
-uint32_t net_rx_poll(void (*got)(void *arg, const uint8_t *bytes, uint32_t len, bool checked), void *arg, uint32_t max)
+/* One frame; false: none came. */
+static bool receive(net_frame *got, void *arg)
 {
-	bool merges = rt_net.dev.features & NET_F_MRG_RXBUF;
-	uint32_t n = 0, len, hdr = rt_net.hdr_bytes;
-	uint16_t id, before = rt_net.rx.last_used;
-	uint8_t *b, *at;
+	struct rt_piece piece[FRAME_PIECES];
+	uint16_t ids[FRAME_PIECES];
+	struct net_hdr h = {0};
+	uint32_t n = 1;
 
-	while (n < max && (b = take(&id, &len))) {
-		struct net_hdr h = {0};
+	if (!take(ids, piece))
+		return false;
+	if (piece->len < rt_net.hdr_bytes)
+		rt_panic("network card: the device gave %u bytes", piece->len);
+	memcpy(&h, piece->at, rt_net.hdr_bytes);
+	*piece = (struct rt_piece){(const uint8_t *)piece->at + rt_net.hdr_bytes, piece->len - rt_net.hdr_bytes};
+	if (rt_net.dev.features & NET_F_MRG_RXBUF && h.num_buffers > 1)
+		n = gather(piece, ids, h.num_buffers - 1u);
+	got(arg, piece, n, h.flags & (NET_NEEDS_CSUM | NET_DATA_VALID));
+	for (uint32_t i = 0; i < n; i++)
+		give(ids[i]);
+	return true;
+}
 
-		if (len < hdr)
-			rt_panic("network card: the device gave %u bytes", len);
-		memcpy(&h, b, hdr);
-		len -= hdr;
-		at = b + hdr;
+uint32_t net_rx_poll(net_frame *got, void *arg, uint32_t max)
+{
+	uint16_t before = rt_net.rx.last_used;
+	uint32_t n = 0;
+
+	while (n < max && receive(got, arg))
 		n++;
-		if (merges && h.num_buffers > 1) {
-			len = gather(at, len, (uint16_t)(h.num_buffers - 1));
-			at = whole;
-		}
-		if (len)
-			got(arg, at, len, h.flags & (NET_NEEDS_CSUM | NET_DATA_VALID));
-		give(id);
-	}
 	if ((uint16_t)(rt_net.rx.last_used - before) >= given / 2)
 		give_more(given);
 	if (n == max)

@@ -15,9 +15,11 @@ static bool is_there(void)
 	if (state == UNKNOWN) {
 		dev = (struct virtio){.name = "random device", .n_queues = 1, .queue = {&q}};
 		q = (struct virtq){.dev = &dev, .mem = memory, .most = QUEUE};
-		state = virtio_open(&dev, VIRTIO_RNG) ? THERE : MISSING;
-		if (state == THERE)
+		state = virtio_find(&dev, VIRTIO_RNG) ? THERE : MISSING;
+		if (state == THERE) {
+			virtio_agree(&dev);
 			virtio_ready(&dev);
+		}
 	}
 	return state == THERE;
 }

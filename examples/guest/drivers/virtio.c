@@ -88,7 +88,7 @@ static uint16_t size_of(const struct virtq *q, uint32_t max)
 }
 
 /* What both agree on; queues and configuration, as they are then. */
-static void agree(struct virtio *dev)
+void virtio_agree(struct virtio *dev)
 {
 	struct batch b = {.base = dev->base};
 	uint32_t status, max[VIRTIO_QUEUES], config;
@@ -119,7 +119,7 @@ static void agree(struct virtio *dev)
 		dev->config[i] = b.op[config + i].value;
 }
 
-bool virtio_open(struct virtio *dev, uint32_t id)
+bool virtio_find(struct virtio *dev, uint32_t id)
 {
 	const struct rt_device *found = rt_device_of(id);
 
@@ -131,7 +131,6 @@ bool virtio_open(struct virtio *dev, uint32_t id)
 	for (uint32_t i = 0; i < dev->n_queues; i++)
 		dev->queue[i]->index = i;
 	offered(dev);
-	agree(dev);
 	return true;
 }
 

@@ -56,10 +56,11 @@ struct virtio {
 	uint32_t config[VIRTIO_CONFIG_WORDS];
 };
 
-/* Fills in a device, of which name, features, queues (with dev, mem, most and wake), n_queues and config_words are
- * set: the first one of that id. After it the queues have their size and rings, but the device does not look at them.
- * False: there is none. */
-bool virtio_open(struct virtio *dev, uint32_t id);
+/* Three steps; of the device name, features, queues (with dev, mem, most and wake), n_queues and config_words are set.
+ * find: the first one of that id; its features are then those wanted that it offers, and may be made less. False: there
+ * is none. agree: those are used; the queues have their size and rings, the configuration is read. */
+bool virtio_find(struct virtio *dev, uint32_t id);
+void virtio_agree(struct virtio *dev);
 /* The device may go on; its interrupt is routed and rt_wait knows its queues. */
 void virtio_ready(struct virtio *dev);
 

@@ -27,6 +27,18 @@ static void look(uint64_t until)
 	}
 }
 
+void rt_kick(void)
+{
+	struct rt_op op[WAIT_QUEUES];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < n_queues; i++)
+		if (virtq_wants_kick(queues[i]))
+			op[n++] = virtq_kick_op(queues[i]);
+	if (n)
+		rt_ops(op, n, false);
+}
+
 void rt_wait(uint64_t until)
 {
 	struct rt_op op[WAIT_QUEUES + 1];

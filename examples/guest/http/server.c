@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
 #include "lwip/tcp.h"
 #include "parse.h"
 
@@ -103,8 +104,8 @@ static void put_body(struct conn *c)
 		n = c->response.body_len - c->written;
 		if (n > tcp_sndbuf(c->pcb))
 			n = tcp_sndbuf(c->pcb);
-		if (n > 0xffff)
-			n = 0xffff;
+		if (n > c->pcb->mss) /* whole segments, of one piece each */
+			n = c->pcb->mss;
 		if (!n || tcp_write(c->pcb, (const char *)c->response.body + c->written, (u16_t)n, 0) != ERR_OK)
 			return;
 		c->written += n;
@@ -299,6 +300,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 		return ERR_MEM;
 	c->pcb = pcb;
 	tcp_nagle_disable(pcb);
+	pcb->mss = frames_segment(pcb->mss);
 	tcp_arg(pcb, c);
 	tcp_recv(pcb, on_recv);
 	tcp_sent(pcb, on_sent);

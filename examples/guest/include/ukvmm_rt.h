@@ -19,6 +19,8 @@ uint64_t rt_realtime(void); /* since 1970; 0: unknown */
 /* Waits until an interrupt of a device came since the last call, or `until` (0: no limit) has passed. Before it the
  * devices are told what they were given: one way into ring 0 for all of it. */
 void rt_wait(uint64_t until);
+/* Tells the devices what they were given, and goes on. */
+void rt_kick(void);
 /* Tells the host that the guest can serve (the doorbell; ignored where there is none). */
 void rt_ready(uint32_t value);
 _Noreturn void rt_exit(int status);
@@ -43,7 +45,10 @@ size_t rt_hvc_read(char *bytes, size_t len);
 
 /* ---- one network card (virtio-net): frames without their virtio header ---- */
 
-enum { RT_NET_CSUM = 1 }; /* the host takes frames whose TCP/UDP checksum is only begun, and gives such */
+enum {
+	RT_NET_CSUM = 1, /* the host takes frames whose TCP/UDP checksum is only begun, and gives such */
+	RT_NET_TSO = 2,	 /* ... and TCP over IPv4 in frames of up to 64 KiB, which it cuts into segments */
+};
 
 struct rt_net_info {
 	uint8_t mac[6];
@@ -56,15 +61,25 @@ struct rt_piece {
 	uint32_t len;
 };
 
+/* What the device does to a frame; as in struct virtio_net_hdr. */
+struct rt_net_offload {
+	uint16_t csum_start, csum_offset; /* RT_NET_CSUM; 0 and 0: nothing */
+	uint16_t segment, headers;	  /* RT_NET_TSO: payload of a segment, bytes before it; 0 and 0: not cut */
+};
+
+enum { RT_NET_PIECES = 8 };
+
 /* False: no card. */
 bool rt_net_open(struct rt_net_info *info);
-/* Queues a frame of up to 8 pieces that stay as they are until `done(arg)` is called from within rt_net_poll.
- * csum_start, csum_offset: as struct virtio_net_hdr's, 0 and 0 for none. False: the ring is full, try after a poll. */
-bool rt_net_send(const struct rt_piece *piece, uint32_t n, uint16_t csum_start, uint16_t csum_offset,
+/* Queues a frame of up to RT_NET_PIECES pieces that stay as they are until `done(arg)` is called from within
+ * rt_net_poll. offload: NULL for none. False: the ring is full, try after a poll. */
+bool rt_net_send(const struct rt_piece *piece, uint32_t n, const struct rt_net_offload *offload,
 	void (*done)(void *arg), void *arg);
-/* Frames that came, one call each (bytes are valid within the call; checked: the device vouches for the checksum), and
- * `done` of those that went. Returns how many frames. */
-uint32_t rt_net_poll(void (*frame)(void *arg, const uint8_t *bytes, uint32_t len, bool checked), void *arg, uint32_t max);
+/* Frames that came, one call each (pieces are valid within the call, the first has at least the Ethernet header unless
+ * the frame is shorter; checked: the device vouches for the checksum), and `done` of those that went. Returns how many
+ * of both. */
+uint32_t rt_net_poll(void (*frame)(void *arg, const struct rt_piece *piece, uint32_t n, bool checked), void *arg,
+	uint32_t max);
 
 /* ---- one disk (virtio-blk), read only here ---- */
 

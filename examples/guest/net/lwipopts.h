@@ -26,6 +26,8 @@
 #define TCP_SND_QUEUELEN 2048
 #define TCP_SNDLOWAT (TCP_SND_BUF / 2)
 #define TCP_OVERSIZE 0
+#define IP_FRAG 0 /* nothing here sends or takes such, and a segment for the device to cut is none */
+#define IP_REASSEMBLY 0
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
 #define TCP_MSL 1000

@@ -16,7 +16,6 @@ uint64_t rt_canary_block[8] __attribute__((aligned(16)));
 
 _Noreturn void rt_start(bool pvh, const uint8_t *info, bool kvm, uint32_t apic_version);
 _Noreturn void rt_fault(void);
-_Noreturn void __stack_chk_fail(void);
 
 static void outb(uint16_t port, uint8_t v)
 {
@@ -69,11 +68,6 @@ _Noreturn void rt_off(int status)
 	outb(I8042, I8042_RESET);
 	for (;;)
 		rt_ops(&fault, 1, false);
-}
-
-_Noreturn void __stack_chk_fail(void)
-{
-	rt_panic("a stack frame was overwritten");
 }
 
 static const char *cause(const struct regs *r)

@@ -149,6 +149,7 @@ rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
 	.globl rt_idle_door
 rt_idle_door:	.fill 8, 1, 0
-	.fill 4096, 1, 0
+	.fill 16384, 1, 0	/* printf wants 9 KiB */
+	.balign 16
 rt_fault_stack_top:
 	.section .note.GNU-stack, "", @progbits
