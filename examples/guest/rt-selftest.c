@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks the platform. mode=: all (default), net, disk, console, or a fault: null, text, data, stack, low. */
+/* Checks the platform. mode=: all (default), net, disk, console, waits, or a fault: null, text, data, stack, low. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +19,14 @@ static void check_time(void)
 		rt_wait(until);
 	if (rt_now() < until)
 		fail("time");
+}
+
+/* Three times of idling, nothing else: for who counts instructions. */
+static void waits(void)
+{
+	for (int i = 0; i < 3; i++)
+		rt_wait(rt_now() + 5000000);
+	rt_exit(0);
 }
 
 static void check_memory(void)
@@ -155,6 +163,8 @@ int rt_main(void)
 {
 	const char *mode = rt_arg("mode");
 
+	if (mode && !strcmp(mode, "waits"))
+		waits();
 	check_time();
 	check_memory();
 	check_random();
