@@ -26,6 +26,7 @@ static void waits(void)
 {
 	for (int i = 0; i < 3; i++)
 		rt_wait(rt_now() + 5000000);
+	rt_log("OK");
 	rt_exit(0);
 }
 
@@ -142,19 +143,51 @@ static __attribute__((noinline)) int deep(int n)
 	return n ? deep(n - 1) + here[0] : 0;
 }
 
-static void fault(const char *mode)
+static void divide(void)
+{
+	volatile int zero = 0, one = 1;
+
+	one /= zero;
+}
+
+/* Nobody may do these; the rest is an access to an address. */
+static void instruction(const char *mode)
 {
 	static uint8_t code[] = {0xc3};
+	void (*volatile nowhere)(void) = NULL;
+
+	if (!strcmp(mode, "data"))
+		((void (*)(void))(uintptr_t)code)();
+	else if (!strcmp(mode, "stack"))
+		deep(1 << 20);
+	else if (!strcmp(mode, "jump"))
+		nowhere();
+	else if (!strcmp(mode, "divide"))
+		divide();
+	else if (!strcmp(mode, "invalid"))
+		__asm__ volatile("ud2");
+	else if (!strcmp(mode, "privileged"))
+		__asm__ volatile("mov %%cr0, %%rax" : : : "rax");
+	else if (!strcmp(mode, "panic"))
+		rt_panic("on purpose");
+}
+
+static void fault(const char *mode)
+{
+	static const char constant[] = "constant";
 	volatile uint8_t *at = NULL;
 
+	instruction(mode);
 	if (!strcmp(mode, "text"))
 		at = (volatile uint8_t *)(uintptr_t)rt_main;
 	else if (!strcmp(mode, "low"))
 		at = (volatile uint8_t *)0x7000;
-	else if (!strcmp(mode, "data"))
-		((void (*)(void))(uintptr_t)code)();
-	else if (!strcmp(mode, "stack"))
-		deep(1 << 20);
+	else if (!strcmp(mode, "rodata"))
+		at = (volatile uint8_t *)(uintptr_t)constant;
+	else if (!strcmp(mode, "wild"))
+		at = (volatile uint8_t *)0x8000000000000000;
+	else if (!strcmp(mode, "ring0"))
+		rt_log("%u", *(volatile uint8_t *)0x110000);
 	*at = 1;
 	fail("nothing stopped that");
 }
