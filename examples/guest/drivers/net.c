@@ -1,94 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virtio-net (virtio 1.2 §5.1): mergeable receive buffers, and transmit chains of a header and up to RT_NET_PIECES. */
-#include <stdlib.h>
+/* virtio-net (virtio 1.2 §5.1): from the device to a card, and sending. A frame is a chain of descriptors from a list
+ * of free ones: its header and the caller's pieces, nothing is copied. */
+#include "net.h"
+
 #include <string.h>
 
-#include "virtio.h"
+enum { TX_MOST = VIRTQ_MAX, RX_MOST = 256, KICK_FRAMES = 16, KICK_BYTES = 128 << 10 };
+enum { CONFIG_MAC = 0, CONFIG_MTU = 10, CONFIG_WORDS = 3, MTU_PLAIN = 1500, MTU_LEAST = 68 };
 
-enum { BUF = 2048, FRAME_PIECES = 36, FIRST_BUFFERS = 48 /* a frame of 64 KiB must fit */, KICK_AFTER = 8 };
-enum { NEEDS_CSUM = 1, DATA_VALID = 2, GSO_TCPV4 = 1 };
+struct net rt_net;
+VIRTQ_MEMORY(rx_memory, RX_MOST);
+VIRTQ_MEMORY(tx_memory, TX_MOST);
 
-#define F_CSUM	     (1ull << 0)
-#define F_GUEST_CSUM (1ull << 1)
-#define F_MTU	     (1ull << 3)
-#define F_MAC	     (1ull << 5)
-#define F_GUEST_TSO4 (1ull << 7)
-#define F_HOST_TSO4  (1ull << 11)
-#define F_MRG_RXBUF  (1ull << 15)
-#define F_OFFLOADS   (F_CSUM | F_GUEST_CSUM | F_GUEST_TSO4 | F_HOST_TSO4)
-
-struct hdr {
-	uint8_t flags, gso_type;
-	uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
-};
-
-static struct virtio dev;
-static struct virtq rx, tx;
-static uint8_t *buffers;
-static uint32_t posted; /* buffers that the device has ever had: more as they are needed, for each is pages to touch */
-static struct slot {	/* by the first descriptor of its chain */
-	struct hdr hdr;
-	uint16_t len; /* descriptors */
+static struct frame { /* by the first descriptor of its chain */
+	struct net_hdr hdr;
+	uint16_t pieces; /* 0: not on its way */
 	void (*done)(void *arg);
 	void *arg;
-} slot[VIRTQ_SIZE];
-static uint16_t free_desc[VIRTQ_SIZE];
-static uint32_t n_free;
+} frame[TX_MOST];
 
-static void post(uint32_t upto)
-{
-	for (; posted < upto && posted < rx.size; posted++) {
-		rx.desc[posted] = (struct virtq_desc){(uintptr_t)buffers + posted * BUF, BUF, DESC_WRITE, 0};
-		virtq_show(&rx, (uint16_t)posted);
-	}
-}
+/* The list of what is free is ours alone: what is in the ring the device could change. */
+static uint16_t after[TX_MOST], first_free, n_free;
+static uint32_t untold; /* bytes shown since the last kick */
 
 static void describe(struct rt_net_info *info)
 {
-	for (uint32_t i = 0; dev.features & F_MAC && i < 6; i++)
-		info->mac[i] = virtio_config8(&dev, i);
-	info->mtu = 1500;
-	if (dev.features & F_MTU)
-		info->mtu = (uint16_t)(virtio_config8(&dev, 10) | virtio_config8(&dev, 11) << 8);
-	if (dev.features & F_CSUM && dev.features & F_GUEST_CSUM)
+	const struct virtio *dev = &rt_net.dev;
+	const uint8_t *config = (const uint8_t *)dev->config;
+
+	info->mtu = MTU_PLAIN;
+	if (dev->features & NET_F_MTU)
+		memcpy(&info->mtu, config + CONFIG_MTU, sizeof info->mtu);
+	if (info->mtu < MTU_LEAST)
+		info->mtu = MTU_PLAIN;
+	if (dev->features & NET_F_CSUM && dev->features & NET_F_GUEST_CSUM)
 		info->features = RT_NET_CSUM;
-	if ((dev.features & F_OFFLOADS) == F_OFFLOADS)
+	if (info->features && dev->features & NET_F_HOST_TSO4)
 		info->features |= RT_NET_TSO;
+	if (dev->features & NET_F_MAC) {
+		memcpy(info->mac, config + CONFIG_MAC, sizeof info->mac);
+		return;
+	}
+	rt_random(info->mac, sizeof info->mac);
+	info->mac[0] = (uint8_t)((info->mac[0] & 0xfc) | 2); /* one person's, not administered */
+}
+
+/* What needs another feature goes without it; frames of 64 KiB need buffers that merge. */
+static void settle(uint64_t *features)
+{
+	if (!(*features & NET_F_CSUM))
+		*features &= ~NET_F_HOST_TSO4;
+	if (!(*features & NET_F_GUEST_CSUM) || !(*features & NET_F_MRG_RXBUF))
+		*features &= ~NET_F_GUEST_TSO4;
 }
 
 bool rt_net_open(struct rt_net_info *info)
 {
+	struct virtio *dev = &rt_net.dev;
+
+	*dev = (struct virtio){.name = "network card",
+		.features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_GUEST_TSO4 | NET_F_HOST_TSO4 |
+			    NET_F_MRG_RXBUF,
+		.n_queues = 2,
+		.queue = {&rt_net.rx, &rt_net.tx},
+		.config_words = CONFIG_WORDS};
+	rt_net.rx = (struct virtq){.dev = dev, .mem = rx_memory, .most = RX_MOST, .wake = VIRTQ_NEXT};
+	rt_net.tx = (struct virtq){.dev = dev, .mem = tx_memory, .most = TX_MOST, .wake = VIRTQ_NEVER};
 	*info = (struct rt_net_info){.mtu = 0};
-	if (!virtio_open(&dev, VIRTIO_NET, F_OFFLOADS | F_MTU | F_MAC | F_MRG_RXBUF | VIRTIO_F_EVENT_IDX))
+	if (!virtio_find(dev, VIRTIO_NET))
 		return false;
-	if (!(dev.features & F_MRG_RXBUF))
-		rt_panic("the network card has no mergeable buffers");
-	virtio_queue(&dev, &rx, 0);
-	virtio_queue(&dev, &tx, 1);
-	tx.lazy = true;
-	buffers = aligned_alloc(4096, (size_t)rx.size * BUF);
-	if (!buffers)
-		rt_panic("no memory for the network card");
-	for (n_free = 0; n_free < tx.size; n_free++)
-		free_desc[n_free] = (uint16_t)n_free;
-	post(FIRST_BUFFERS);
-	virtio_ready(&dev);
-	virtq_kick(&rx);
+	settle(&dev->features);
+	virtio_agree(dev);
+	rt_net.hdr_bytes = dev->features & (NET_F_MRG_RXBUF | VIRTIO_F_VERSION_1) ? sizeof(struct net_hdr) :
+										     sizeof(struct net_hdr) - 2;
 	describe(info);
+	for (n_free = 0; n_free < rt_net.tx.size; n_free++)
+		after[n_free] = (uint16_t)(n_free + 1);
+	net_rx_open(info->mtu);
+	virtio_ready(dev);
 	return true;
 }
 
-static struct hdr header(const struct rt_net_offload *o)
+/* Takes a descriptor off the list and fills it in. */
+static uint16_t describe_piece(const void *at, uint32_t len, bool more)
 {
-	struct hdr h = {.flags = 0};
+	uint16_t d = first_free;
+
+	first_free = after[d];
+	n_free--;
+	rt_net.tx.desc[d] = (struct virtq_desc){(uintptr_t)at, len, more ? DESC_NEXT : 0, more ? first_free : 0};
+	return d;
+}
+
+static struct net_hdr header(const struct rt_net_offload *o)
+{
+	struct net_hdr h = {.flags = 0};
 
 	if (!o || !o->csum_start)
 		return h;
-	h.flags = NEEDS_CSUM;
+	h.flags = NET_NEEDS_CSUM;
 	h.csum_start = o->csum_start;
 	h.csum_offset = o->csum_offset;
 	if (o->segment) {
-		h.gso_type = GSO_TCPV4;
+		h.gso_type = NET_GSO_TCPV4;
 		h.gso_size = o->segment;
 		h.hdr_len = o->headers;
 	}
@@ -98,24 +112,25 @@ static struct hdr header(const struct rt_net_offload *o)
 bool rt_net_send(const struct rt_piece *piece, uint32_t n, const struct rt_net_offload *offload,
 	void (*done)(void *arg), void *arg)
 {
-	uint16_t head, at;
+	uint16_t head = first_free;
 
-	if (n_free <= n || !n || n > RT_NET_PIECES)
+	if (!n || n > RT_NET_PIECES)
 		return false;
-	head = at = free_desc[--n_free];
-	slot[head] = (struct slot){header(offload), (uint16_t)(n + 1), done, arg};
-	tx.desc[at] = (struct virtq_desc){(uintptr_t)&slot[head].hdr, sizeof(struct hdr), 0, 0};
-	for (uint32_t i = 0; i < n; i++) {
-		uint16_t next = free_desc[--n_free];
-
-		tx.desc[at].flags = DESC_NEXT;
-		tx.desc[at].next = next;
-		tx.desc[next] = (struct virtq_desc){(uintptr_t)piece[i].at, piece[i].len, 0, 0};
-		at = next;
+	if (n_free < n + 1) {
+		rt_net.tx.wake = VIRTQ_HALF; /* who was refused waits for room */
+		return false;
 	}
-	virtq_show(&tx, head);
-	if ((uint16_t)(tx.avail_idx - tx.told) >= KICK_AFTER)
-		virtq_kick(&tx);
+	frame[head] = (struct frame){header(offload), (uint16_t)n, done, arg};
+	describe_piece(&frame[head].hdr, rt_net.hdr_bytes, true);
+	for (uint32_t i = 0; i < n; i++) {
+		describe_piece(piece[i].at, piece[i].len, i + 1 < n);
+		untold += piece[i].len;
+	}
+	virtq_show(&rt_net.tx, head);
+	if ((uint16_t)(rt_net.tx.avail_idx - rt_net.tx.told) >= KICK_FRAMES || untold >= KICK_BYTES) {
+		untold = 0;
+		virtq_kick(&rt_net.tx);
+	}
 	return true;
 }
 
@@ -124,65 +139,29 @@ static uint32_t reap(void)
 	uint32_t len, n = 0;
 	int head;
 
-	for (; (head = virtq_take(&tx, &len)) >= 0; n++) {
-		struct slot *s = &slot[head];
+	for (; (head = virtq_take(&rt_net.tx, &len)) >= 0; n++) {
+		struct frame f = frame[head];
+		uint16_t last = (uint16_t)head;
 
-		if (!s->len || n_free + s->len > tx.size)
-			rt_panic("the network card used what it was not given");
-		for (uint16_t at = (uint16_t)head; s->len; s->len--) {
-			free_desc[n_free++] = at;
-			at = tx.desc[at].next;
-		}
-		if (s->done)
-			s->done(s->arg);
+		if (!f.pieces)
+			rt_panic("network card: the device used what it was not given");
+		for (uint32_t i = 0; i < f.pieces; i++)
+			last = after[last];
+		after[last] = first_free;
+		first_free = (uint16_t)head;
+		n_free = (uint16_t)(n_free + f.pieces + 1);
+		frame[head].pieces = 0;
+		if (f.done)
+			f.done(f.arg);
 	}
+	if (n_free >= rt_net.tx.size / 2)
+		rt_net.tx.wake = VIRTQ_NEVER;
 	return n;
 }
 
-/* The rest of a frame whose first buffer has been taken: how many pieces it has. No frame is as large as all of them. */
-static uint32_t gather(struct rt_piece *piece, uint16_t *ids, uint32_t more)
+uint32_t rt_net_poll(net_frame *got, void *arg, uint32_t max)
 {
-	uint32_t n = 1, len;
-
-	for (; more; more--) {
-		int id = virtq_take(&rx, &len);
-
-		if (id < 0 || len > BUF)
-			rt_panic("the network card gave less than it said");
-		if (n == FRAME_PIECES) {
-			virtq_show(&rx, (uint16_t)id);
-			continue;
-		}
-		ids[n] = (uint16_t)id;
-		piece[n++] = (struct rt_piece){buffers + (uint32_t)id * BUF, len};
-	}
-	return n;
-}
-
-uint32_t rt_net_poll(void (*frame)(void *arg, const struct rt_piece *piece, uint32_t n, bool checked), void *arg,
-	uint32_t max)
-{
-	struct rt_piece piece[FRAME_PIECES];
-	uint16_t ids[FRAME_PIECES], before = rx.last_used;
-	uint32_t n = 0, len, parts, went = reap();
-	int id;
-
-	for (; n < max && (id = virtq_take(&rx, &len)) >= 0; n++) {
-		const uint8_t *b = buffers + (uint32_t)id * BUF;
-		struct hdr h;
-
-		if (len < sizeof h || len > BUF)
-			rt_panic("the network card gave %u bytes", len);
-		memcpy(&h, b, sizeof h);
-		ids[0] = (uint16_t)id;
-		piece[0] = (struct rt_piece){b + sizeof h, len - (uint32_t)sizeof h};
-		parts = gather(piece, ids, h.num_buffers > 1 ? h.num_buffers - 1u : 0);
-		frame(arg, piece, parts, h.flags & (NEEDS_CSUM | DATA_VALID));
-		for (uint32_t i = 0; i < parts; i++)
-			virtq_show(&rx, ids[i]);
-	}
-	/* more than half were full at once: the device could do with more */
-	if ((uint16_t)(rx.last_used - before) * 2u > posted)
-		post(posted * 2);
-	return n + went;
+	if (!rt_net.tx.size)
+		return 0; /* not open */
+	return reap() + net_rx_poll(got, arg, max);
 }

@@ -26,8 +26,10 @@ void rt_ready(uint32_t value);
 _Noreturn void rt_exit(int status);
 _Noreturn void rt_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-void rt_log(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* a line on the serial console */
+/* Lines and bytes for whoever reads: the serial line, or with `console=hvc0` the virtio console where there is one. */
+void rt_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void rt_console_write(const char *bytes, size_t len);
+size_t rt_console_read(char *bytes, size_t len); /* what was typed, at most len bytes; does not wait */
 void rt_random(void *out, size_t len); /* virtio-rng, else a generator seeded by what the boot protocol gave */
 
 /* Bytes that malloc could still give at once. */
@@ -36,6 +38,13 @@ size_t rt_memory_left(void);
 /* Value of the word `name=` of the command line, or NULL; ends at a space: copied into a buffer of the platform's. */
 const char *rt_arg(const char *name);
 bool rt_initrd(const uint8_t **bytes, size_t *len);
+
+/* ---- the virtio console itself ---- */
+
+bool rt_hvc_open(void); /* false: there is none */
+/* Write: all of it, once the host has it; false: not open. Read: at most len bytes that are there. */
+bool rt_hvc_write(const char *bytes, size_t len);
+size_t rt_hvc_read(char *bytes, size_t len);
 
 /* ---- one network card (virtio-net): frames without their virtio header ---- */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../arch/x86_64/arch.h"
+#include "../arch/arch.h"
 
 enum { LINE_MAX_ = 65536 };
 

@@ -314,6 +314,7 @@ void *aligned_alloc(size_t align, size_t n)
 
 void heap_init(uintptr_t start, uintptr_t end, uint64_t secret)
 {
+	memset(&heap, 0, sizeof heap);
 	heap.at = (start + UNIT - 1) & ~(uintptr_t)(UNIT - 1);
 	heap.end = end;
 	heap.fresh = heap.at;

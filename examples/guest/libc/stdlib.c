@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../arch/x86_64/arch.h"
+#include "../arch/arch.h"
 #include "heap.h"
 
 enum { TOP = 3u << 30 }; /* where devices begin */
