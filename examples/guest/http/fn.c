@@ -80,8 +80,8 @@ int rt_main(void)
 	if (!http_listen(PORT))
 		return 1;
 	while (!net_up())
-		net_turn();
+		net_turn(http_turn);
 	rt_ready(1);
 	for (;;)
-		net_turn();
+		net_turn(http_turn);
 }

@@ -32,6 +32,9 @@ void rt_console_write(const char *bytes, size_t len);
 size_t rt_console_read(char *bytes, size_t len); /* what was typed, at most len bytes; does not wait */
 void rt_random(void *out, size_t len); /* virtio-rng, else a generator seeded by what the boot protocol gave */
 
+/* Bytes that malloc could still give at once. */
+size_t rt_memory_left(void);
+
 /* Value of the word `name=` of the command line, or NULL; ends at a space: copied into a buffer of the platform's. */
 const char *rt_arg(const char *name);
 bool rt_initrd(const uint8_t **bytes, size_t *len);

@@ -325,3 +325,8 @@ size_t heap_left(void)
 {
 	return heap.end - heap.at < 2 * UNIT ? 0 : heap.end - heap.at - UNIT;
 }
+
+size_t rt_memory_left(void)
+{
+	return heap_left();
+}

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "guard.h"
 #include "lwip/etharp.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/priv/tcp_priv.h"
@@ -92,7 +93,9 @@ static struct pbuf *copy(const struct rt_piece *piece, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		len += piece[i].len;
+	guard_urgent(true);
 	p = len <= 0xffff ? pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM) : NULL;
+	guard_urgent(false);
 	if (!p)
 		return NULL;
 	len = 0;

@@ -3,13 +3,14 @@
 
 #include "address.h"
 #include "frames.h"
+#include "guard.h"
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 #include "ukvmm_rt.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 64, TIMERS_EVERY = 16 };
 /* How long to look for frames before idling, from which it takes longer to come back; only where the last look found
  * some, or the last time of idling was a short one. */
 enum { LOOK_NS = 50 * 1000, SHORT_NS = 200 * 1000 };
@@ -29,6 +30,7 @@ bool net_open(void)
 
 	if (!rt_net_open(&info) || !address_of_words(&ip, &mask, &gateway))
 		return false;
+	guard_start(rt_memory_left() / 4);
 	lwip_init();
 	if (!netif_add(&card, &ip, &mask, &gateway, &info, frames_setup, netif_input))
 		return false;
@@ -42,15 +44,35 @@ bool net_up(void)
 	return !ip4_addr_isany(netif_ip4_addr(&card));
 }
 
+/* Some frames, and `after` them. False: there were none. */
+static bool some(void (*after)(void))
+{
+	if (!frames_poll(&card, BATCH))
+		return false;
+	after();
+	return true;
+}
+
+/* Frames until there are none. A timer is not to fire for what is still in the ring, but does not wait for ever. */
+static void drain(void (*after)(void))
+{
+	for (uint32_t n = 1; some(after); n++) {
+		if (n % TIMERS_EVERY == 0)
+			sys_check_timeouts();
+	}
+	sys_check_timeouts();
+}
+
 /* True: frames came and were handled. */
-static bool look(void)
+static bool look(void (*after)(void))
 {
 	uint64_t until = rt_now() + LOOK_NS;
 
 	rt_kick();
-	while (!frames_poll(&card, BATCH))
+	while (!some(after)) {
 		if (rt_now() >= until)
 			return false;
+	}
 	return true;
 }
 
@@ -62,16 +84,13 @@ static void idle(u32_t ms)
 	looks = rt_now() - now < SHORT_NS;
 }
 
-void net_turn(void)
+void net_turn(void (*after)(void))
 {
 	u32_t ms;
 
 	do {
-		while (frames_poll(&card, BATCH))
-			sys_check_timeouts();
-		sys_check_timeouts();
-		if (looks)
-			looks = look();
+		drain(after);
+		looks = looks && look(after);
 	} while (looks);
 	ms = sys_timeouts_sleeptime();
 	if (ms)

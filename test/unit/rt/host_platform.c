@@ -100,6 +100,11 @@ void rt_random(void *out, size_t len)
 		rt_panic("getrandom");
 }
 
+size_t rt_memory_left(void)
+{
+	return 128u << 20;
+}
+
 const char *rt_arg(const char *name)
 {
 	size_t len = strlen(name);
