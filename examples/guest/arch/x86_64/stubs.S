@@ -17,7 +17,7 @@
 
 	/* + 512: #GP. HLT of ring 3 at one place is a call; anything else is what it is. */
 	.balign 512
-	cmpq $rt_ops_insn, 8(%rsp)
+	cmpq $rt_batch_insn, 8(%rsp)
 	je batch
 	pushq $13
 	jmp fault
@@ -44,40 +44,36 @@
 	iretq			/* spurious */
 
 /*
- * RDI: struct rt_op[RSI], done in order. DL: idle then, unless rt_irqs differs from what it was at the last time
- * (rt_irqs_seen). Interrupts are off from there to HLT: no wake-up is lost.
+ * RSI: a program of 32-bit words, made by ops.c. In turns: how many writes, for each an address and a value; how many
+ * reads, for each an address, in whose place the value goes; the end is where there are no reads. EDX: what then: 0
+ * nothing; 1 idle, unless rt_irqs differs from what it was at the last time (rt_irqs_seen); 2 write EAX of rt_msr to that
+ * MSR; 3 end it all. Interrupts are off from there to HLT: no wake-up is lost.
+ * Each instruction here may take a microsecond.
  */
 batch:
 	addq $8, %rsp		/* error code */
 	incq (%rsp)		/* behind the HLT */
-	movl %edx, %r8d
-1:	decq %rsi
-	js 4f
-	movq (%rdi), %r9
-	movl 8(%rdi), %eax
-	movl 12(%rdi), %ecx
-	addq $16, %rdi
-	cmpl $1, %ecx
-	je 2f
-	ja 3f
-	movl %eax, (%r9)	/* 0: write a register */
+1:	lodsl
+	movl %eax, %ecx
+	jrcxz 3f
+2:	lodsl
+	movl %eax, %edi
+	movsl
+	loop 2b
+3:	lodsl
+	movl %eax, %ecx
+	jrcxz 5f
+4:	lodsl
+	movl (%rax), %eax
+	movl %eax, -4(%rsi)
+	loop 4b
 	jmp 1b
-2:	movl (%r9), %eax	/* 1: read one */
-	movl %eax, -8(%rdi)
-	jmp 1b
-3:	cmpl $2, %ecx
-	jne 8f
-	movl %r9d, %ecx		/* 2: write an MSR */
-	xorl %edx, %edx
-	wrmsr
-	jmp 1b
-8:	lidt no_idt		/* 3: an exception without a handler; the host resets or ends us */
-	ud2
-4:	testb %r8b, %r8b
-	jz 6f
+5:	decl %edx
+	js 9f
+	jnz special
 	movq rt_irqs, %rax
 	cmpq %rax, rt_irqs_seen
-	jne 5f
+	jne 8f
 	movl rt_idle_door, %eax
 	testl %eax, %eax
 	jz 7f
@@ -86,8 +82,18 @@ batch:
 	hlt
 	cli
 	movq rt_irqs, %rax
-5:	movq %rax, rt_irqs_seen
-6:	iretq
+8:	movq %rax, rt_irqs_seen
+9:	iretq
+
+special:
+	decl %edx
+	jnz end
+	movl rt_msr, %ecx
+	movl rt_msr + 4, %eax
+	wrmsr			/* EDX is 0 */
+	iretq
+end:	lidt no_idt		/* an exception without a handler: the host resets or ends us */
+	ud2
 
 /* Keeps the registers where ring 3 sees them and goes on there in rt_fault; a second one ends the guest here. */
 fault:
@@ -126,17 +132,15 @@ fault:
 9:	movl $0x501, %edx
 	movb $255, %al
 	outb %al, %dx
-	lidt no_idt
-	ud2
+	jmp end
 	.balign 8
 no_idt:	.fill 10, 1, 0
 
-/* rt_ops(ops, n, idle) of ring 3 */
+/* rt_batch(unused, program, then) of ring 3 */
 	.text
-	.globl rt_ops
-rt_ops:
-	movzbl %dl, %edx
-rt_ops_insn:
+	.globl rt_batch
+rt_batch:
+rt_batch_insn:
 	hlt
 	ret
 
@@ -147,8 +151,9 @@ rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
-	.globl rt_idle_door
+	.globl rt_idle_door, rt_msr
 rt_idle_door:	.fill 8, 1, 0
+rt_msr:		.fill 8, 1, 0	/* number, value */
 	.fill 16384, 1, 0	/* printf wants 9 KiB */
 	.balign 16
 rt_fault_stack_top:
