@@ -9,7 +9,6 @@ enum { IOAPIC = 0xfec00000, IOAPIC_STEP = 0x10000, IOAPICS = 2, PINS = 24, SELEC
 enum { VECTOR = 0x40 };
 
 extern uint32_t rt_ack[];
-extern uint32_t rt_idle_door;
 uint32_t rt_apic_version;
 
 static uint32_t slots;
@@ -50,11 +49,6 @@ uint32_t rt_irq_of_tree(const void *cells, int len)
 struct rt_op rt_timer_op(uint64_t ns)
 {
 	return (struct rt_op){APIC_TIMER, ns > UINT32_MAX ? UINT32_MAX : ns ? (uint32_t)ns : 1, RT_WRITE};
-}
-
-void rt_idle_door_at(uint64_t at)
-{
-	rt_idle_door = at <= UINT32_MAX ? (uint32_t)at : 0;
 }
 
 void rt_relax(void)

@@ -17,7 +17,7 @@
 
 	/* + 512: #GP. HLT of ring 3 at one place is a call; anything else is what it is. */
 	.balign 512
-	cmpq $rt_ops_insn, 8(%rsp)
+	cmpq $rt_ring0_insn, 8(%rsp)
 	je batch
 	pushq $13
 	jmp fault
@@ -44,50 +44,50 @@
 	iretq			/* spurious */
 
 /*
- * RDI: struct rt_op[RSI], done in order. DL: idle then, unless rt_irqs differs from what it was at the last time
- * (rt_irqs_seen). Interrupts are off from there to HLT: no wake-up is lost.
+ * What ring 3 asked for (ops.c). RAX: where to go on, one of the places here. Ring 0 is emulated on some hosts at a
+ * microsecond an instruction, which is why there is no loop, and why ring 3 prepares all of it.
  */
 batch:
 	addq $8, %rsp		/* error code */
 	incq (%rsp)		/* behind the HLT */
-	movl %edx, %r8d
-1:	decq %rsi
-	js 4f
-	movq (%rdi), %r9
-	movl 8(%rdi), %eax
-	movl 12(%rdi), %ecx
-	addq $16, %rdi
-	cmpl $1, %ecx
-	je 2f
-	ja 3f
-	movl %eax, (%r9)	/* 0: write a register */
-	jmp 1b
-2:	movl (%r9), %eax	/* 1: read one */
-	movl %eax, -8(%rdi)
-	jmp 1b
-3:	cmpl $2, %ecx
-	jne 8f
-	movl %r9d, %ecx		/* 2: write an MSR */
-	xorl %edx, %edx
-	wrmsr
-	jmp 1b
-8:	lidt no_idt		/* 3: an exception without a handler; the host resets or ends us */
-	ud2
-4:	testb %r8b, %r8b
-	jz 6f
+	jmp *%rax
+
+/* The last n of these, RDX such that the first one executed finds the first of struct move[n]. ECX: idle then? */
+	.globl rt_moves_end, rt_moves_begin
+rt_moves_begin:
+	.set i, 0
+	.rept 64
+	{disp32} movl 8*i(%rdx), %esi
+	{disp32} movl 8*i+4(%rdx), %edi
+	movsl
+	.set i, i + 1
+	.endr
+rt_moves_end:
+	jecxz 6f
+	/* Not if rt_irqs differs from what it was at the last time. Interrupts are off from here to HLT: no wake-up is lost. */
 	movq rt_irqs, %rax
 	cmpq %rax, rt_irqs_seen
 	jne 5f
 	movl rt_idle_door, %eax
-	testl %eax, %eax
-	jz 7f
-	movl $0, (%rax)		/* the host may park us here */
-7:	sti
+	movl %ecx, (%rax)	/* the host may park us here */
+	sti
 	hlt
 	cli
 	movq rt_irqs, %rax
 5:	movq %rax, rt_irqs_seen
 6:	iretq
+
+/* RDX: struct rt_op */
+	.globl rt_op_wrmsr, rt_op_triple_fault
+rt_op_wrmsr:
+	movl (%rdx), %ecx
+	movl 8(%rdx), %eax
+	xorl %edx, %edx
+	wrmsr
+	iretq
+rt_op_triple_fault:
+	lidt no_idt		/* an exception without a handler; the host resets or ends us */
+	ud2
 
 /* Keeps the registers where ring 3 sees them and goes on there in rt_fault; a second one ends the guest here. */
 fault:
@@ -131,12 +131,13 @@ fault:
 	.balign 8
 no_idt:	.fill 10, 1, 0
 
-/* rt_ops(ops, n, idle) of ring 3 */
+/* rt_ring0(where, idle, base) of ring 3 */
 	.text
-	.globl rt_ops
-rt_ops:
-	movzbl %dl, %edx
-rt_ops_insn:
+	.globl rt_ring0
+rt_ring0:
+	movl %edi, %eax
+	movl %esi, %ecx
+rt_ring0_insn:
 	hlt
 	ret
 
@@ -147,8 +148,6 @@ rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
-	.globl rt_idle_door
-rt_idle_door:	.fill 8, 1, 0
 	.fill 16384, 1, 0	/* printf wants 9 KiB */
 	.balign 16
 rt_fault_stack_top:
