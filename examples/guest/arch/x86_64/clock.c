@@ -45,13 +45,10 @@ static uint64_t host_ns(void)
 
 void rt_clock_init(bool kvm)
 {
-	struct rt_op op[] = {
-		{MSR_SYSTEM_TIME, (uint32_t)(uintptr_t)&host | 1, RT_WRMSR},
-		{MSR_WALL_CLOCK, (uint32_t)(uintptr_t)&wall, RT_WRMSR},
-	};
+	struct rt_op op = {MSR_SYSTEM_TIME, (uint32_t)(uintptr_t)&host | 1, RT_WRMSR};
 
 	if (kvm)
-		rt_ops(op, 2, false);
+		rt_ops(&op, 1, false);
 	hz = host.mul ? 0 : rt_devices_tsc_hz();
 	if (!host.mul && !hz)
 		rt_panic("nobody says how fast the TSC is");
@@ -70,5 +67,10 @@ uint64_t rt_now(void)
 
 uint64_t rt_realtime(void)
 {
+	struct rt_op op = {MSR_WALL_CLOCK, (uint32_t)(uintptr_t)&wall, RT_WRMSR};
+
+	/* the date at which the host's clock was 0: asked for once, and not before somebody wants it */
+	if (host.mul && !wall.sec)
+		rt_ops(&op, 1, false);
 	return wall.sec && host.mul ? wall.sec * 1000000000ull + wall.nsec + host_ns() : 0;
 }
