@@ -8,13 +8,15 @@
 
 #include <ukvmm_rt.h>
 
-enum rt_op_kind { RT_WRITE, RT_READ, RT_ARCH /* from here on the architecture's own */ };
+enum rt_op_kind { RT_WRITE, RT_READ };
 
 struct rt_op {
 	uint64_t at;    /* of a device's register */
 	uint32_t value; /* RT_READ: what was read */
 	uint32_t kind;
 };
+
+enum { RT_OPS_MAX = 64 };
 
 /* Does n operations in order, in the mode in which a device's register is cheap: one change of mode for all of them.
  * Then idles if asked, unless an interrupt has come since the last time it did. Not reentrant. */
@@ -29,7 +31,7 @@ static inline void rt_write32(uint64_t at, uint32_t v)
 bool rt_interrupts(void);
 /* Operations that lead an interrupt line to a handler of its own, which acknowledges by writing 3 to `ack`; how
  * many they are. Lines are numbered as virtio_mmio.device= words number them. */
-enum { RT_IRQ_OPS = 4 };
+enum { RT_IRQ_OPS = 4 }; /* at most */
 uint32_t rt_irq_ops(struct rt_op *op, uint32_t line, uint64_t ack);
 /* The line of a device tree's `interrupts` of `len` bytes. */
 uint32_t rt_irq_of_tree(const void *cells, int len);

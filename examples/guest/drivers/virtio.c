@@ -44,10 +44,12 @@ static uint32_t get(struct batch *b, uint32_t reg)
 	return b->n++;
 }
 
+/* The upper half is 0 after a reset; writing that again would be an exit for nothing. */
 static void put64(struct batch *b, uint32_t reg, volatile const void *at)
 {
 	put(b, reg, (uint32_t)(uintptr_t)at);
-	put(b, reg + 4, (uint32_t)((uintptr_t)at >> 32));
+	if ((uintptr_t)at >> 32)
+		put(b, reg + 4, (uint32_t)((uintptr_t)at >> 32));
 }
 
 static void go(struct batch *b)

@@ -62,12 +62,9 @@ size_t rt_serial_read(char *bytes, size_t len)
 /* The port is ours and hvt's; the keyboard controller Firecracker's; what is left ends by a triple fault. */
 _Noreturn void rt_off(int status)
 {
-	struct rt_op fault = {0, 0, RT_TRIPLE_FAULT};
-
 	outb(EXIT_PORT, (uint8_t)status);
 	outb(I8042, I8042_RESET);
-	for (;;)
-		rt_ops(&fault, 1, false);
+	rt_triple_fault();
 }
 
 static const char *cause(const struct regs *r)

@@ -17,7 +17,7 @@
 
 	/* + 512: #GP. HLT of ring 3 at one place is a call; anything else is what it is. */
 	.balign 512
-	cmpq $rt_ring0_insn, 8(%rsp)
+	cmpq $rt_batch_insn, 8(%rsp)
 	je batch
 	pushq $13
 	jmp fault
@@ -44,49 +44,55 @@
 	iretq			/* spurious */
 
 /*
- * What ring 3 asked for (ops.c). RAX: where to go on, one of the places here. Ring 0 is emulated on some hosts at a
- * microsecond an instruction, which is why there is no loop, and why ring 3 prepares all of it.
+ * RSI: a program of 32-bit words, made by ops.c. In turns: how many writes, for each an address and a value; how many
+ * reads, for each an address, in whose place the value goes; the end is where there are no reads. EDX: what then: 0
+ * nothing; 1 idle, unless rt_irqs differs from what it was at the last time (rt_irqs_seen); 2 write EAX of rt_msr to that
+ * MSR; 3 end it all. Interrupts are off from there to HLT: no wake-up is lost.
+ * Each instruction here may take a microsecond.
  */
 batch:
 	addq $8, %rsp		/* error code */
 	incq (%rsp)		/* behind the HLT */
-	jmp *%rax
-
-/* The last n of these, RDX such that the first one executed finds the first of struct move[n]. ECX: idle then? */
-	.globl rt_moves_end, rt_moves_begin
-rt_moves_begin:
-	.set i, 0
-	.rept 64
-	{disp32} movl 8*i(%rdx), %esi
-	{disp32} movl 8*i+4(%rdx), %edi
+1:	lodsl
+	movl %eax, %ecx
+	jrcxz 3f
+2:	lodsl
+	movl %eax, %edi
 	movsl
-	.set i, i + 1
-	.endr
-rt_moves_end:
-	jecxz 6f
-	/* Not if rt_irqs differs from what it was at the last time. Interrupts are off from here to HLT: no wake-up is lost. */
+	loop 2b
+3:	lodsl
+	movl %eax, %ecx
+	jrcxz 5f
+4:	lodsl
+	movl (%rax), %eax
+	movl %eax, -4(%rsi)
+	loop 4b
+	jmp 1b
+5:	decl %edx
+	js 9f
+	jnz special
 	movq rt_irqs, %rax
 	cmpq %rax, rt_irqs_seen
-	jne 5f
+	jne 8f
 	movl rt_idle_door, %eax
-	movl %ecx, (%rax)	/* the host may park us here */
-	sti
+	testl %eax, %eax
+	jz 7f
+	movl $0, (%rax)		/* the host may park us here */
+7:	sti
 	hlt
 	cli
 	movq rt_irqs, %rax
-5:	movq %rax, rt_irqs_seen
-6:	iretq
+8:	movq %rax, rt_irqs_seen
+9:	iretq
 
-/* RDX: struct rt_op */
-	.globl rt_op_wrmsr, rt_op_triple_fault
-rt_op_wrmsr:
-	movl (%rdx), %ecx
-	movl 8(%rdx), %eax
-	xorl %edx, %edx
-	wrmsr
+special:
+	decl %edx
+	jnz end
+	movl rt_msr, %ecx
+	movl rt_msr + 4, %eax
+	wrmsr			/* EDX is 0 */
 	iretq
-rt_op_triple_fault:
-	lidt no_idt		/* an exception without a handler; the host resets or ends us */
+end:	lidt no_idt		/* an exception without a handler: the host resets or ends us */
 	ud2
 
 /* Keeps the registers where ring 3 sees them and goes on there in rt_fault; a second one ends the guest here. */
@@ -126,18 +132,15 @@ fault:
 9:	movl $0x501, %edx
 	movb $255, %al
 	outb %al, %dx
-	lidt no_idt
-	ud2
+	jmp end
 	.balign 8
 no_idt:	.fill 10, 1, 0
 
-/* rt_ring0(where, idle, base) of ring 3 */
+/* rt_batch(unused, program, then) of ring 3 */
 	.text
-	.globl rt_ring0
-rt_ring0:
-	movl %edi, %eax
-	movl %esi, %ecx
-rt_ring0_insn:
+	.globl rt_batch
+rt_batch:
+rt_batch_insn:
 	hlt
 	ret
 
@@ -148,6 +151,9 @@ rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
+	.globl rt_idle_door, rt_msr
+rt_idle_door:	.fill 8, 1, 0
+rt_msr:		.fill 8, 1, 0	/* number, value */
 	.fill 16384, 1, 0	/* printf wants 9 KiB */
 	.balign 16
 rt_fault_stack_top:

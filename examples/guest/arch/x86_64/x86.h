@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of arch/x86_64. Operations beside RT_WRITE and RT_READ, as stubs.S knows them. */
+/* Inside of arch/x86_64. */
 #ifndef RT_X86_H
 #define RT_X86_H
 
 #include "../arch.h"
 
-enum { RT_WRMSR = RT_ARCH, RT_TRIPLE_FAULT };
+/* stubs.S: runs a program that ops.c made, in ring 0; then one of these. */
+enum { RT_RETURN, RT_IDLE, RT_WRMSR, RT_TRIPLE_FAULT };
+void rt_batch(uint64_t unused, uint32_t *program, uint32_t then);
+extern volatile uint32_t rt_msr[2];
+
+void rt_wrmsr(uint32_t msr, uint32_t value);
+_Noreturn void rt_triple_fault(void);
+
 enum { RT_SLOTS = 7, APIC_TIMER = 0xfee00380, STATUS_PANIC = 253, STATUS_FAULT = 254 };
 
 void rt_boot_read(bool pvh, const uint8_t *info);
