@@ -36,10 +36,6 @@ _start:
 	movq %cr4, %rax
 	orl $0x600, %eax
 	movq %rax, %cr4
-	movq %cr0, %rax
-	andl $0x9ffffff3, %eax
-	orl $2, %eax
-	movq %rax, %cr0
 	movl $pml4, %eax
 	movq %rax, %cr3
 	lgdt gdt_register
@@ -55,15 +51,13 @@ long_mode:
 	movl %eax, %ss
 	movl $ring0_stack_top, %esp
 	movl $0x2b, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %fs
-	movl %eax, %gs
+	movl %eax, %fs			/* one that ring 3 may have, which keeps its base; IRETQ clears the others */
 	lidt idt_register
 	movl $0x18, %eax
 	ltr %ax				/* marks the descriptor busy: WP only after it */
 	movq %cr0, %rax
-	orl $0x10000, %eax
+	andl $0x9ffffff3, %eax		/* no CD, NW, EM, TS */
+	orl $0x10002, %eax		/* WP, MP */
 	movq %rax, %cr0
 	movl $0xc0000100, %ecx		/* FS base: the canary of objects with a stack protector is at FS:40 */
 	movl $rt_canary_block, %eax

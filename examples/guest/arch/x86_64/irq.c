@@ -52,7 +52,8 @@ struct rt_op rt_timer_op(uint64_t ns)
 
 void rt_idle_door_at(uint64_t at)
 {
-	rt_idle_door = at <= UINT32_MAX ? (uint32_t)at : 0;
+	if (at && at <= UINT32_MAX)
+		rt_idle_door = (uint32_t)at;
 }
 
 void rt_relax(void)

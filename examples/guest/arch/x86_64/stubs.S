@@ -44,41 +44,34 @@
 	iretq			/* spurious */
 
 /*
- * RSI: a program of 32-bit words, made by ops.c. In turns: how many writes, for each an address and a value; how many
- * reads, for each an address, in whose place the value goes; the end is where there are no reads. EDX: what then: 0
- * nothing; 1 idle, unless rt_irqs differs from what it was at the last time (rt_irqs_seen); 2 write EAX of rt_msr to that
- * MSR; 3 end it all. Interrupts are off from there to HLT: no wake-up is lost.
- * Each instruction here may take a microsecond.
+ * What ops.c prepared. RAX: where in the moves to begin; RCX: such that they find their addresses there. EDX: what then:
+ * 0 nothing; 1 idle, unless rt_irqs differs from what it was at the last time (rt_irqs_seen); 2 write EAX of rt_msr to
+ * that MSR; 3 end it all. Interrupts are off from there to HLT: no wake-up is lost.
+ * Each instruction here may take more than a microsecond, a third of what a register's exit does: hence no loop.
  */
 batch:
 	addq $8, %rsp		/* error code */
 	incq (%rsp)		/* behind the HLT */
-1:	lodsl
-	movl %eax, %ecx
-	jrcxz 3f
-2:	lodsl
-	movl %eax, %edi
+	jmp *%rax
+	/* Operation i copies 32 bits; one of both addresses is a register. */
+	.set i, 0
+	.rept 64
+	{disp32} movl 8*i(%rcx), %esi
+	{disp32} movl 8*i+4(%rcx), %edi
 	movsl
-	loop 2b
-3:	lodsl
-	movl %eax, %ecx
-	jrcxz 5f
-4:	lodsl
-	movl (%rax), %eax
-	movl %eax, -4(%rsi)
-	loop 4b
-	jmp 1b
-5:	decl %edx
+	.set i, i + 1
+	.endr
+	.globl rt_moves_end
+rt_moves_end:
+	decl %edx
 	js 9f
 	jnz special
 	movq rt_irqs, %rax
 	cmpq %rax, rt_irqs_seen
 	jne 8f
 	movl rt_idle_door, %eax
-	testl %eax, %eax
-	jz 7f
 	movl $0, (%rax)		/* the host may park us here */
-7:	sti
+	sti
 	hlt
 	cli
 	movq rt_irqs, %rax
@@ -136,10 +129,14 @@ fault:
 	.balign 8
 no_idt:	.fill 10, 1, 0
 
-/* rt_batch(unused, program, then) of ring 3 */
+/* rt_batch(moves, n, then) of ring 3: 13 bytes of code a move, the last n of 64 */
 	.text
 	.globl rt_batch
 rt_batch:
+	imulq $13, %rsi, %rcx
+	movl $rt_moves_end, %eax
+	subq %rcx, %rax
+	leaq -8*64(%rdi,%rsi,8), %rcx
 rt_batch_insn:
 	hlt
 	ret
@@ -151,10 +148,14 @@ rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
-	.globl rt_idle_door, rt_msr
-rt_idle_door:	.fill 8, 1, 0
+	.globl rt_msr
+rt_no_door:	.fill 8, 1, 0
 rt_msr:		.fill 8, 1, 0	/* number, value */
 	.fill 16384, 1, 0	/* printf wants 9 KiB */
 	.balign 16
 rt_fault_stack_top:
+	.data
+	.balign 8
+	.globl rt_idle_door
+rt_idle_door:	.quad rt_no_door	/* where idling writes first */
 	.section .note.GNU-stack, "", @progbits

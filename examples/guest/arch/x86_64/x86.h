@@ -5,9 +5,12 @@
 
 #include "../arch.h"
 
-/* stubs.S: runs a program that ops.c made, in ring 0; then one of these. */
+/* stubs.S: makes up to RT_OPS_MAX copies of 32 bits in ring 0, one of both addresses a register's; then one of these. */
 enum { RT_RETURN, RT_IDLE, RT_WRMSR, RT_TRIPLE_FAULT };
-void rt_batch(uint64_t unused, uint32_t *program, uint32_t then);
+struct rt_move {
+	uint32_t from, to;
+};
+void rt_batch(const struct rt_move *move, size_t n, uint32_t then);
 extern volatile uint32_t rt_msr[2];
 
 void rt_wrmsr(uint32_t msr, uint32_t value);
