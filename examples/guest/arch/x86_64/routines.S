@@ -106,6 +106,11 @@ ring0_wrmsr:
 	wrmsr
 	iretq
 
+/* EAX: leaf */
+ring0_cpuid:
+	cpuid
+	iretq
+
 /* An exception without a handler: the host resets or ends us. */
 ring0_end:
 	lidt no_idt
@@ -190,6 +195,16 @@ rt_wrmsr:
 	movl %edi, %ecx
 	movl %esi, %eax
 	ring0 ring0_wrmsr
+	ret
+
+	/* uint32_t (uint32_t leaf): EBX */
+	.globl rt_cpuid_ebx
+rt_cpuid_ebx:
+	pushq %rbx
+	movl %edi, %eax
+	ring0 ring0_cpuid
+	movl %ebx, %eax
+	popq %rbx
 	ret
 
 	.globl rt_triple_fault

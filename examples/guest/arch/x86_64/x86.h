@@ -17,10 +17,11 @@ void rt_ring0_timer_idle(uint64_t seen, uint64_t door, uint32_t unused, uint32_t
 void rt_ring0_kick_idle(uint64_t at, uint32_t value, uint32_t unused, uint32_t unused2, uint64_t seen, uint64_t door);
 void rt_ring0_kick_timer_idle(uint64_t at, uint32_t value, uint32_t unused, uint32_t timer, uint64_t seen, uint64_t door);
 void rt_wrmsr(uint32_t msr, uint32_t value);
+uint32_t rt_cpuid_ebx(uint32_t leaf); /* as ring 0 sees it: some hosts let ring 3 see their own */
 _Noreturn void rt_triple_fault(void);
 
 void rt_boot_read(bool pvh, const uint8_t *info);
 extern uint32_t rt_apic_version; /* all ones: there is no local APIC */
-void rt_clock_init(bool kvm);
+void rt_clock_init(void);
 
 #endif
