@@ -6,6 +6,7 @@
 #include "x86.h"
 #include "../../drivers/devices.h"
 
+enum { KVM_LEAF = 0x40000000, KVM_NAME = 0x4b4d564b /* "KVMK" */ };
 enum { MSR_WALL_CLOCK = 0x4b564d00, MSR_SYSTEM_TIME = 0x4b564d01 };
 
 struct system_time { /* KVM's msr.rst */
@@ -22,7 +23,7 @@ struct wall_clock {
 static volatile struct system_time host __attribute__((aligned(64)));
 static volatile struct wall_clock wall __attribute__((aligned(16)));
 static uint64_t start, hz;
-static bool kvm, asked;
+static bool asked;
 
 static uint64_t rdtsc(void)
 {
@@ -35,10 +36,9 @@ static uint64_t rdtsc(void)
 /* False: there is no such clock. */
 static bool ask_host(void)
 {
-	if (kvm && !asked) {
+	if (!asked && rt_cpuid_ebx(KVM_LEAF) == KVM_NAME)
 		rt_wrmsr(MSR_SYSTEM_TIME, (uint32_t)(uintptr_t)&host | 1);
-		asked = true;
-	}
+	asked = true;
 	return host.mul;
 }
 
@@ -57,9 +57,8 @@ static uint64_t host_ns(void)
 	return ns;
 }
 
-void rt_clock_init(bool on_kvm)
+void rt_clock_init(void)
 {
-	kvm = on_kvm;
 	hz = rt_devices_tsc_hz();
 	if (!hz && !ask_host())
 		rt_panic("nobody says how fast the TSC is");

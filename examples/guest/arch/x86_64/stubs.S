@@ -15,11 +15,14 @@
 	.set v, v + 1
 	.endr
 
-	/* + 512: #GP. HLT of ring 3 at one place is a call; anything else is what it is. */
+	/* + 512: #GP. HLT of ring 3 at one place is a call of the routine whose address is in RDX. */
 	.balign 512
-	cmpq $rt_batch_insn, 8(%rsp)
-	je batch
-	pushq $13
+	cmpq $rt_ring0_insn, 8(%rsp)
+	jne 1f
+	addq $8, %rsp		/* error code */
+	incq (%rsp)		/* behind the HLT */
+	jmp *%rdx
+1:	pushq $13
 	jmp fault
 
 	/* + 1024: interrupts, 64 bytes each: acknowledge, count, end of interrupt */
@@ -42,58 +45,6 @@
 	.endr
 	.balign 64
 	iretq			/* spurious */
-
-/*
- * RSI: a program of 32-bit words, made by ops.c. In turns: how many writes, for each an address and a value; how many
- * reads, for each an address, in whose place the value goes; the end is where there are no reads. EDX: what then: 0
- * nothing; 1 idle, unless rt_irqs differs from what it was at the last time (rt_irqs_seen); 2 write EAX of rt_msr to that
- * MSR; 3 end it all. Interrupts are off from there to HLT: no wake-up is lost.
- * Each instruction here may take a microsecond.
- */
-batch:
-	addq $8, %rsp		/* error code */
-	incq (%rsp)		/* behind the HLT */
-1:	lodsl
-	movl %eax, %ecx
-	jrcxz 3f
-2:	lodsl
-	movl %eax, %edi
-	movsl
-	loop 2b
-3:	lodsl
-	movl %eax, %ecx
-	jrcxz 5f
-4:	lodsl
-	movl (%rax), %eax
-	movl %eax, -4(%rsi)
-	loop 4b
-	jmp 1b
-5:	decl %edx
-	js 9f
-	jnz special
-	movq rt_irqs, %rax
-	cmpq %rax, rt_irqs_seen
-	jne 8f
-	movl rt_idle_door, %eax
-	testl %eax, %eax
-	jz 7f
-	movl $0, (%rax)		/* the host may park us here */
-7:	sti
-	hlt
-	cli
-	movq rt_irqs, %rax
-8:	movq %rax, rt_irqs_seen
-9:	iretq
-
-special:
-	decl %edx
-	jnz end
-	movl rt_msr, %ecx
-	movl rt_msr + 4, %eax
-	wrmsr			/* EDX is 0 */
-	iretq
-end:	lidt no_idt		/* an exception without a handler: the host resets or ends us */
-	ud2
 
 /* Keeps the registers where ring 3 sees them and goes on there in rt_fault; a second one ends the guest here. */
 fault:
@@ -132,17 +83,7 @@ fault:
 9:	movl $0x501, %edx
 	movb $255, %al
 	outb %al, %dx
-	jmp end
-	.balign 8
-no_idt:	.fill 10, 1, 0
-
-/* rt_batch(unused, program, then) of ring 3 */
-	.text
-	.globl rt_batch
-rt_batch:
-rt_batch_insn:
-	hlt
-	ret
+	jmp ring0_end
 
 	.bss
 	.balign 16
@@ -150,10 +91,6 @@ rt_batch_insn:
 rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
-rt_irqs_seen:	.fill 8, 1, 0
-	.globl rt_idle_door, rt_msr
-rt_idle_door:	.fill 8, 1, 0
-rt_msr:		.fill 8, 1, 0	/* number, value */
 	.fill 16384, 1, 0	/* printf wants 9 KiB */
 	.balign 16
 rt_fault_stack_top:
