@@ -46,6 +46,9 @@ struct beside_times {
 	uint64_t io_cpu_us;
 };
 
+/* Makes ahead, for guests of that kind, what does not depend on the image (ukvmm_host_prepare); 0: no longer. */
+void beside_prepare(const struct beside_job *job, unsigned shells);
+
 struct beside_vm; /* a guest on a thread of its own */
 struct beside_vm *beside_start(const struct beside_job *job);
 /* Waits until it says that it is ready; returns microseconds since ukvmm_vm_new. */

@@ -137,9 +137,24 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static struct ukvmm_vm_config config_of(const struct beside_job *job)
+{
+	return (struct ukvmm_vm_config){ .size = sizeof(struct ukvmm_vm_config), .memory = job->memory,
+		.hugepages = job->hugepages };
+}
+
+void beside_prepare(const struct beside_job *job, unsigned shells)
+{
+	const struct ukvmm_vm_config config = config_of(job);
+	struct ukvmm_err err = { .size = sizeof err };
+
+	open_host();
+	need(ukvmm_host_prepare(host, &config, shells, &err), &err);
+}
+
 struct beside_vm *beside_start(const struct beside_job *job)
 {
-	const struct ukvmm_vm_config config = { .size = sizeof config, .memory = job->memory, .hugepages = job->hugepages };
+	const struct ukvmm_vm_config config = config_of(job);
 	struct beside_vm *v = calloc(1, sizeof *v);
 	struct ukvmm_image *image;
 	char words[256];

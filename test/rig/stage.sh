@@ -213,6 +213,17 @@ stage_net()
 	printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$tree/etc/passwd"
 }
 
+# The files of --add, as they are.
+stage_added()
+{
+	local path
+	mkdir -p "$tree/rig/add"
+	for path in "${adds[@]}"; do
+		[ ! -d "$path" ] || path=$path/.
+		cp -rL "$path" "$tree/rig/add/" || return 1
+	done
+}
+
 stage_tests()
 {
 	local program
@@ -243,8 +254,9 @@ stage_suite()
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
-		stage_program "$2" rig/bin ;;
-	esac || return 1
+		stage_program "$build/bin/ukvmm" rig/bin && stage_program "$2" rig/bin &&
+			stage_module tun ;;
+	esac && stage_added || return 1
 	shift
 	printf '%s\n' "$@" >"$tree/rig/args"
 	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs"

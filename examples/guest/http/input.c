@@ -24,7 +24,8 @@ static bool resize(struct conn *c, size_t room)
 		store = malloc(room);
 		if (!store)
 			return false;
-		memcpy(store, c->in, c->len);
+		if (c->len)
+			memcpy(store, c->in, c->len);
 	}
 	kept += room;
 	kept -= c->room;
@@ -90,7 +91,7 @@ static int body(struct conn *c, struct http_head *head, size_t *used)
 		r->body_len = c->chunks.body;
 		*used = head->length + c->chunks.read;
 	}
-	r->body = r->body_len ? at : NULL;
+	r->body = at;
 	return rc;
 }
 
@@ -196,7 +197,7 @@ bool input_packet(struct conn *c, struct pbuf *p)
 	bool alive = true, inside = !c->len && !p->next;
 
 	c->held += p->tot_len;
-	c->moved += p->tot_len;
+	conn_moved(c, p->tot_len);
 	if (c->state == CONN_LINGER) {
 		input_acknowledge(c);
 		return true;
