@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the boot protocol to ring 3. Ring 0 is emulated on some hosts, so everything that can be is a constant of
  * tables.S or done later, and what is left is here: about 35 instructions. Segments stay what the loader made them:
- * in 64-bit mode none is looked at, and CS and SS come from our own tables with the first IRETQ and interrupt. */
+ * in 64-bit mode none but FS is looked at; CS and SS come from our own tables with the first IRETQ and interrupt. */
 	.set CR0, 0x80010033		/* PG, WP, NE, ET, MP, PE */
 	.set CR4, 0x620			/* OSXMMEXCPT, OSFXSR, PAE */
 	.set EFER_BITS, 0xd00		/* NXE, LMA, LME */
@@ -48,6 +48,8 @@ long_mode:
 	lidt idt_register
 	movl $0x18, %eax
 	ltr %ax
+	movl $0x2b, %eax		/* IRETQ clears what ring 3 may not have: not this one and its base */
+	movl %eax, %fs
 	movl $0xc0000100, %ecx		/* FS base: the canary of objects with a stack protector is at FS:40 */
 	movl $rt_canary_block, %eax
 	xorl %edx, %edx
