@@ -49,10 +49,8 @@ struct beside_times {
 /* Makes ahead, for guests of that kind, what does not depend on the image (ukvmm_host_prepare); 0: no longer. */
 void beside_prepare(const struct beside_job *job, unsigned shells);
 
-struct beside_vm; /* a guest on a thread of its own */
+struct beside_vm; /* a guest that runs on another thread; one at a time */
 struct beside_vm *beside_start(const struct beside_job *job);
-/* Waits until it says that it is ready; returns microseconds since ukvmm_vm_new. */
-double beside_ready(struct beside_vm *vm);
 void beside_look(struct beside_vm *vm, struct beside_times *times);
 void beside_end(struct beside_vm *vm);
 /* A process in place of it (QEMU, ukvmm run), which has the tap as this fd; killed by beside_kill. */

@@ -3,33 +3,38 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <ukvmm/run.h>
+#include <ukvmm/ukvmm.h>
 
-enum { DEADLINE_S = 300, OUTPUT = 16384, SKIPPED = 77, FAILED = 2, READY_S = 30, MS = 1000000 };
+enum { OUTPUT = 16384, SKIPPED = 77, FAILED = 2 };
 
 struct beside_vm {
-	struct ukvmm_poller *poller;
 	struct ukvmm_vm *vm;
-	struct ukvmm_stop stop;
-	struct ukvmm_capture capture;
+	struct ukvmm_vcpu *vcpu;
 	struct ukvmm_err err;
 	char output[OUTPUT + 1];
+	size_t said;
 	double made_at;
-	pthread_t thread;
-	int ending, rc;
+	int ending;
 };
+
+/* One guest at a time, on threads that are there before it: one for its vCPU, one for its devices. */
+static struct {
+	struct ukvmm_poller *poller;
+	struct beside_vm *vm;
+	sem_t go, runnable, out, stopped; /* out: the vCPU has returned its last stop */
+} turn;
 
 static struct ukvmm_host *host;
 
@@ -69,19 +74,96 @@ static void *lend(void *unused)
 	return NULL;
 }
 
+static void take_output(struct beside_vm *v)
+{
+	char drop[512];
+	int64_t n;
+
+	do {
+		size_t room = OUTPUT - v->said;
+
+		n = ukvmm_vm_console_read(v->vm, 0, room ? v->output + v->said : drop, room ? room : sizeof drop, NULL);
+		if (room && n > 0)
+			v->said += (size_t)n;
+	} while (n > 0);
+}
+
+static void *poll_thread(void *unused)
+{
+	struct pollfd p = { .fd = ukvmm_poller_fd(turn.poller), .events = POLLIN };
+	struct ukvmm_event ev[16];
+
+	for (;; poll(&p, 1, -1)) {
+		int n = ukvmm_poller_run(turn.poller, ev, 16, 0);
+
+		for (int i = 0; i < n; i++) {
+			if (ev[i].type == UKVMM_EV_RUNNABLE)
+				sem_post(&turn.runnable);
+			else if (ev[i].type == UKVMM_EV_CONSOLE)
+				take_output((struct beside_vm *)(uintptr_t)ev[i].cookie);
+			else if (ev[i].type == UKVMM_EV_STOPPED)
+				sem_post(&turn.stopped);
+		}
+	}
+	return unused;
+}
+
+/* Until its last stop, which nobody may wait for but beside_end. */
+static void run(struct beside_vm *v)
+{
+	struct ukvmm_stop stop = { .size = sizeof stop };
+
+	for (;;) {
+		int rc = ukvmm_vcpu_run(v->vcpu, NULL, &stop, &v->err);
+
+		if (rc == 0 && (stop.reason == UKVMM_STOP_KICKED || stop.reason == UKVMM_STOP_SLICE))
+			continue;
+		if (rc < 0 || (stop.reason != UKVMM_STOP_IDLE && stop.reason != UKVMM_STOP_PAUSED))
+			break;
+		while (sem_wait(&turn.runnable))
+			;
+	}
+	if (!__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE))
+		beside_die("the guest ended (reason %u, value %llu): %s", stop.reason, (unsigned long long)stop.value, v->output);
+}
+
+static void *vcpu_thread(void *unused)
+{
+	for (;;) {
+		while (sem_wait(&turn.go))
+			;
+		run(turn.vm);
+		sem_post(&turn.out);
+	}
+	return unused;
+}
+
+static void thread(void *(*run_it)(void *))
+{
+	pthread_t id;
+
+	if (pthread_create(&id, NULL, run_it, NULL))
+		beside_die("pthread_create");
+	pthread_detach(id);
+}
+
 static void open_host(void)
 {
 	struct ukvmm_err err = { .size = sizeof err };
-	pthread_t worker;
 
 	if (host)
 		return;
 	if (access("/dev/kvm", R_OK | W_OK))
 		beside_skip("no usable /dev/kvm");
 	need(ukvmm_host_open(&host, -1, NULL, &err), &err);
-	if (pthread_create(&worker, NULL, lend, NULL))
-		beside_die("pthread_create");
-	pthread_detach(worker);
+	need(ukvmm_poller_new(host, &turn.poller, &err), &err);
+	sem_init(&turn.go, 0, 0);
+	sem_init(&turn.runnable, 0, 0);
+	sem_init(&turn.out, 0, 0);
+	sem_init(&turn.stopped, 0, 0);
+	thread(lend);
+	thread(poll_thread);
+	thread(vcpu_thread);
 }
 
 static int file(const char *path)
@@ -125,18 +207,6 @@ static void add_devices(struct beside_vm *v, const struct beside_job *job)
 	close(blk.fd);
 }
 
-static void *run(void *arg)
-{
-	struct beside_vm *v = arg;
-
-	v->rc = ukvmm_vm_run(v->vm, ukvmm_now() + DEADLINE_S * 1000000000ull, &v->capture, &v->stop, &v->err);
-	v->output[v->capture.used] = 0;
-	if (!__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE))
-		beside_die("the guest ended (reason %u, value %llu): %s", v->stop.reason, (unsigned long long)v->stop.value,
-			v->output);
-	return NULL;
-}
-
 static struct ukvmm_vm_config config_of(const struct beside_job *job)
 {
 	return (struct ukvmm_vm_config){ .size = sizeof(struct ukvmm_vm_config), .memory = job->memory,
@@ -154,7 +224,7 @@ void beside_prepare(const struct beside_job *job, unsigned shells)
 
 struct beside_vm *beside_start(const struct beside_job *job)
 {
-	const struct ukvmm_vm_config config = config_of(job);
+	struct ukvmm_vm_config config = config_of(job);
 	struct beside_vm *v = calloc(1, sizeof *v);
 	struct ukvmm_image *image;
 	char words[256];
@@ -164,17 +234,16 @@ struct beside_vm *beside_start(const struct beside_job *job)
 	open_host();
 	image = image_of(job->image);
 	v->err.size = sizeof v->err;
-	v->stop.size = sizeof v->stop;
-	v->capture = (struct ukvmm_capture){ .size = sizeof v->capture, .buf = v->output, .len = OUTPUT };
+	config.cookie = (uintptr_t)v;
 	snprintf(words, sizeof words, "%s %s", NET_WORDS, job->words ? job->words : "");
-	need(ukvmm_poller_new(host, &v->poller, &v->err), &v->err);
 	v->made_at = beside_us();
-	need(ukvmm_vm_new(v->poller, "function", image, &config, &v->vm, &v->err), &v->err);
+	need(ukvmm_vm_new(turn.poller, "function", image, &config, &v->vm, &v->err), &v->err);
 	need(ukvmm_vm_set_cmdline(v->vm, words, &v->err), &v->err);
 	add_devices(v, job);
 	need(ukvmm_vm_seal(v->vm, &v->err), &v->err);
-	if (pthread_create(&v->thread, NULL, run, v))
-		beside_die("pthread_create");
+	need(ukvmm_vm_vcpu(v->vm, 0, &v->vcpu), &v->err);
+	turn.vm = v;
+	sem_post(&turn.go);
 	return v;
 }
 
@@ -187,36 +256,22 @@ void beside_look(struct beside_vm *v, struct beside_times *t)
 {
 	struct ukvmm_vm_stats s = { .size = sizeof s };
 	struct ukvmm_vcpu_stats c = { .size = sizeof c };
-	struct ukvmm_vcpu *vcpu;
 
 	ukvmm_vm_stats(v->vm, &s);
-	need(ukvmm_vm_vcpu(v->vm, 0, &vcpu), &v->err);
-	ukvmm_vcpu_stats(vcpu, &c);
+	ukvmm_vcpu_stats(v->vcpu, &c);
 	*t = (struct beside_times){ since(s.sealed_at, &s), since(s.first_entry_at, &s), since(s.ready_at, &s), v->made_at,
 		s.resident_bytes, c.exits, s.io_cpu_ns / 1000 };
-}
-
-double beside_ready(struct beside_vm *v)
-{
-	const struct timespec pause = { 0, MS / 4 };
-	double until = beside_us() + READY_S * 1e6;
-	struct ukvmm_vm_stats s = { .size = sizeof s };
-
-	for (ukvmm_vm_stats(v->vm, &s); !s.ready_at; ukvmm_vm_stats(v->vm, &s)) {
-		if (beside_us() > until)
-			beside_die("the guest is not ready");
-		nanosleep(&pause, NULL);
-	}
-	return since(s.ready_at, &s);
 }
 
 void beside_end(struct beside_vm *v)
 {
 	__atomic_store_n(&v->ending, 1, __ATOMIC_RELEASE);
 	ukvmm_vm_stop(v->vm);
-	pthread_join(v->thread, NULL);
+	while (sem_wait(&turn.out))
+		;
+	while (sem_wait(&turn.stopped))
+		;
 	ukvmm_vm_destroy(v->vm);
-	ukvmm_poller_free(v->poller);
 	free(v);
 }
 
