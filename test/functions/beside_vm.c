@@ -3,168 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ukvmm/ukvmm.h>
-
-enum { OUTPUT = 16384, SKIPPED = 77, FAILED = 2 };
-
-struct beside_vm {
-	struct ukvmm_vm *vm;
-	struct ukvmm_vcpu *vcpu;
-	struct ukvmm_err err;
-	char output[OUTPUT + 1];
-	size_t said;
-	double made_at;
-	int ending;
-};
-
-/* One guest at a time, on threads that are there before it: one for its vCPU, one for its devices. */
-static struct {
-	struct ukvmm_poller *poller;
-	struct beside_vm *vm;
-	sem_t go, runnable, out, stopped; /* out: the vCPU has returned its last stop */
-} turn;
-
-static struct ukvmm_host *host;
-
-void beside_die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(FAILED);
-}
-
-void beside_skip(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	printf("SKIPPED: ");
-	vprintf(fmt, ap);
-	putchar('\n');
-	va_end(ap);
-	exit(SKIPPED);
-}
-
-static void need(int rc, const struct ukvmm_err *err)
-{
-	if (rc < 0)
-		beside_die("%s(%s): %s", err->call, err->object, err->text);
-}
-
-static void *lend(void *unused)
-{
-	(void)unused;
-	ukvmm_host_work(host, 0);
-	return NULL;
-}
-
-static void take_output(struct beside_vm *v)
-{
-	char drop[512];
-	int64_t n;
-
-	do {
-		size_t room = OUTPUT - v->said;
-
-		n = ukvmm_vm_console_read(v->vm, 0, room ? v->output + v->said : drop, room ? room : sizeof drop, NULL);
-		if (room && n > 0)
-			v->said += (size_t)n;
-	} while (n > 0);
-}
-
-static void *poll_thread(void *unused)
-{
-	struct pollfd p = { .fd = ukvmm_poller_fd(turn.poller), .events = POLLIN };
-	struct ukvmm_event ev[16];
-
-	for (;; poll(&p, 1, -1)) {
-		int n = ukvmm_poller_run(turn.poller, ev, 16, 0);
-
-		for (int i = 0; i < n; i++) {
-			if (ev[i].type == UKVMM_EV_RUNNABLE)
-				sem_post(&turn.runnable);
-			else if (ev[i].type == UKVMM_EV_CONSOLE)
-				take_output((struct beside_vm *)(uintptr_t)ev[i].cookie);
-			else if (ev[i].type == UKVMM_EV_STOPPED)
-				sem_post(&turn.stopped);
-		}
-	}
-	return unused;
-}
-
-/* Until its last stop, which nobody may wait for but beside_end. */
-static void run(struct beside_vm *v)
-{
-	struct ukvmm_stop stop = { .size = sizeof stop };
-
-	for (;;) {
-		int rc = ukvmm_vcpu_run(v->vcpu, NULL, &stop, &v->err);
-
-		if (rc == 0 && (stop.reason == UKVMM_STOP_KICKED || stop.reason == UKVMM_STOP_SLICE))
-			continue;
-		if (rc < 0 || (stop.reason != UKVMM_STOP_IDLE && stop.reason != UKVMM_STOP_PAUSED))
-			break;
-		while (sem_wait(&turn.runnable))
-			;
-	}
-	if (!__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE))
-		beside_die("the guest ended (reason %u, value %llu): %s", stop.reason, (unsigned long long)stop.value, v->output);
-}
-
-static void *vcpu_thread(void *unused)
-{
-	for (;;) {
-		while (sem_wait(&turn.go))
-			;
-		run(turn.vm);
-		sem_post(&turn.out);
-	}
-	return unused;
-}
-
-static void thread(void *(*run_it)(void *))
-{
-	pthread_t id;
-
-	if (pthread_create(&id, NULL, run_it, NULL))
-		beside_die("pthread_create");
-	pthread_detach(id);
-}
-
-static void open_host(void)
-{
-	struct ukvmm_err err = { .size = sizeof err };
-
-	if (host)
-		return;
-	if (access("/dev/kvm", R_OK | W_OK))
-		beside_skip("no usable /dev/kvm");
-	need(ukvmm_host_open(&host, -1, NULL, &err), &err);
-	need(ukvmm_poller_new(host, &turn.poller, &err), &err);
-	sem_init(&turn.go, 0, 0);
-	sem_init(&turn.runnable, 0, 0);
-	sem_init(&turn.out, 0, 0);
-	sem_init(&turn.stopped, 0, 0);
-	thread(lend);
-	thread(poll_thread);
-	thread(vcpu_thread);
-}
+#include "beside_run.h"
 
 static int file(const char *path)
 {
@@ -187,7 +34,7 @@ static struct ukvmm_image *image_of(const char *path)
 		return image;
 	ukvmm_image_unref(image);
 	fd = file(path);
-	need(ukvmm_image_open(host, fd, -1, NULL, &image, &err), &err);
+	run_need(ukvmm_image_open(run_host, fd, -1, NULL, &image, &err), &err);
 	close(fd);
 	snprintf(last, sizeof last, "%s", path);
 	return image;
@@ -199,11 +46,11 @@ static void add_devices(struct beside_vm *v, const struct beside_job *job)
 	struct ukvmm_blk_config blk = { .size = sizeof blk, .flags = UKVMM_BLK_READ_ONLY, .top_fd = -1 };
 
 	memcpy(net.mac, net_mac, sizeof net.mac);
-	need(ukvmm_vm_add_net(v->vm, "net0", &net, &v->err), &v->err);
+	run_need(ukvmm_vm_add_net(v->vm, "net0", &net, &v->err), &v->err);
 	if (!job->disk)
 		return;
 	blk.fd = file(job->disk);
-	need(ukvmm_vm_add_blk(v->vm, "disk0", &blk, &v->err), &v->err);
+	run_need(ukvmm_vm_add_blk(v->vm, "disk0", &blk, &v->err), &v->err);
 	close(blk.fd);
 }
 
@@ -218,8 +65,8 @@ void beside_prepare(const struct beside_job *job, unsigned shells)
 	const struct ukvmm_vm_config config = config_of(job);
 	struct ukvmm_err err = { .size = sizeof err };
 
-	open_host();
-	need(ukvmm_host_prepare(host, &config, shells, &err), &err);
+	run_open();
+	run_need(ukvmm_host_prepare(run_host, &config, shells, &err), &err);
 }
 
 struct beside_vm *beside_start(const struct beside_job *job)
@@ -231,19 +78,18 @@ struct beside_vm *beside_start(const struct beside_job *job)
 
 	if (!v)
 		beside_die("out of memory");
-	open_host();
+	run_open();
 	image = image_of(job->image);
 	v->err.size = sizeof v->err;
 	config.cookie = (uintptr_t)v;
 	snprintf(words, sizeof words, "%s %s", NET_WORDS, job->words ? job->words : "");
 	v->made_at = beside_us();
-	need(ukvmm_vm_new(turn.poller, "function", image, &config, &v->vm, &v->err), &v->err);
-	need(ukvmm_vm_set_cmdline(v->vm, words, &v->err), &v->err);
+	run_need(ukvmm_vm_new(run_poller, "function", image, &config, &v->vm, &v->err), &v->err);
+	run_need(ukvmm_vm_set_cmdline(v->vm, words, &v->err), &v->err);
 	add_devices(v, job);
-	need(ukvmm_vm_seal(v->vm, &v->err), &v->err);
-	need(ukvmm_vm_vcpu(v->vm, 0, &v->vcpu), &v->err);
-	turn.vm = v;
-	sem_post(&turn.go);
+	run_need(ukvmm_vm_seal(v->vm, &v->err), &v->err);
+	run_need(ukvmm_vm_vcpu(v->vm, 0, &v->vcpu), &v->err);
+	run_begin(v);
 	return v;
 }
 
@@ -265,12 +111,7 @@ void beside_look(struct beside_vm *v, struct beside_times *t)
 
 void beside_end(struct beside_vm *v)
 {
-	__atomic_store_n(&v->ending, 1, __ATOMIC_RELEASE);
-	ukvmm_vm_stop(v->vm);
-	while (sem_wait(&turn.out))
-		;
-	while (sem_wait(&turn.stopped))
-		;
+	run_end(v);
 	ukvmm_vm_destroy(v->vm);
 	free(v);
 }

@@ -95,18 +95,23 @@ static int body(struct conn *c, struct http_head *head, size_t *used)
 	return rc;
 }
 
+static void move(struct fn_str *s, const char *from, const char *to)
+{
+	if (s->at)
+		s->at = to + ((uintptr_t)s->at - (uintptr_t)from);
+}
+
 /* The head points into bytes which may have moved since it was read. */
 static void rebase(struct http_head *head, const char *to)
 {
 	struct fn_request *r = &head->request;
-	ptrdiff_t by = to - head->bytes;
-	struct fn_str *s[] = { &r->method, &r->path, &r->query };
 
-	for (size_t i = 0; i < 3; i++)
-		s[i]->at += s[i]->at ? by : 0;
+	move(&r->method, head->bytes, to);
+	move(&r->path, head->bytes, to);
+	move(&r->query, head->bytes, to);
 	for (uint32_t i = 0; i < r->n_headers; i++) {
-		r->header[i].name.at += by;
-		r->header[i].value.at += by;
+		move(&r->header[i].name, head->bytes, to);
+		move(&r->header[i].value, head->bytes, to);
 	}
 	head->bytes = to;
 }

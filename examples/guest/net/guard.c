@@ -60,6 +60,11 @@ void guard_urgent(bool urgent)
 	guard.urgent = urgent;
 }
 
+size_t guard_used(void)
+{
+	return guard.used;
+}
+
 static enum kind kind_of(const struct tcp_pcb *pcb)
 {
 	return (enum kind)(uintptr_t)tcp_ext_arg_get(pcb, 0);
