@@ -208,6 +208,21 @@ stage_tests()
 	done
 }
 
+# Files and folders named by --add, as they are; a program brings its libraries.
+stage_added()
+{
+	local path lib
+	mkdir -p "$tree/rig/files"
+	for path in "${added[@]}"; do
+		cp -r "$path" "$tree/rig/files/"
+		[ -f "$path" ] && [ -x "$path" ] || continue
+		for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*'); do
+			mkdir -p "$tree/${lib%/*}"
+			[ -e "$tree/$lib" ] || cp -L "$lib" "$tree/$lib"
+		done
+	done
+}
+
 # stage_suite SUITE [ARGS]: makes $work/initramfs. The suite's own script is test/rig/suite-SUITE,
 # run inside.
 stage_suite()
@@ -229,7 +244,7 @@ stage_suite()
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
-		stage_program "$2" rig/bin ;;
+		stage_module tun && stage_program "$2" rig/bin && stage_added ;;
 	esac || return 1
 	shift
 	printf '%s\n' "$@" >"$tree/rig/args"
