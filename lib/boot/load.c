@@ -74,10 +74,13 @@ int boot_job_cmdline(struct boot_job *job, const char *prefix)
 	const char *text = config->cmdline ? config->cmdline : "";
 	size_t start = job->text.len;
 
+	/* Unikraft takes the first word for the program's name, and reads announcements only where a " --" ends them. */
+	if (job->image->unikraft && !*prefix && boot_cmdline_begins_with_arguments(text))
+		prefix = "kernel";
 	writer_bytes(&job->text, prefix, strlen(prefix));
 	if (*prefix && (*text || config->devices))
 		writer_u8(&job->text, ' ');
-	boot_cmdline_build(&job->text, text, config->device, config->devices);
+	boot_cmdline_build(&job->text, text, config->device, config->devices, job->image->unikraft);
 	job->cmdline_len = (uint32_t)(job->text.len - start - 1);
 	if (job->text.bad || job->cmdline_len > max)
 		return err_set(job->err, -E2BIG, "boot_load", config->name,
