@@ -81,6 +81,10 @@ void boot_image_fini(struct boot_image *image);
 /* index < hvt_entries */
 void boot_hvt_entry(const struct boot_image *image, uint32_t index, struct boot_hvt_entry *entry);
 
+/* hvt: the whole pages, from 1 MiB, that hold segment i and nothing that may be written; false: it has none.
+ * The guest's page tables let it write there, so that its host can tell an attempt from a page fault of the guest's. */
+bool boot_hvt_read_only(const struct boot_image *image, uint32_t i, uint64_t *gpa, uint64_t *len);
+
 struct boot_module {
 	const uint8_t *data;
 	uint64_t len;

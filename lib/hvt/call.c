@@ -4,11 +4,31 @@
 
 #include <time.h>
 
+#include "checked.h"
+
 enum { WALLTIME = 1, PUTS, POLL, BLOCK_WRITE_CALL, BLOCK_READ_CALL, NET_WRITE, NET_READ, HALT };
+
+bool hvt_may_write(const struct hvt *h, uint64_t gpa, uint64_t len)
+{
+	if (gpa < HVT_LOW_END)
+		return false;
+	for (uint32_t i = 0; i < h->ranges; i++)
+		if (overlaps(gpa, len, h->read_only[i].gpa, h->read_only[i].len))
+			return false;
+	return true;
+}
+
+bool hvt_args_read(struct hvt *h, struct hvt_args *args, void *copy, size_t len)
+{
+	if (args->gpa >= HVT_LOW_END && !mem_read(h->mem, args->gpa, copy, len))
+		return true;
+	args->why = "its structure is not in memory";
+	return false;
+}
 
 bool hvt_args_take(struct hvt *h, struct hvt_args *args, void *copy, size_t len)
 {
-	if (args->gpa >= HVT_LOW_END && !mem_read(h->mem, args->gpa, copy, len))
+	if (hvt_may_write(h, args->gpa, len) && !mem_read(h->mem, args->gpa, copy, len))
 		return true;
 	args->why = "its structure is not in writable memory";
 	return false;
@@ -21,10 +41,12 @@ void hvt_args_give(struct hvt *h, const struct hvt_args *args, size_t at, const 
 
 void *hvt_buffer(struct hvt *h, struct hvt_args *args, uint64_t gpa, uint64_t len, bool written)
 {
-	void *p = written && gpa < HVT_LOW_END ? NULL : mem_ptr(h->mem, gpa, len);
+	void *p = mem_ptr(h->mem, gpa, len);
 
+	if (p && written && !hvt_may_write(h, gpa, len))
+		p = NULL;
 	if (!p)
-		args->why = "its buffer is not in memory";
+		args->why = written ? "its buffer is not in writable memory" : "its buffer is not in memory";
 	return p;
 }
 
@@ -47,7 +69,7 @@ static void puts_call(struct hvt *h, struct hvt_args *args)
 	} a;
 	const void *text;
 
-	if (!hvt_args_take(h, args, &a, sizeof a) || !a.len)
+	if (!hvt_args_read(h, args, &a, sizeof a) || !a.len)
 		return;
 	text = hvt_buffer(h, args, a.data, a.len, false);
 	if (text)
@@ -62,7 +84,7 @@ static void halt(struct hvt *h, struct hvt_args *args, int32_t *status)
 		int32_t status, padding;
 	} a = { 0 };
 
-	if (hvt_args_take(h, args, &a, sizeof a))
+	if (hvt_args_read(h, args, &a, sizeof a))
 		*status = a.status;
 	for (uint32_t i = 0; i < HVT_HANDLES; i++)
 		hvt_block_flush(&h->block[i]);

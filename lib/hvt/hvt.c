@@ -46,6 +46,15 @@ void hvt_free(struct hvt *h)
 	free(h);
 }
 
+int hvt_protect(struct hvt *h, uint64_t gpa, uint64_t len)
+{
+	if (h->ranges == HVT_RANGES)
+		return -ENOSPC;
+	h->read_only[h->ranges].gpa = gpa;
+	h->read_only[h->ranges++].len = len;
+	return 0;
+}
+
 bool hvt_attached(const struct hvt *h, uint32_t handle)
 {
 	return h->net[handle].backend || h->block[handle].backend;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Solo5's hvt interface (ABI 2): hypercalls by a 32-bit OUT to HVT_PORT + n, whose value is the guest address of the
- * call's structure. The structure is copied once, its buffers are checked, and nothing is ever written below 1 MiB,
- * which the guest sees read-only. A device is known by its handle, its index in the guest's manifest.
+ * call's structure. The structure is copied once, its buffers are checked, and nothing is ever written below 1 MiB or
+ * to what hvt_protect names, which the guest cannot write either. A device is known by its handle, its index in the guest's manifest.
  *
  * One vCPU, and everything here on its thread, or while it is out (rebind, walk). What may take long is the back
  * end's business: a disk is read and written in place, at most HVT_BLOCK_MAX bytes a call.
@@ -20,7 +20,7 @@
 #include "net.h"
 #include "state.h"
 
-enum { HVT_PORT = 0x500, HVT_HANDLES = 64, HVT_MAC = 6, HVT_BLOCK_MAX = 16 << 20 };
+enum { HVT_PORT = 0x500, HVT_HANDLES = 64, HVT_MAC = 6, HVT_BLOCK_MAX = 16 << 20, HVT_RANGES = 64 };
 
 struct hvt_host {
 	void (*output)(void *ctx, const void *bytes, size_t len);
@@ -37,6 +37,8 @@ void hvt_free(struct hvt *h); /* with its back ends; disks are flushed */
 int hvt_add_block(struct hvt *h, uint32_t handle, struct block_backend *backend, uint32_t flags);
 /* any_mac: frames from other addresses than mac are sent, too. */
 int hvt_add_net(struct hvt *h, uint32_t handle, struct net_backend *backend, const uint8_t mac[HVT_MAC], bool any_mac);
+/* [gpa, gpa + len) is read-only. -ENOSPC: HVT_RANGES are. */
+int hvt_protect(struct hvt *h, uint64_t gpa, uint64_t len);
 bool hvt_attached(const struct hvt *h, uint32_t handle);
 int hvt_rebind(struct hvt *h, uint32_t handle, int fd);
 uint32_t hvt_fds(const struct hvt *h); /* that the back ends hold */

@@ -32,6 +32,10 @@ struct hvt {
 	void *ctx;
 	struct hvt_block block[HVT_HANDLES];
 	struct hvt_net net[HVT_HANDLES];
+	struct {
+		uint64_t gpa, len;
+	} read_only[HVT_RANGES];
+	uint32_t ranges;
 	bool polling;
 	uint64_t poll_gpa, poll_deadline;
 	atomic_ullong rx_bytes, tx_bytes, read_bytes, write_bytes, violations;
@@ -43,10 +47,14 @@ struct hvt_args {
 	const char *why; /* set: the guest is broken */
 };
 
-/* Copies len bytes of the structure; false (and why) where it is not in memory above HVT_LOW_END. */
+/* Neither read-only nor (the caller asks mem for that) outside of memory. */
+bool hvt_may_write(const struct hvt *h, uint64_t gpa, uint64_t len);
+/* Copies len bytes of the structure; false (and why) where it is not in memory that can be written. */
 bool hvt_args_take(struct hvt *h, struct hvt_args *args, void *copy, size_t len);
+/* The same of one that gets no answer: it may lie in read-only memory, above HVT_LOW_END. */
+bool hvt_args_read(struct hvt *h, struct hvt_args *args, void *copy, size_t len);
 void hvt_args_give(struct hvt *h, const struct hvt_args *args, size_t at, const void *value, size_t len);
-/* The guest's buffer: NULL (and why) where it is not in memory; `written` to: not below HVT_LOW_END either. */
+/* The guest's buffer: NULL (and why) where it is not in memory; `written` to: or that cannot be written. */
 void *hvt_buffer(struct hvt *h, struct hvt_args *args, uint64_t gpa, uint64_t len, bool written);
 
 void hvt_block_rw(struct hvt *h, struct hvt_args *args, enum block_op op);

@@ -43,8 +43,8 @@ bool hvt_poll_try(struct hvt *h)
 	if (!ready && h->host.now(h->ctx) < h->poll_deadline)
 		return false;
 	h->polling = false;
-	/* after a load the address is whatever the state said: mem_write checks it, this the rest */
-	if (args.gpa < HVT_LOW_END)
+	/* after a load the address is whatever the state said */
+	if (!hvt_may_write(h, args.gpa, sizeof(struct poll_args)))
 		return true;
 	hvt_args_give(h, &args, offsetof(struct poll_args, ready_set), &ready_set, sizeof ready_set);
 	hvt_args_give(h, &args, offsetof(struct poll_args, ret), &ready, sizeof ready);

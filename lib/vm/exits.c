@@ -119,6 +119,8 @@ static int memory_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_
 		doorbell_access(vcpu, x->addr - X86_DOORBELL_BASE, value);
 	} else if (trap_find(vm, x->addr, UKVMM_SPACE_MEMORY)) {
 		return trapped(vcpu, *value, stop);
+	} else if (vm_is_hvt(vm)) {
+		return vm_hvt_memory(stop);
 	} else if (!x->write) {
 		*value = all_ones(x->width);
 	}

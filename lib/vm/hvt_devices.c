@@ -158,6 +158,25 @@ int vm_hvt_rebind(struct ukvmm_vm *vm, const char *dev, int fd)
 	return handle ? hvt_rebind(vm->hvt.guest, handle, fd) : -ENODEV;
 }
 
+int vm_hvt_protect(struct ukvmm_vm *vm, struct mem *mem, struct ukvmm_err *err)
+{
+	const struct boot_image *image = &vm->image->boot;
+
+	for (uint32_t i = 0; i < image->segments; i++) {
+		uint64_t gpa, len;
+		int rc;
+
+		if (!boot_hvt_read_only(image, i, &gpa, &len))
+			continue;
+		rc = mem_protect(mem, gpa, len);
+		if (!rc)
+			rc = hvt_protect(vm->hvt.guest, gpa, len);
+		if (rc)
+			return err_set(err, rc, "mprotect", vm->name, "%s", strerror(-rc));
+	}
+	return 0;
+}
+
 int vm_hvt_check(struct ukvmm_vm *vm, struct ukvmm_err *err)
 {
 	for (uint32_t i = 1; i < vm->image->boot.hvt_entries; i++) {

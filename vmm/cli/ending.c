@@ -27,7 +27,7 @@ int ending_status(const struct run *run, const struct outcome *o)
 
 	if (o->rc < 0 || o->stop.reason == UKVMM_STOP_FAULT) {
 		report_err(&o->err, NULL);
-		return CLI_FAILED;
+		return o->rc >= 0 && o->stop.flags & UKVMM_STOP_GUEST_ERROR ? CLI_DEAD_HALT : CLI_FAILED;
 	}
 	switch (o->stop.reason) {
 	case UKVMM_STOP_POWEROFF:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls as a hostile guest makes them: addresses, lengths and handles that lead elsewhere. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,6 +130,29 @@ static void buffers_outside(void **state)
 	assert_int_equal(frame(m, NET_READ, SERVICE, 0x9000, 60), HVT_BROKEN);
 }
 
+/* What the guest cannot write, nothing is written to in its name. */
+static void read_only(void **state)
+{
+	struct machine *m = *state;
+	const uint64_t puts[2] = {DATA, 3}, poll[3] = {0, 7, 7};
+
+	assert_int_equal(hvt_protect(m->hvt, DATA, 4096), 0);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, DATA + 4096 - 511, 512), HVT_BROKEN);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, DATA - 511, 512), HVT_BROKEN);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, DATA + 4096, 512), HVT_DONE);
+	assert_int_equal(transfer(m, BLOCK_READ_CALL, STORAGE, 0, DATA - 512, 512), HVT_DONE);
+	assert_int_equal(transfer(m, BLOCK_WRITE_CALL, STORAGE, 0, DATA, 512), HVT_DONE);
+	assert_int_equal(send(m->peer, "0123456789abcdef", 16, 0), 16);
+	assert_int_equal(frame(m, NET_READ, SERVICE, DATA, 60), HVT_BROKEN);
+	assert_int_equal(call_at(m, WALLTIME, DATA, poll, sizeof poll), HVT_BROKEN);
+	assert_int_equal(call_at(m, POLL, DATA + 4096 - 8, poll, sizeof poll), HVT_BROKEN);
+	assert_int_equal(call_at(m, PUTS, DATA + 64, puts, sizeof puts), HVT_DONE);
+	assert_int_equal(m->said, 3);
+	for (int i = 1; i < HVT_RANGES; i++)
+		assert_int_equal(hvt_protect(m->hvt, MEMORY - 4096, 4096), 0);
+	assert_int_equal(hvt_protect(m->hvt, MEMORY - 4096, 4096), -ENOSPC);
+}
+
 static void block_ranges(void **state)
 {
 	static const uint64_t bad[][3] = {{STORAGE, DISK, 512}, {STORAGE, 0, DISK + 512}, {STORAGE, UINT64_MAX - 511, 1024},
@@ -195,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(structures_outside, setup, teardown),
 		cmocka_unit_test_setup_teardown(buffers_outside, setup, teardown),
+		cmocka_unit_test_setup_teardown(read_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(block_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(polls, setup, teardown),
