@@ -83,6 +83,7 @@ const struct guest_case cases_boot[] = {
 		.script = &script_card, .want = CARD("[app netdev.ip=10.0.0.2/24 " DEVICE(0, 5) " --]\n") },
 	{ .name = "unikraft-net-args", .image = "unikraft-net.elf", .cmdline = "-- arg",
 		.script = &script_card, .want = CARD("[kernel " DEVICE(0, 5) " -- arg]\n") },
+	{ .name = "solo5-virtio", .image = "solo5-virtio.elf", .chips = SPLIT, .want = OK },
 	{ .name = "hermit", .image = "hermit.elf", .cmdline = "-freq 2000 -- arg",
 		.initrd_file = "hello.elf", .chips = SPLIT | FULL, .want = OK },
 	{ .name = "pvh", .image = "pvh.elf", .cmdline = "word=value mem=134217728 initrd=5000",
