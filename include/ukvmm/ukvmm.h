@@ -299,6 +299,9 @@ struct ukvmm_vm_stats {
 	uint64_t console_bytes, console_lost;
 	/* the boot timeline, 0 where not reached */
 	uint64_t created_at, sealed_at, first_entry_at, first_output_at, ready_at, ended_at;
+	uint64_t pci_probes;  /* reads of PCI configuration space, which there is not (x86) */
+	uint32_t unused_devices; /* virtio devices that no driver has started yet */
+	uint32_t reserved1;
 };
 
 /* Accounting and boot timeline; fills in what fits stats->size. Any thread. */

@@ -65,6 +65,8 @@ struct boot_image {
 	uint32_t hvt_entries;		/* of the manifest; entry 0 is no device */
 	uint64_t hvt_manifest;		/* its place in data */
 	bool unikraft;			/* its command line: a name first, announcements only before a " --" */
+	const char *pci_guest;		/* NULL; else it looks for devices on a PCI bus only: what would not */
+	uint32_t pci_devices;		/* that its Solo5 manifest names */
 	char guest[64];			/* what the image says it is, printable ASCII; "" unknown */
 };
 
@@ -121,7 +123,7 @@ struct boot_config {
 
 /* Fills guest memory (freshly zeroed) and *entry. -ENOSPC: RAM too small, text says what is needed;
  * -E2BIG: command line too long; -ENOEXEC: a segment overlaps the tables or lies outside RAM;
- * -ENOTSUP: hvt without a known TSC rate; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
+ * -ENOTSUP: hvt without a known TSC rate, a guest that needs PCI with devices; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
  * On failure nothing has been written. */
 int boot_load(const struct boot_config *config, const struct mem *mem, struct x86_entry *entry,
 	struct ukvmm_err *err);

@@ -68,9 +68,10 @@ void boot_identify(const struct boot_file *file, struct boot_image *image)
 	 */
 	static const struct {
 		const char *text, *name;
-	} marks[] = {{"hermit_loader", "Hermit loader"}, {".uk_ctortab", "Unikraft"},
-		{".uk_libparam", "Unikraft"}, {".uk_inittab", "Unikraft"}, {"nanovms", "Nanos"},
-		{"IncludeOS", "IncludeOS"}, {"rumprun", "rumprun"}};
+		bool pci; /* knows no other bus */
+	} marks[] = {{"hermit_loader", "Hermit loader", false}, {".uk_ctortab", "Unikraft", false},
+		{".uk_libparam", "Unikraft", false}, {".uk_inittab", "Unikraft", false},
+		{"nanovms", "Nanos", false}, {"IncludeOS", "IncludeOS", true}, {"rumprun", "rumprun", true}};
 
 	if (image->guest[0])
 		return;
@@ -83,6 +84,7 @@ void boot_identify(const struct boot_file *file, struct boot_image *image)
 			continue;
 		snprintf(image->guest, sizeof image->guest, "%s", marks[i].name);
 		image->unikraft = !strcmp(marks[i].name, "Unikraft");
+		image->pci_guest = marks[i].pci ? "its drivers know no other" : NULL;
 		if (image->unikraft)
 			unikraft_release(file, image);
 		return;

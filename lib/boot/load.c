@@ -138,6 +138,10 @@ static int check_config(
 			return invalid(
 				config, err, "a device is one page below 4 GiB with an IOAPIC pin");
 	}
+	if (config->image->pci_guest && config->devices + config->image->pci_devices)
+		return err_set(err, -ENOTSUP, "boot_load", config->name,
+			"%s looks for its devices on a PCI bus, which there is not here (they are virtio-mmio): %s",
+			config->image->guest, config->image->pci_guest);
 	if (!mem->regions || mem->region[0].gpa)
 		return invalid(config, err, "RAM does not begin at 0");
 	return 0;

@@ -47,6 +47,16 @@ int ending_status(const struct run *run, const struct outcome *o)
 	}
 }
 
+void ending_notes(const struct run *run)
+{
+	struct ukvmm_vm_stats s = { .size = sizeof s };
+
+	if (ukvmm_vm_stats(run->machine.vm, &s) < 0 || !s.pci_probes || !s.unused_devices)
+		return;
+	report(call, run->machine.name, "the guest looked for devices on a PCI bus, which there is not here, and has not "
+		"used %u of its virtio-mmio devices", s.unused_devices);
+}
+
 struct moment {
 	const char *name;
 	uint64_t at;
