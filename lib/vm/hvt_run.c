@@ -59,16 +59,20 @@ static void explain_memory(struct run *r)
 		(unsigned long long)addr);
 }
 
+static void explain_call(struct run *r)
+{
+	const struct vm_hvt *hvt = &r->vcpu->vm->hvt;
+
+	err_set(r->err, -EIO, "ukvmm_vcpu_run", r->vcpu->kvm->name, "the guest made Solo5 hypercall %u, but %s", hvt->call,
+		hvt->why);
+}
+
 void vm_hvt_explain(struct run *r)
 {
-	const struct ukvmm_vm *vm = r->vcpu->vm;
-
-	if (r->vcpu->access.space == UKVMM_SPACE_MEMORY) {
+	if (r->vcpu->access.space == UKVMM_SPACE_MEMORY)
 		explain_memory(r);
-		return;
-	}
-	err_set(r->err, -EIO, "ukvmm_vcpu_run", r->vcpu->kvm->name, "the guest made Solo5 hypercall %u, but %s",
-		vm->hvt.call, vm->hvt.why);
+	else
+		explain_call(r);
 }
 
 int vm_hvt_write_fault(struct run *r)
@@ -84,6 +88,22 @@ int vm_hvt_write_fault(struct run *r)
 	return end_by(&r->stop, UKVMM_STOP_FAULT);
 }
 
+/* BROKEN: the run's stop and error are filled in. */
+static enum hvt_result go_on(struct run *r)
+{
+	struct vm_hvt *hvt = &r->vcpu->vm->hvt;
+	enum hvt_result result;
+
+	hvt->call = hvt_open(hvt->guest);
+	result = hvt_continue(hvt->guest, &hvt->why);
+	if (result == HVT_BROKEN) {
+		r->stop.flags |= UKVMM_STOP_GUEST_ERROR;
+		end_by(&r->stop, UKVMM_STOP_FAULT);
+		explain_call(r);
+	}
+	return result;
+}
+
 int vm_hvt_wait(struct run *r)
 {
 	struct ukvmm_vm *vm = r->vcpu->vm;
@@ -92,9 +112,15 @@ int vm_hvt_wait(struct run *r)
 	uint64_t deadline, now;
 	uint32_t n;
 
-	if (hvt_poll_try(vm->hvt.guest))
+	switch (go_on(r)) {
+	case HVT_WAITS:
+		break;
+	case HVT_BROKEN:
+		return 1;
+	default:
 		return 0;
-	n = hvt_poll_fds(vm->hvt.guest, fds, &deadline);
+	}
+	n = hvt_wait_for(vm->hvt.guest, fds, &deadline);
 	/* A kick, pause or stop sends the signal after its reason was stored, and attend() has looked before: one
 	 * that came in between is pending, and the descriptor readable. */
 	fds[n] = (struct pollfd){ .fd = vm->hvt.signals, .events = POLLIN };

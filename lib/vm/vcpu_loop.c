@@ -228,7 +228,7 @@ int run_loop(struct run *r)
 			return rc;
 		if (vcpu->access.open)
 			continue;
-		if (vm_is_hvt(vcpu->vm) && hvt_polling(vcpu->vm->hvt.guest)) {
+		if (vm_is_hvt(vcpu->vm) && hvt_open(vcpu->vm->hvt.guest)) {
 			rc = vm_hvt_wait(r);
 			if (rc)
 				return rc;
