@@ -17,6 +17,7 @@ static const struct call_rule rules[] = {
 	CALL("io_uring_register", CALL_CREATE, "a disk's place in the ring's table of files",
 		CALL_EQ32(1, IORING_REGISTER_FILES_UPDATE)),
 	CALL("fstat", CALL_CREATE, "is the fd a file, and of which size?"),
+	CALL("ftruncate", CALL_CREATE, "an empty file becomes the top of an overlay"),
 	CALL_IOCTL(BLKGETSIZE64, CALL_CREATE, "the size of a block device"),
 	CALL("pread64", CALL_CREATE, "images and the tops of overlays are read"),
 };
