@@ -25,7 +25,7 @@ enum { RAM = 16 << 20, DISK = 1 << 20, SHELLS = 2, WAIT_S = 20 };
 static struct ukvmm_host *host;
 static struct ukvmm_err err = { .size = sizeof err };
 static int hello, solo5, disk, top, stream[2], packet[2], tap = -1;
-/* The vCPU thread is made before the drop, and given a VM later. */
+/* The vCPU threads are made before the drop, and given a VM later. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t given = PTHREAD_COND_INITIALIZER;
 static struct ukvmm_vcpu *vcpu;
@@ -54,9 +54,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* Whoever comes first runs for a moment, the other one to the end: a vCPU that moves. */
 static void *run(void *arg)
 {
-	const struct ukvmm_limits limits = { .size = sizeof limits, .deadline = ukvmm_now() + WAIT_S * 1000000000ull };
+	struct ukvmm_limits limits = { .size = sizeof limits, .deadline = ukvmm_now() + WAIT_S * 1000000000ull };
+	static bool moved;
 
 	(void)arg;
 	enter(UKVMM_ROLE_VCPU, 0);
@@ -64,8 +66,10 @@ static void *run(void *arg)
 	pthread_mutex_lock(&lock);
 	while (!vcpu)
 		pthread_cond_wait(&given, &lock);
-	pthread_mutex_unlock(&lock);
+	limits.slice_ns = !moved;
+	moved = true;
 	ukvmm_vcpu_run(vcpu, &limits, &stop, NULL);
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
@@ -171,7 +175,7 @@ int main(int argc, char **argv)
 	const struct ukvmm_vm_config ahead = { .size = sizeof ahead, .memory = RAM };
 	struct ukvmm_poller *first, *poller;
 	struct ukvmm_image *image;
-	pthread_t worker, runner;
+	pthread_t worker, runner[2];
 	struct ukvmm_vm *vm;
 
 	if (argc < 2)
@@ -183,7 +187,8 @@ int main(int argc, char **argv)
 	check(!ukvmm_image_open(host, hello, -1, NULL, &image, &err), "image");
 	make_ring(first, image);
 	ukvmm_image_unref(image);
-	check(!pthread_create(&worker, NULL, work, NULL) && !pthread_create(&runner, NULL, run, NULL), "threads");
+	check(!pthread_create(&worker, NULL, work, NULL) && !pthread_create(&runner[0], NULL, run, NULL) &&
+		!pthread_create(&runner[1], NULL, run, NULL), "threads");
 
 	enter(UKVMM_ROLE_IO, UKVMM_MAY_CREATE);
 	check(!ukvmm_poller_new(host, &poller, &err), "poller");
@@ -197,10 +202,11 @@ int main(int argc, char **argv)
 	enter(UKVMM_ROLE_IO, 0);
 	pthread_mutex_lock(&lock);
 	check(!ukvmm_vm_vcpu(vm, 0, &vcpu), "vcpu");
-	pthread_cond_signal(&given);
+	pthread_cond_broadcast(&given);
 	pthread_mutex_unlock(&lock);
 	serve(poller);
-	pthread_join(runner, NULL);
+	pthread_join(runner[0], NULL);
+	pthread_join(runner[1], NULL);
 	ukvmm_host_stop(host);
 	pthread_join(worker, NULL);
 	check(stop.reason == UKVMM_STOP_POWEROFF, "the guest's end");
