@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ukvmm/sandbox.h costs: entering (in a process of its own each time), and a system call afterwards, beside the same
- * without a filter and beside libseccomp compiling such a filter at run time.
+ * What ukvmm/sandbox.h costs: entering (in a process of its own each time), and a system call afterwards, beside the
+ * same without a filter and beside libseccomp compiling such a filter at run time.
  *
  *	enter_ROLE_us	  ukvmm_sandbox_enter; enter_setup_us: a thread that may create VMs and threads
  *	libseccomp_us	  20 rules, compiled and loaded
@@ -51,8 +51,8 @@ static void enter(uint32_t role, uint32_t may)
 static void compile(void)
 {
 	const int names[] = { SYS_read, SYS_write, SYS_close, SYS_futex, SYS_mmap, SYS_munmap, SYS_brk, SYS_madvise,
-		SYS_epoll_ctl, SYS_tgkill, SYS_getpid, SYS_exit, SYS_exit_group, SYS_clock_gettime, SYS_writev, SYS_recvmsg,
-		SYS_sendmsg, SYS_timer_settime, SYS_rt_sigprocmask };
+		SYS_epoll_ctl, SYS_tgkill, SYS_getpid, SYS_exit, SYS_exit_group, SYS_clock_gettime, SYS_writev,
+		SYS_recvmsg, SYS_sendmsg, SYS_timer_settime, SYS_rt_sigprocmask };
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -99,8 +99,10 @@ static const struct way {
 } ways[] = {
 	{ NULL, "plain_getpid_us", "plain_ioctl_us", 0, 0, false },
 	{ "enter_vcpu_us", "vcpu_getpid_us", "vcpu_ioctl_us", UKVMM_ROLE_VCPU, 0, false },
-	{ "enter_vcpu_serve_us", "vcpu_serve_getpid_us", "vcpu_serve_ioctl_us", UKVMM_ROLE_VCPU, UKVMM_MAY_SERVE, false },
-	{ "enter_setup_us", "setup_getpid_us", "setup_ioctl_us", UKVMM_ROLE_IO, UKVMM_MAY_CREATE | UKVMM_MAY_THREADS, false },
+	{ "enter_vcpu_serve_us", "vcpu_serve_getpid_us", "vcpu_serve_ioctl_us", UKVMM_ROLE_VCPU,
+		UKVMM_MAY_SERVE, false },
+	{ "enter_setup_us", "setup_getpid_us", "setup_ioctl_us", UKVMM_ROLE_IO,
+		UKVMM_MAY_CREATE | UKVMM_MAY_THREADS, false },
 	{ "libseccomp_us", "libseccomp_getpid_us", "libseccomp_ioctl_us", 0, 0, true },
 };
 enum { WAYS = sizeof ways / sizeof *ways };

@@ -60,10 +60,10 @@ static unsigned count(uint16_t grants)
 
 int main(void)
 {
-	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, create | %u |\n| work | %u |\n"
-	       "| work, create | %u |\n\n",
-		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_CREATE), count(CALL_WORK),
-		count(CALL_WORK | CALL_CREATE));
+	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, create | %u |\n"
+	       "| work | %u |\n| work, create | %u |\n\n",
+		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_CREATE),
+		count(CALL_WORK), count(CALL_WORK | CALL_CREATE));
 	printf("| call | arguments | vcpu | io | work | create | threads | serve | connect | state | room | for |\n"
 	       "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t t = 0; call_tables[t]; t++)
