@@ -25,7 +25,8 @@ void rt_virtio_offer(uint64_t base, uint32_t *version, uint32_t *features);
  * words of configuration. */
 void rt_virtio_agree(uint64_t base, uint32_t features, uint32_t queues, uint32_t config_words, uint32_t *out);
 struct rt_virtio_queue {
-	uint32_t size, desc, driver, device; /* addresses are below 4 GiB */
+	uint64_t desc, driver, device; /* addresses */
+	uint32_t size;
 };
 /* Makes the queues ready, of which the last one is told first; routes the interrupt; DRIVER_OK; kicks the first queue. */
 void rt_virtio_start(uint64_t base, const struct rt_virtio_queue *queue, uint32_t n, uint32_t line, bool kick);

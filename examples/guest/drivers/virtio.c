@@ -102,11 +102,6 @@ static void legacy_start(const struct virtio *dev, bool kick)
 		put(dev, QUEUE_NOTIFY, 0);
 }
 
-static uint32_t below_4_gib(volatile const void *at)
-{
-	return (uint32_t)(uintptr_t)at;
-}
-
 void virtio_ready(struct virtio *dev)
 {
 	struct rt_virtio_queue queue[VIRTIO_QUEUES];
@@ -116,7 +111,7 @@ void virtio_ready(struct virtio *dev)
 		const struct virtq *q = dev->queue[dev->n_queues - 1 - i];
 
 		queue[i] = (struct rt_virtio_queue){
-			q->size, below_4_gib(q->desc), below_4_gib(q->avail), below_4_gib(q->used)};
+			(uintptr_t)q->desc, (uintptr_t)q->avail, (uintptr_t)q->used, q->size};
 		rt_wait_for(dev->queue[i]);
 	}
 	if (dev->legacy)

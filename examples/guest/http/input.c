@@ -5,7 +5,7 @@
 #include "conn.h"
 
 /* A body in chunks is not much longer than what is in them (http_decode_chunks). */
-enum { INPUT_MAX = 2 * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX };
+enum { INPUT_MAX = 2 * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX, EARNEST = 64 << 10 };
 
 static size_t budget, kept; /* bytes of stores: how many there may be, and are */
 
@@ -35,6 +35,16 @@ static bool resize(struct conn *c, size_t room)
 	return true;
 }
 
+/* How large a store is made for `need` bytes: for all of a body whose length is known once some of it is there. */
+static size_t generous(const struct conn *c, size_t need)
+{
+	size_t whole = c->head && !c->head->chunked ? c->head->length + (size_t)c->head->body : 0;
+
+	if (c->len >= EARNEST && whole >= need)
+		return whole;
+	return need < 1024 ? need : need + need / 2;
+}
+
 /* Room behind `in` for n bytes more; what was used of the store before it goes first. */
 static bool make_room(struct conn *c, size_t n)
 {
@@ -47,7 +57,7 @@ static bool make_room(struct conn *c, size_t n)
 		c->in = c->store;
 		return true;
 	}
-	return resize(c, need < 1024 ? need : need + need / 2);
+	return resize(c, generous(c, need));
 }
 
 void input_drop(struct conn *c)

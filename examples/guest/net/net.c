@@ -13,7 +13,7 @@
 enum { BATCH = 64, TIMERS_EVERY = 16 };
 /* How long to look for frames before idling, from which it takes longer to come back; only where the last look found
  * some, or the last time of idling was a short one. A guest that begins is started for somebody who waits. */
-enum { FIRST_LOOK_NS = 1000 * 1000, LOOK_NS = 50 * 1000, SHORT_NS = 200 * 1000 };
+enum { FIRST_LOOK_NS = 100 * 1000, LOOK_NS = 50 * 1000, SHORT_NS = 200 * 1000 };
 
 static struct netif card;
 static struct rt_net_info info;

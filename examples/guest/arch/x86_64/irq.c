@@ -6,7 +6,7 @@
 #include "x86.h"
 
 enum { IOAPIC = 0xfec00000, IOAPIC_STEP = 0x10000, IOAPICS = 2, PINS = 24, WINDOW = 0x10, REDIRECT = 0x10 };
-enum { VECTOR = 0x40, INTERRUPT_ACK = 0x64 };
+enum { VECTOR = 0x40, INTERRUPT_ACK = 0x64, QUEUES_MAX = 4 };
 
 extern uint32_t rt_ack[];	  /* stubs.S: where the handler of a slot acknowledges */
 extern volatile uint64_t rt_irqs; /* how many interrupts there were */
@@ -60,8 +60,14 @@ void rt_virtio_agree(uint64_t base, uint32_t features, uint32_t queues, uint32_t
 void rt_virtio_start(uint64_t base, const struct rt_virtio_queue *queue, uint32_t n, uint32_t line, bool kick)
 {
 	struct route r = route(line, base + INTERRUPT_ACK);
+	struct rt_ring0_queue low[QUEUES_MAX];
 
-	rt_ring0_start(base, queue, kick, n, r.chip, r.select, r.value);
+	if (n > QUEUES_MAX)
+		rt_panic("a device with %u queues", n);
+	for (uint32_t i = 0; i < n; i++)
+		low[i] = (struct rt_ring0_queue){queue[i].size, (uint32_t)queue[i].desc, (uint32_t)queue[i].driver,
+			(uint32_t)queue[i].device};
+	rt_ring0_start(base, low, kick, n, r.chip, r.select, r.value);
 }
 
 /* Two cells: the line, and how it triggers. */

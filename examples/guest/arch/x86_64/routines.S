@@ -147,7 +147,7 @@ rt_ring0_agree:
 	ring0 ring0_agree
 	ret
 
-	/* void (uint64_t base, const struct rt_virtio_queue *, uint32_t kick, uint32_t n, uint64_t ioapic, uint32_t select,
+	/* void (uint64_t base, const struct rt_ring0_queue *, uint32_t kick, uint32_t n, uint64_t ioapic, uint32_t select,
 	 * uint32_t value) */
 	.globl rt_ring0_start
 rt_ring0_start:

@@ -10,7 +10,10 @@ enum { RT_SLOTS = 7, STATUS_FAULT = 254 };
 /* routines.S */
 void rt_ring0_offer(uint64_t base, uint32_t out[2]);
 void rt_ring0_agree(uint32_t *out, uint32_t features, uint64_t base, uint32_t queues, uint32_t config_words);
-void rt_ring0_start(uint64_t base, const struct rt_virtio_queue *queue, uint32_t kick, uint32_t n, uint64_t ioapic,
+struct rt_ring0_queue { /* everything of the guest is below 3 GiB */
+	uint32_t size, desc, driver, device;
+};
+void rt_ring0_start(uint64_t base, const struct rt_ring0_queue *queue, uint32_t kick, uint32_t n, uint64_t ioapic,
 	uint32_t select, uint32_t value);
 void rt_ring0_idle(uint64_t seen, uint64_t door);
 void rt_ring0_timer_idle(uint64_t seen, uint64_t door, uint32_t unused, uint32_t timer);
