@@ -231,7 +231,7 @@ stage_added()
 		[ -f "$path" ] && [ -x "$path" ] || continue
 		for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*'); do
 			mkdir -p "$tree/${lib%/*}"
-			[ -e "$tree/$lib" ] || cp -L "$lib" "$tree/$lib"
+			[ -e "$tree/$lib" ] || [ ! -e "$lib" ] || cp -L "$lib" "$tree/$lib"
 		done
 	done
 }
