@@ -60,6 +60,10 @@ static void describe(
 		snprintf(image->guest, sizeof image->guest, "Solo5 %s ABI %u",
 			tender[target < sizeof tender / sizeof tender[0] ? target : 0],
 			f->elf.notes.solo5_abi);
+	if (f->elf.notes.has_function) {
+		image->dense_from = f->elf.notes.dense_from;
+		snprintf(image->guest, sizeof image->guest, "ukvmm function");
+	}
 	boot_identify(file, image);
 	if (image->protocol == BOOT_LINUX && !image->cmdline_max &&
 		!strncmp(image->guest, "Linux", 5))
