@@ -75,6 +75,15 @@ void mem_dense(struct mem *mem, uint64_t from)
 		madvise(r->host + from, r->len - from, MADV_HUGEPAGE);
 }
 
+int mem_protect(struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	void *p = mem_ptr(mem, gpa, len);
+
+	if (!p)
+		return -EFAULT;
+	return mprotect(p, len, PROT_READ) ? -errno : 0;
+}
+
 void mem_drop(struct mem *mem)
 {
 	if (mem->backed)

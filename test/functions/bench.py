@@ -16,7 +16,7 @@ o = json.loads(p.stdout)
 series = {f"{start}_to_{to}_us": 1 for start in ("create", "prepared") for to in ("sealed", "entry", "ready", "response")}
 series |= {"ukvmm_run_to_response_us": 1, "warm_request_us": 100, "body_50_mib_mib_per_s": 1}
 for f in ("fib", "matmul", "bubble", "alloc", "readfile"):
-    series |= {f"{f}_guest_ms": 1, f"{f}_host_ms": 1}
+    series |= {f"{f}_guest_ms": 1, f"{f}_host_ms": 1, f"{f}_guest_cpu_ms": 1, f"{f}_host_cpu_ms": 1}
     assert o[f"ratio_{f}_guest_to_host"] > 0
 if "qemu_to_response_us" in o:
     series["qemu_to_response_us"] = 1

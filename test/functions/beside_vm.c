@@ -106,7 +106,7 @@ void beside_look(struct beside_vm *v, struct beside_times *t)
 	ukvmm_vm_stats(v->vm, &s);
 	ukvmm_vcpu_stats(v->vcpu, &c);
 	*t = (struct beside_times){ since(s.sealed_at, &s), since(s.first_entry_at, &s), since(s.ready_at, &s), v->made_at,
-		s.resident_bytes, c.exits, s.io_cpu_ns / 1000 };
+		s.resident_bytes, c.exits, s.io_cpu_ns / 1000, (double)c.run_cpu_ns / 1e3 };
 }
 
 void beside_end(struct beside_vm *v)

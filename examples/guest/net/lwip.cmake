@@ -11,7 +11,7 @@ if(EXISTS ${LWIP_DIR}/src/core/init.c)
 	list(APPEND lwip_sources ${LWIP_DIR}/src/netif/ethernet.c)
 endif()
 set(serving_sources "")
-foreach(name net/net net/frames net/address net/guard net/isn net/checksum
+foreach(name net/net net/frames net/address net/guard net/isn
 	http/server http/input http/output http/parse http/fn files/cpio files/files)
 	list(APPEND serving_sources ${PROJECT_SOURCE_DIR}/examples/guest/${name}.c)
 endforeach()

@@ -43,6 +43,6 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-#define LWIP_CHKSUM checksum_sum
+#define LWIP_CHKSUM_ALGORITHM 3
 
 #endif

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "address.h"
-#include "checksum.h"
 #include "guard.h"
 #include "isn.h"
 #include "parse.h"
@@ -152,26 +151,6 @@ static void hash(void **state)
 	assert_int_equal(isn_of(1, 2, 3, 4), isn_of(1, 2, 3, 4));
 }
 
-static void checksums(void **state)
-{
-	uint8_t bytes[200];
-
-	(void)state;
-	for (uint32_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = (uint8_t)(i < 40 ? 255 : i * i * 37 + 11);
-	for (int from = 0; from < 20; from++) {
-		for (int len = 0; from + len <= (int)sizeof bytes; len++) {
-			uint32_t sum = 0;
-
-			for (int i = 0; i < len; i++)
-				sum += (uint32_t)bytes[from + i] << (i & 1 ? 8 : 0);
-			while (sum >> 16)
-				sum = (sum & 0xffff) + (sum >> 16);
-			assert_int_equal(checksum_sum(bytes + from, len), sum);
-		}
-	}
-}
-
 static void memory(void **state)
 {
 	void *a, *b;
@@ -234,7 +213,6 @@ int main(void)
 		cmocka_unit_test(a_head_is_read),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(hash),
-		cmocka_unit_test(checksums),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(addresses),
 	};

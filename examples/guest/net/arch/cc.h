@@ -3,7 +3,6 @@
 #ifndef NET_ARCH_CC_H
 #define NET_ARCH_CC_H
 
-#include "checksum.h"
 #include "guard.h"
 #include "ukvmm_rt.h"
 
