@@ -26,6 +26,8 @@ struct boot_notes {
 	uint32_t solo5_target, solo5_abi; /* "Solo5" note ABI1 */
 	bool has_manifest;		  /* "Solo5" note MFT1: where its contents are in the file */
 	uint64_t manifest, manifest_len;
+	bool has_function;		  /* "ukvmm" note 1: a function of our runtime, */
+	uint64_t dense_from;		  /* which touches memory from there on densely */
 };
 
 /* Looks through the notes in [off, off + len) of the file, each field `align`ed (4 or 8). Stops at
@@ -77,6 +79,9 @@ bool boot_multiboot_find(const struct boot_file *file, struct boot_multiboot *he
 /* Its address fields as one segment (flag bit 16). */
 int boot_multiboot_aout(const struct boot_file *file, const struct boot_multiboot *header,
 	struct boot_image *image);
+
+/* How many devices the manifest of a Solo5 guest of any target names; 0 where it has none or a bad one. */
+uint32_t boot_solo5_devices(const struct boot_file *file, const struct boot_notes *notes);
 
 /* What was found in a file before a protocol is chosen. */
 struct boot_found {

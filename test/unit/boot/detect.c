@@ -99,6 +99,22 @@ static void pvh_where_the_elf_entry_is_not_physical(void **state)
 	bytes_free(&note);
 }
 
+static void function_note_says_what_is_dense(void **state)
+{
+	uint64_t from = 0xa00000;
+
+	(void)state;
+	for (uint32_t len = 8; len >= 4; len -= 4) { /* 4: cut off */
+		struct bytes note = make_note("ukvmm", 1, &from, len), file = make_noted(0x100000, &note);
+		struct boot_image image = parsed(&file, BOOT_AUTO);
+
+		assert_int_equal(image.dense_from, len == 8 ? from : 0);
+		assert_string_equal(image.guest, len == 8 ? "ukvmm function" : "");
+		bytes_free(&file);
+		bytes_free(&note);
+	}
+}
+
 static void other_notes_are_passed_over(void **state)
 {
 	uint32_t entry = 0x100000;
@@ -271,7 +287,15 @@ static void guests_are_named(void **state)
 {
 	static const char *const text[][2] = {{"OSv v0.57.0", "OSv 0.57.0"},
 		{"Linux version 6.1.0 (x@y)", "Linux 6.1.0"}, {"nodename nanovms", "Nanos"},
-		{"Linux version %s", ""}, {"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
+		{"gitversion: %s", "Nanos"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef01234567,", "Nanos 0123456789ab"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef01234567", "Nanos 0123456789ab"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef012345678,", "Nanos"},
+		{"0123456789abcdef0123456789abcdef01234567,", ""},
+		{"Linux version %s", ""}, {".uk_ctortab", "Unikraft"},
+		{".uk_inittab: Unikraft (%s); Unikraft Telesto 0.16.3~e453b74a", "Unikraft Telesto 0.16.3~e453b74a"},
+		{"Unikraft Telesto 0.16.3", ""}, {".uk_ctortab Unikraft Telesto", "Unikraft"},
+		{"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
@@ -293,6 +317,7 @@ int main(void)
 		cmocka_unit_test(elf_is_loaded_by_physical_address),
 		cmocka_unit_test(pvh_note_of_4_bytes),
 		cmocka_unit_test(pvh_note_of_8_bytes),
+		cmocka_unit_test(function_note_says_what_is_dense),
 		cmocka_unit_test(pvh_where_the_elf_entry_is_not_physical),
 		cmocka_unit_test(other_notes_are_passed_over),
 		cmocka_unit_test(solo5_hvt_note_wins),
