@@ -14,6 +14,7 @@
 #include "serve-world.h"
 #include "server.h"
 
+enum { OPTIONS = 128 /* the bytes are options, if they can be */ };
 enum { MS = 1000000, GUEST = 0x0a090002, PEER = 0x0a090001, PORT = 8080 };
 
 static void put32(uint8_t *p, uint32_t v)
@@ -74,11 +75,11 @@ static void say(struct client *c, uint32_t seq, uint8_t flags, const uint8_t *by
 	put32(f + 38, seq);
 	put32(f + 42, c->got);
 	f[46] = 0x50;
-	f[47] = flags;
+	f[47] = flags & 63;
 	put16(f + 48, c->window);
 	if (n)
 		memcpy(f + HEADERS, bytes, n);
-	if (flags & SYN && n >= 4 && !(n % 4) && n <= 40) /* they are options */
+	if (flags & OPTIONS && !(n % 4) && n <= 40)
 		f[46] = (uint8_t)((20 + n) / 4 << 4);
 	world.len = HEADERS + n;
 	turn();
@@ -87,7 +88,7 @@ static void say(struct client *c, uint32_t seq, uint8_t flags, const uint8_t *by
 static void begin(struct client *c, const uint8_t *options, uint32_t n)
 {
 	*c = (struct client){ .port = (uint16_t)(20000 + world.ports++ % 20000), .window = 65535, .seq = 77 };
-	say(c, c->seq++, SYN, options, n);
+	say(c, c->seq++, SYN | OPTIONS, options, n);
 	c->theirs = c->seq;
 	say(c, c->seq, ACK, NULL, 0);
 }
@@ -136,6 +137,9 @@ static void step(uint8_t what, struct client *c, const uint8_t *bytes, uint32_t 
 		memcpy(world.frame + 14, bytes, n);
 		world.len = 14 + n;
 		turn();
+		break;
+	case 9: /* options where none belong */
+		say(c, c->seq, ACK | OPTIONS, bytes, n);
 		break;
 	default:
 		sends(c, bytes, n, 0);
