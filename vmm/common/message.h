@@ -27,14 +27,13 @@ enum {
 
 enum message_type {
 	/* to the worker */
-	MESSAGE_BIRTH = 1, /* the first one: what to become */
+	MESSAGE_BIRTH = 1, /* the first one, before it is started: what to become */
 	MESSAGE_JOB,	   /* once, after READY */
 	MESSAGE_STOP,	   /* end the guest */
 	MESSAGE_RESIZE,	   /* of the virtio console */
 	MESSAGE_ASK,	   /* for STATS */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
-	MESSAGE_RUNNING,    /* the guest is about to run its first instruction */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */
 	MESSAGE_BROKEN,	    /* a device waits for a reset by its driver */
 	MESSAGE_STATS,
@@ -136,11 +135,6 @@ struct message_resize {
 
 /* ---- what a worker tells ---- */
 
-/* at: CLOCK_MONOTONIC, when it was said. */
-struct message_moment {
-	uint64_t at;
-};
-
 struct message_notify {
 	uint64_t value;
 };
@@ -194,7 +188,6 @@ struct message {
 		struct message_job job;
 		struct message_resize resize;
 		struct message_ready ready;
-		struct message_moment moment;
 		struct message_notify notify;
 		struct message_broken broken;
 		struct message_stats stats;

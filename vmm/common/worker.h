@@ -5,7 +5,7 @@
  * reported as an event of its own. Any number in a process, each with one descriptor to poll. One thread at a time per
  * worker; worker_new from a thread that lives as long as its workers (they are killed when it ends).
  *
- *	worker_new -> READY -> worker_start(job) -> RUNNING -> (NOTIFY, BROKEN, STATS)* -> STOPPED -> DEAD
+ *	worker_new -> READY -> worker_start(job) -> (NOTIFY, BROKEN, STATS)* -> STOPPED -> DEAD
  *	                                         -> FAILED -> DEAD
  *
  * DEAD may come at any point, is always the last event, and comes once. The guest's output comes by the job's
@@ -79,7 +79,6 @@ void worker_kill(struct worker *w);
 
 enum worker_event_type {
 	WORKER_READY = 1, /* message.ready */
-	WORKER_RUNNING,	  /* message.moment */
 	WORKER_NOTIFY,	  /* message.notify */
 	WORKER_BROKEN,	  /* message.broken */
 	WORKER_STATS,	  /* message.stats */
