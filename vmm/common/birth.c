@@ -98,7 +98,7 @@ static pid_t clone_with(uint64_t namespaces, const struct child *c, int *pidfd)
 
 	if (cgroup >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup;
+		args.cgroup = (unsigned)cgroup;
 	}
 	pid = syscall(SYS_clone3, &args, sizeof args);
 	if (pid == 0)

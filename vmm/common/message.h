@@ -113,13 +113,12 @@ struct message_net {
  * vsock_fd    a listening AF_UNIX socket, -1: nobody connects to the guest.
  * connect_fd  an AF_UNIX SOCK_SEQPACKET socket, where each connect of the guest's is asked for (vsock_door.h); -1: they
  *             are refused.
- * deadline    CLOCK_MONOTONIC: the guest is stopped then; 0: never.
  * Behind it: the command line, and the words of the guest's program as they are to be put behind it; neither is ended
  * by a NUL.
  */
 struct message_job {
 	char name[MESSAGE_VM_NAME];
-	uint64_t memory, memory_limit, deadline; /* memory_limit: bytes that the whole process may have; 0: any */
+	uint64_t memory;
 	uint32_t vcpus, boot, irqchip, hugepages, kicks, image_flags, flags;
 	int32_t image_fd, initrd_fd, console_fd, vsock_fd, connect_fd;
 	uint32_t cols, rows; /* of the virtio console */
