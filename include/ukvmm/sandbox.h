@@ -28,10 +28,11 @@ extern "C" {
 /* may: what a thread of that role is left with beyond running sealed VMs */
 #define UKVMM_MAY_CREATE 1u  /* ukvmm_image_open, ukvmm_vm_new, _add_*, _seal, ukvmm_host_prepare from fds that it has or
 				receives; and a narrower filter later. IO, WORK */
-#define UKVMM_MAY_THREADS 2u /* threads, which are born with this filter, and waiting for them: ukvmm_vm_run. IO */
+#define UKVMM_MAY_THREADS 2u /* threads of any role, which are born with this filter: ukvmm_vm_run. IO */
 #define UKVMM_MAY_SERVE 4u   /* devices are served on the vCPU's thread too: see below. VCPU */
 #define UKVMM_MAY_CONNECT 8u /* AF_UNIX sockets, made, connected and accepted: the streams of vsock. IO, and VCPU with
 				UKVMM_MAY_SERVE */
+#define UKVMM_MAY_STATE 16u  /* ukvmm/debug.h, and saving and loading the state of a paused VM. IO */
 
 #define UKVMM_VIOLATION_KILL 0u /* the process ends by SIGSYS */
 #define UKVMM_VIOLATION_TRAP 1u /* the call fails and the thread gets SIGSYS, si_syscall says which: for development */
