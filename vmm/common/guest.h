@@ -53,6 +53,7 @@ struct guest {
 	bool begun;	 /* the io thread serves */
 	uint32_t broken; /* a bit for each device that was told to be */
 	sem_t runnable;	 /* a vCPU that parked may go on */
+	sem_t io_ready;	 /* the io thread has its filter */
 	atomic_uint in;	 /* vCPUs */
 	atomic_uint out; /* of these, how many are back for good */
 	struct outcome *outcome;

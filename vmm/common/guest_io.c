@@ -224,13 +224,12 @@ void *guest_io(void *arg)
 {
 	struct guest *g = arg;
 	struct epoll_event events[EVENTS];
-	struct ukvmm_err err;
-	int rc = filters_enter(&g->filters, &g->filters.io), n;
+	struct ukvmm_err err = { .size = sizeof err };
+	int n;
 
-	if (rc < 0) {
-		failure(&err, rc, "seccomp", "io thread");
+	if (filters_io(&g->filters, g->host, &err) < 0 && err.code != -ENOSYS)
 		guest_failed(g, PHASE_BIRTH, 0, &err);
-	}
+	sem_post(&g->io_ready);
 	while (!all_out(g)) {
 		n = epoll_wait(g->epoll, events, EVENTS, wait_ms(g->console.retry_at));
 		for (int i = 0; i < n; i++)

@@ -45,24 +45,37 @@ static int make_vm(struct guest *g, struct ukvmm_err *err)
 	return ukvmm_vm_new(g->poller, j->name, g->image, &config, &g->vm, err);
 }
 
-/* TEXT -- WORDS; a Solo5 guest's command line is its program's arguments and nothing else. */
-static int set_cmdline(struct guest *g, const char *texts, struct ukvmm_err *err)
+/* What is between the command line and the words: a Solo5 guest's command line is its program's arguments and nothing
+ * else. */
+static const char *separator(const struct guest *g)
 {
 	struct ukvmm_image_info info = { .size = sizeof info };
+	bool first = g->job.cmdline_len == 0;
+
+	if (g->job.words_len == 0)
+		return "";
+	ukvmm_image_info(g->image, &info);
+	if (info.boot == UKVMM_BOOT_HVT)
+		return first ? "" : " ";
+	return first ? "-- " : " -- ";
+}
+
+static int set_cmdline(struct guest *g, const char *texts, struct ukvmm_err *err)
+{
 	size_t cmdline = g->job.cmdline_len, words = g->job.words_len;
-	const char *middle = "";
-	char *text;
+	const char *middle = separator(g);
+	char *text, *at;
 	int rc;
 
 	if (cmdline + words == 0)
 		return 0;
-	ukvmm_image_info(g->image, &info);
-	if (words)
-		middle = info.boot == UKVMM_BOOT_HVT ? &" "[cmdline == 0] : &" -- "[cmdline == 0];
 	text = malloc(cmdline + words + sizeof " -- ");
 	if (!text)
 		return failure(err, -ENOMEM, "malloc", "command line");
-	sprintf(text, "%.*s%s%.*s", (int)cmdline, texts, middle, (int)words, texts + cmdline);
+	at = mempcpy(text, texts, cmdline);
+	at = stpcpy(at, middle);
+	at = mempcpy(at, texts + cmdline, words);
+	*at = '\0';
 	rc = ukvmm_vm_set_cmdline(g->vm, text, err);
 	free(text);
 	return rc;

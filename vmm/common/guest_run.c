@@ -87,40 +87,37 @@ __attribute__((noreturn)) static void run_vcpu(struct vcpu *v)
 	rest();
 }
 
-static void drop(struct guest *g, bool serves)
-{
-	struct ukvmm_err err;
-	int rc = filters_enter(&g->filters, serves ? &g->filters.vcpu_serves : &g->filters.vcpu);
-
-	if (rc == 0)
-		return;
-	failure(&err, rc, "seccomp", "vCPU thread");
-	guest_failed(g, PHASE_RUN, 0, &err);
-}
-
 static bool has_devices(const struct guest *g)
 {
 	return g->job.disks_len + g->job.nets_len || g->job.flags & (JOB_RNG | JOB_CONSOLE | JOB_VSOCK);
+}
+
+/* A vCPU that does its devices' work saves a change of threads, and needs more calls for it. The door of vsock would
+ * want even more. */
+static void drop(struct guest *g)
+{
+	bool serves = has_devices(g) && !(g->job.flags & JOB_VSOCK);
+	struct ukvmm_err err = { .size = sizeof err };
+
+	if (filters_vcpu(&g->filters, g->host, serves, &err) < 0)
+		guest_failed(g, PHASE_RUN, 0, &err);
 }
 
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
 
-	drop(v->guest, has_devices(v->guest));
+	drop(v->guest);
 	run_vcpu(v);
 }
 
 static void *work(void *arg)
 {
 	struct guest *g = arg;
-	struct ukvmm_err err;
-	int rc = filters_enter(&g->filters, &g->filters.work);
+	struct ukvmm_err err = { .size = sizeof err };
 
-	if (rc < 0) {
-		failure(&err, rc, "seccomp", "disk thread");
+	if (filters_work(&g->filters, g->host, &err) < 0)
 		guest_failed(g, PHASE_RUN, 0, &err);
-	}
 	/* it dies with the process */
 	ukvmm_host_work(g->host, 0);
 	return NULL;
@@ -165,7 +162,7 @@ static int start_threads(struct guest *g, struct vcpu **vcpus)
 void guest_run(struct guest *g)
 {
 	/* devices want their poller from the first moment */
-	bool devices = has_devices(g), alone = g->job.vcpus == 1 && !devices;
+	bool alone = g->job.vcpus == 1 && !has_devices(g);
 	struct ukvmm_err err;
 	struct vcpu *v;
 	int rc = start_threads(g, &v);
@@ -174,7 +171,7 @@ void guest_run(struct guest *g)
 		failure(&err, rc, "pthread_create", g->job.name);
 		guest_failed(g, PHASE_RUN, 0, &err);
 	}
-	drop(g, devices);
+	drop(g);
 	if (alone)
 		run_for(v, ALONE_NS);
 	if (goes_on(v->outcome))

@@ -51,33 +51,34 @@ static int open_host(struct guest *g, struct ukvmm_err *err)
 	return rc;
 }
 
+/* The first thread of a process makes the C library ask for more than a filter allows, so it comes before; it has a
+ * filter of its own. */
 static int start_io(struct guest *g, struct ukvmm_err *err)
 {
 	pthread_t thread;
-	int rc = guest_io_init(g);
+	int rc = sem_init(&g->runnable, 0, 0) < 0 || sem_init(&g->io_ready, 0, 0) < 0 ? -errno : 0;
 
-	if (rc == 0 && sem_init(&g->runnable, 0, 0) < 0)
-		rc = -errno;
 	if (rc == 0)
 		rc = -pthread_create(&thread, NULL, guest_io, g);
 	return rc < 0 ? failure(err, rc, "pthread_create", "io thread") : 0;
 }
 
-static bool wants_filters(const struct guest *g)
+static void choose_filters(struct guest *g)
 {
-	return !(g->birth.flags & BIRTH_NO_SANDBOX) && !walls_are_soft();
+	g->filters.on = !(g->birth.flags & BIRTH_NO_SANDBOX) && !walls_are_soft();
+	g->filters.on_violation = g->birth.flags & BIRTH_TRACE ? UKVMM_VIOLATION_LOG : UKVMM_VIOLATION_KILL;
 }
 
 /* A kernel without seccomp is told of, as any wall that is missing. */
-static int make_filters(struct guest *g, struct message_ready *ready, struct ukvmm_err *err)
+static int enter_setup(struct guest *g, struct message_ready *ready, struct ukvmm_err *err)
 {
-	uint32_t on = g->birth.flags & BIRTH_TRACE ? UKVMM_VIOLATION_LOG : UKVMM_VIOLATION_KILL;
 	int rc;
 
-	if (!wants_filters(g))
+	if (!g->filters.on)
 		return 0;
-	rc = filters_make(&g->filters, g->host, on, err);
+	rc = filters_setup(&g->filters, g->host, err);
 	walls_note(ready, WALL_FILTER, rc);
+	g->filters.on = rc == 0;
 	return rc == -ENOSYS ? 0 : rc;
 }
 
@@ -85,17 +86,21 @@ static int get_ready(struct guest *g, struct message_ready *ready, struct ukvmm_
 {
 	int rc = walls_build(&g->birth, ready, err);
 
+	choose_filters(g);
 	if (rc == 0)
 		rc = open_host(g, err);
 	if (rc == 0)
-		rc = make_filters(g, ready, err);
+		rc = guest_io_init(g) < 0 ? failure(err, -errno, "eventfd", "worker") : 0;
 	if (rc == 0)
 		rc = start_io(g, err);
 	if (rc == 0)
-		rc = filters_setup(&g->filters, g->host, err);
+		rc = enter_setup(g, ready, err);
 	if (rc == 0)
 		/* a kind that cannot be made is told of by the job, which may be of another */
 		make_ahead(g, NULL);
+	/* no READY before all its threads are walled in */
+	while (rc == 0 && sem_wait(&g->io_ready) < 0 && errno == EINTR)
+		;
 	return rc;
 }
 
