@@ -10,8 +10,7 @@
 
 static const struct call_rule rules[] = {
 	CALL("writev", SERVES, "frames to a tap"),
-	CALL("sendto", SERVES, "frames to a socket; bytes of a vsock stream"),
-	CALL("sendmsg", SERVES, "frames in pieces; the embedder's own messages"),
+	CALL("sendmsg", SERVES, "frames to a socket, bytes of a vsock stream; the embedder's own messages"),
 	CALL("recvfrom", SERVES, "frames from a socket; bytes of a vsock stream"),
 	CALL("poll", SERVES, "is a peer of packets gone? the embedder's own loop"),
 	CALL_IOCTL(SIOCINQ, SERVES, "is anything left in a socket whose peer is gone?"),

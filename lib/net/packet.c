@@ -42,7 +42,7 @@ static int packet_send(struct net_backend *b, const uint8_t *buf, size_t len)
 
 	if (p->gone)
 		return -EPIPE;
-	return sent(p, send(b->fd, buf + NET_HDR, len - NET_HDR, MSG_DONTWAIT | MSG_NOSIGNAL));
+	return sent(p, fd_send(b->fd, buf + NET_HDR, len - NET_HDR));
 }
 
 static int packet_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)

@@ -61,7 +61,7 @@ static int stream_flush(struct net_backend *b)
 	struct stream *s = (struct stream *)b;
 
 	while (!s->gone && waiting(&s->tx)) {
-		ssize_t n = send(b->fd, s->tx.data + s->tx.at, waiting(&s->tx), MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = fd_send(b->fd, s->tx.data + s->tx.at, waiting(&s->tx));
 
 		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
 			b->wants_write = true;

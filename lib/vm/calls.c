@@ -3,11 +3,12 @@
 #include "calls.h"
 
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 static const struct call_rule rules[] = {
-	CALL("rt_sigprocmask", CALL_VCPU, "the kick is blocked while a vCPU runs"),
-	CALL("rt_sigtimedwait", CALL_VCPU, "a kick that ended a run is taken"),
+	CALL("rt_sigprocmask", CALL_VCPU | CALL_STATE, "the kick is blocked while a vCPU runs"),
+	CALL("rt_sigtimedwait", CALL_VCPU | CALL_STATE, "a kick that ended a run is taken"),
 	CALL("timer_create", CALL_VCPU, "limits of a run, at the first on this thread", CALL_EQ32(0, CLOCK_MONOTONIC)),
 	CALL("timer_settime", CALL_VCPU, "limits of a run"),
 	CALL("timer_delete", CALL_VCPU | CALL_CREATE, "a vCPU moved to another thread; its VM is over"),
@@ -19,7 +20,9 @@ static const struct call_rule rules[] = {
 	CALL("write", CALL_VCPU, "the poller is woken: an eventfd, 8 bytes", CALL_EQ(2, sizeof(eventfd_t))),
 	CALL("write", CALL_WORK, "the same", CALL_EQ(2, sizeof(eventfd_t))),
 	CALL("epoll_wait", CALL_IO, "the poller; the embedder's own loop"),
-	CALL("epoll_pwait", CALL_IO, "the same, where the C library takes this one"),
+#ifndef SYS_epoll_wait
+	CALL("epoll_pwait", CALL_IO, "the same, on architectures that have only this one"),
+#endif
 	CALL("epoll_ctl", CALL_IO | CALL_SERVE, "fds that devices watch"),
 	CALL("recvmsg", CALL_IO, "the embedder's own messages, with fds"),
 	CALL("ppoll", CALL_SERVE, "a Solo5 guest waits for its network"),

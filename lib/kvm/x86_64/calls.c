@@ -18,6 +18,7 @@ static const struct call_rule rules[] = {
 	CALL_IOCTL(KVM_SET_MSRS, CALL_CREATE | CALL_STATE, "MSRs at reset; of a state"),
 	CALL_IOCTL(KVM_SET_REGS, CALL_CREATE | CALL_STATE, "the entry state; of a state"),
 	CALL_IOCTL(KVM_SET_SREGS, CALL_CREATE | CALL_STATE, "the entry state; of a state"),
+	CALL("gettid", CALL_STATE, "a state's timers: a run that the kick ends before the guest goes on"),
 	CALL_IOCTL(KVM_GET_CLOCK, CALL_STATE, "state"),
 	CALL_IOCTL(KVM_SET_CLOCK, CALL_STATE, "state"),
 	CALL_IOCTL(KVM_GET_DEBUGREGS, CALL_STATE, "state"),
