@@ -64,7 +64,7 @@ static int open_console(struct machine *m)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
 		report_errno("socketpair", "console", errno);
 		return CLI_FAILED;
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -13,7 +12,7 @@ static int flush(struct console *c)
 	ssize_t n;
 
 	while (c->at < c->len) {
-		n = send(c->fd, c->out + c->at, c->len - c->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = write(c->fd, c->out + c->at, c->len - c->at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -74,7 +73,7 @@ bool console_input(struct console *c, struct ukvmm_vm *vm)
 	if (c->in_at < c->in_len)
 		give(c, vm);
 	while (c->fd >= 0 && c->in_at == c->in_len) {
-		n = recv(c->fd, c->in, sizeof c->in, MSG_DONTWAIT);
+		n = read(c->fd, c->in, sizeof c->in);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

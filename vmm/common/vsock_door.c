@@ -36,7 +36,7 @@ int vsock_door_ask(void *ctx, uint32_t port)
 		.msg_controllen = sizeof control };
 	ssize_t n;
 
-	if (send(*sock, &port, sizeof port, MSG_NOSIGNAL) != sizeof port)
+	if (write(*sock, &port, sizeof port) != sizeof port)
 		return -ECONNREFUSED;
 	do
 		n = recvmsg(*sock, &msg, MSG_CMSG_CLOEXEC);

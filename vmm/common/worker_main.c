@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker from its main() to its guest: walls, a VM ahead, a filter, READY, one job. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,6 +162,8 @@ __attribute__((noreturn)) static void worker_main(struct guest *g)
 	int fds[MESSAGE_FDS];
 
 	g->sock = BIRTH_SOCKET;
+	/* a console whose reader has left says EPIPE */
+	signal(SIGPIPE, SIG_IGN);
 	receive(g, MESSAGE_BIRTH, fds, &none);
 	g->birth = message.birth;
 	if (get_ready(g, &ready, &err) < 0)

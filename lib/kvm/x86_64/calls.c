@@ -14,6 +14,7 @@ static const struct call_rule rules[] = {
 	CALL_IOCTL(KVM_SET_IDENTITY_MAP_ADDR, CALL_CREATE, "a VM, on Intel"),
 	CALL_IOCTL(KVM_CREATE_IRQCHIP, CALL_CREATE, "KVM's own interrupt chips, where asked for"),
 	CALL_IOCTL(KVM_CREATE_PIT2, CALL_CREATE, "KVM's own timer chip, where asked for"),
+	CALL_IOCTL(KVM_GET_TSC_KHZ, CALL_CREATE, "how fast the guest's clock is"),
 	CALL_IOCTL(KVM_SET_CPUID2, CALL_CREATE, "what CPU the guest sees"),
 	CALL_IOCTL(KVM_SET_MSRS, CALL_CREATE | CALL_STATE, "MSRs at reset; of a state"),
 	CALL_IOCTL(KVM_SET_REGS, CALL_CREATE | CALL_STATE, "the entry state; of a state"),
