@@ -17,6 +17,7 @@ static const struct call_rule rules[] = {
 	CALL_IOCTL(TUNSETOFFLOAD, SERVES | CALL_CREATE, "what the guest's driver negotiated"),
 	CALL_IOCTL(TUNGETIFF, CALL_CREATE, "is the fd a tap, and of which kind?"),
 	CALL_IOCTL(TUNSETVNETHDRSZ, CALL_CREATE, "the header's length"),
+	CALL("getpeername", CALL_CREATE, "is it connected, and by AF_UNIX?"),
 	CALL("getsockopt", CALL_CREATE, "is the fd a socket of the right kind?"),
 };
 

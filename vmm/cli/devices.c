@@ -19,6 +19,8 @@ static void set_name(char *name, const char *given, const char *kind, uint32_t i
 
 int devices_open(struct devices *d, const struct device_options *o)
 {
+	for (uint32_t i = 0; i < DEVICES_MAX; i++)
+		d->disk[i].fd = d->disk[i].top_fd = -1;
 	d->vsock = (struct vsock){ .listener = -1, .door = -1, .worker_door = -1 };
 	for (uint32_t i = 0; i < o->disks_len; i++) {
 		set_name(d->disk_name[i], o->disks[i]->name, "disk", i);
@@ -78,7 +80,9 @@ const char *devices_name(const struct devices *d, const struct device_options *o
 	return vsock_name;
 }
 
-void devices_close(struct devices *d)
+void devices_close(struct devices *d, const struct device_options *o)
 {
+	for (uint32_t i = 0; i < o->disks_len; i++)
+		disk_close(&d->disk[i]);
 	vsock_close(&d->vsock);
 }

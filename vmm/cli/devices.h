@@ -30,7 +30,7 @@ void devices_fill(const struct devices *d, const struct device_options *o, struc
 /* The name of the device of this index (struct message_broken). */
 const char *devices_name(const struct devices *d, const struct device_options *o, uint64_t index);
 
-/* Takes away what has a name. */
-void devices_close(struct devices *d);
+/* Takes away what has a name, gives up locks. The worker is dead. */
+void devices_close(struct devices *d, const struct device_options *o);
 
 #endif

@@ -75,6 +75,20 @@ int disk_open(struct disk *d, const struct disk_options *o)
 	return d->top_fd < 0 ? -1 : 0;
 }
 
+static void unlock(int fd)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (fd >= 0)
+		fcntl(fd, F_OFD_SETLK, &all);
+}
+
+void disk_close(const struct disk *d)
+{
+	unlock(d->fd);
+	unlock(d->top_fd);
+}
+
 static uint32_t flags_of(const struct disk_options *o)
 {
 	switch (o->overlay) {

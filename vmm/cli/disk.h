@@ -18,6 +18,9 @@ struct disk {
  */
 int disk_open(struct disk *d, const struct disk_options *o);
 
+/* Gives up the locks: a worker that died with an io_uring leaves its files open for a while. */
+void disk_close(const struct disk *d);
+
 /* What a worker is told of it. */
 void disk_fill(const struct disk *d, const struct disk_options *o, const char *name, struct message_disk *m);
 

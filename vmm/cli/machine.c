@@ -40,6 +40,9 @@ static uint32_t worker_flags(const struct run_options *o)
 		flags |= WORKER_NO_SANDBOX;
 	if (o->sandbox_trace)
 		flags |= WORKER_TRACE;
+	for (uint32_t i = 0; i < o->devices.disks_len; i++)
+		if (o->devices.disks[i]->flags & UKVMM_BLK_URING)
+			flags |= WORKER_URING;
 	return flags;
 }
 
@@ -173,10 +176,10 @@ int machine_failed(const struct machine *m, const struct run_options *o, const s
 	return f->phase == PHASE_SEAL && err->code == -ENOEXEC ? CLI_NOT_BOOTABLE : CLI_FAILED;
 }
 
-void machine_close(struct machine *m)
+void machine_close(struct machine *m, const struct run_options *o)
 {
 	worker_free(m->worker);
 	m->worker = NULL;
-	devices_close(&m->devices);
+	devices_close(&m->devices, &o->devices);
 	limits_close(m);
 }

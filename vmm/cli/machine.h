@@ -32,6 +32,6 @@ int machine_start(struct machine *m, const struct run_options *o);
 int machine_failed(const struct machine *m, const struct run_options *o, const struct message_failed *f);
 
 /* Ends the worker, whatever it does, and takes away what has a name. */
-void machine_close(struct machine *m);
+void machine_close(struct machine *m, const struct run_options *o);
 
 #endif

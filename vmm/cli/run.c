@@ -165,7 +165,7 @@ int cli_run(int argc, char **argv)
 	status = machine_open(&run.machine, &run.options);
 	if (status == CLI_OK)
 		status = run_machine(&run);
-	machine_close(&run.machine);
+	machine_close(&run.machine, &run.options);
 	if (run.stats.vm.created_at)
 		ending_timeline(&run, started);
 	/* what is left the kernel frees faster */

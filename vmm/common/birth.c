@@ -125,6 +125,8 @@ static int announce(const struct worker_config *config, int to, uint32_t flags)
 
 	if (config->flags & WORKER_NO_SANDBOX)
 		m.flags |= BIRTH_NO_SANDBOX;
+	if (config->flags & WORKER_URING)
+		m.flags |= BIRTH_URING;
 	if (config->flags & WORKER_TRACE)
 		m.flags |= BIRTH_TRACE;
 	return message_send(to, MESSAGE_BIRTH, &m);

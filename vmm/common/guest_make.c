@@ -87,7 +87,7 @@ static struct ukvmm_rate rate_of(const struct message_rate *r)
 		.bytes_burst = r->bytes_burst, .ops_per_s = r->ops_per_s, .ops_burst = r->ops_burst };
 }
 
-static int add_disk(struct ukvmm_vm *vm, const struct message_disk *d, struct ukvmm_err *err)
+static int add_disk(const struct guest *g, const struct message_disk *d, struct ukvmm_err *err)
 {
 	struct ukvmm_rate rate = rate_of(&d->rate);
 	struct ukvmm_blk_config config = {
@@ -99,7 +99,10 @@ static int add_disk(struct ukvmm_vm *vm, const struct message_disk *d, struct uk
 		.rate = &rate,
 	};
 
-	return ukvmm_vm_add_blk(vm, d->name, &config, err);
+	/* the filter would end us for trying */
+	if (d->flags & UKVMM_BLK_URING && !(g->birth.flags & BIRTH_URING))
+		return failure(err, -ENOTSUP, "io_uring_setup", d->name);
+	return ukvmm_vm_add_blk(g->vm, d->name, &config, err);
 }
 
 static int add_net(struct ukvmm_vm *vm, const struct message_net *n, struct ukvmm_err *err)
@@ -181,7 +184,7 @@ enum message_phase guest_make(struct guest *g, const char *texts, uint32_t *inde
 	if (set_cmdline(g, texts, err) < 0)
 		return PHASE_CMDLINE;
 	for (*index = 0; *index < j->disks_len; ++*index)
-		if (add_disk(g->vm, &j->disk[*index], err) < 0)
+		if (add_disk(g, &j->disk[*index], err) < 0)
 			return PHASE_DISK;
 	for (*index = 0; *index < j->nets_len; ++*index)
 		if (add_net(g->vm, &j->net[*index], err) < 0)

@@ -25,6 +25,7 @@ struct cgroup; /* cgroup.h */
 struct worker;
 
 #define WORKER_NO_SANDBOX 1u /* no walls, for debugging */
+#define WORKER_URING 4u	     /* its job may have disks with UKVMM_BLK_URING; for others such a job fails */
 #define WORKER_TRACE 2u	     /* system calls outside of the list are logged by the kernel, and done */
 
 /*

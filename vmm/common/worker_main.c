@@ -44,7 +44,10 @@ static int make_ahead(struct guest *g, struct ukvmm_err *err)
 
 static int open_host(struct guest *g, struct ukvmm_err *err)
 {
-	int rc = ukvmm_host_open(&g->host, BIRTH_KVM, NULL, err);
+	struct ukvmm_host_config config = {
+		.size = sizeof config, .flags = g->birth.flags & BIRTH_URING ? UKVMM_HOST_URING : 0,
+	};
+	int rc = ukvmm_host_open(&g->host, BIRTH_KVM, &config, err);
 
 	if (rc == 0)
 		rc = ukvmm_poller_new(g->host, &g->poller, err);
