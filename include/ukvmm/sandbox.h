@@ -22,12 +22,12 @@ extern "C" {
 /* ---- system calls ---- */
 
 #define UKVMM_ROLE_VCPU 1u /* a thread that calls ukvmm_vcpu_run */
-#define UKVMM_ROLE_IO 2u   /* a thread that runs a poller; the one that controls VMs: stop, pause, destroy, console */
+#define UKVMM_ROLE_IO 2u   /* a thread that runs a poller; that controls VMs: stop, pause, console, statistics */
 #define UKVMM_ROLE_WORK 3u /* a thread lent to ukvmm_host_work */
 
 /* may: what a thread of that role is left with beyond running sealed VMs */
-#define UKVMM_MAY_CREATE 1u  /* ukvmm_image_open, ukvmm_vm_new, _add_*, _seal, ukvmm_host_prepare from fds that it has or
-				receives; and a narrower filter later. IO, WORK */
+#define UKVMM_MAY_CREATE 1u  /* ukvmm_image_open, ukvmm_vm_new, _add_*, _rebind, _seal, _destroy and ukvmm_host_prepare, of
+				fds that it has or receives; and a narrower filter later. IO, WORK */
 #define UKVMM_MAY_THREADS 2u /* threads of any role, which are born with this filter: ukvmm_vm_run. IO */
 #define UKVMM_MAY_SERVE 4u   /* devices are served on the vCPU's thread too: see below. VCPU */
 #define UKVMM_MAY_CONNECT 8u /* AF_UNIX sockets, made, connected and accepted: the streams of vsock. IO, and VCPU with
@@ -55,8 +55,8 @@ struct ukvmm_sandbox_config {
  * UKVMM_MAY_CONNECT's is opened; signals reach threads of the calling process only, and only the host's kick signal.
  *
  * A vCPU thread without UKVMM_MAY_SERVE may not touch what is behind a device: from the call on, no VM of this host is
- * served on vCPU threads, all devices (UKVMM_DEVICE_INLINE) are the poller's. Solo5 hvt guests with devices cannot
- * run without it.
+ * served on vCPU threads, all devices (UKVMM_DEVICE_INLINE) are the poller's. Solo5 hvt guests, which
+ * wait for their network on the vCPU's thread, need it.
  *
  * Not async-signal-safe. -EINVAL: bad config, or a `may` that the role does not have. -ENOSYS: no seccomp here.
  * -ENOMEM, -EACCES: as seccomp(2).

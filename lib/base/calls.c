@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #define FUTEX_IS(op) CALL_MASKED, 1, (uint64_t)(uint32_t)FUTEX_CMD_MASK, op
@@ -22,6 +23,7 @@ static const struct call_rule rules[] = {
 	CALL("madvise", CALL_EVERY, "a thread's stack at its end, memory that is free, a device's buffers after a reset",
 		CALL_EQ(2, MADV_DONTNEED)),
 	CALL("rt_sigreturn", CALL_EVERY, "the end of a signal handler of the embedder's"),
+	CALL("rt_sigprocmask", CALL_EVERY, "the kick is blocked while a vCPU runs; all signals, when a thread begins or ends"),
 	CALL("exit_group", CALL_IO, "the process ends"),
 	CALL("restart_syscall", CALL_IO | CALL_WORK | CALL_SERVE, "a wait with a timeout goes on after SIGCONT or a debugger"),
 	CALL("brk", MEMORY, "malloc"),
@@ -42,7 +44,7 @@ static const struct call_rule rules[] = {
 		CALL_EQ(3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK)),
 	CALL("set_robust_list", CALL_THREADS, "a thread begins"),
 	CALL("rseq", CALL_THREADS, "a thread begins"),
-	CALL("rt_sigprocmask", CALL_THREADS, "pthread_create, with all signals blocked"),
+	CALL("rt_sigaction", CALL_THREADS, "the first pthread_create: the C library's own signal", CALL_EQ32(0, __SIGRTMIN + 1)),
 };
 
 CALL_TABLE(base);

@@ -53,6 +53,14 @@ ssize_t fd_send(int fd, const void *buf, size_t len)
 	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+ssize_t fd_recv(int fd, void *buf, size_t len, int flags)
+{
+	struct iovec all = { .iov_base = buf, .iov_len = len };
+	struct msghdr m = { .msg_iov = &all, .msg_iovlen = 1 };
+
+	return recvmsg(fd, &m, MSG_DONTWAIT | flags);
+}
+
 void fd_event_set(int fd)
 {
 	/* can only fail when the counter is at its maximum: it is set then */

@@ -11,7 +11,7 @@
 static const struct call_rule rules[] = {
 	CALL("writev", SERVES, "frames to a tap"),
 	CALL("sendmsg", SERVES, "frames to a socket, bytes of a vsock stream; the embedder's own messages"),
-	CALL("recvfrom", SERVES, "frames from a socket; bytes of a vsock stream"),
+	CALL("recvmsg", SERVES, "frames from a socket, bytes of a vsock stream; the embedder's own messages, with fds"),
 	CALL("poll", SERVES, "is a peer of packets gone? the embedder's own loop"),
 	CALL_IOCTL(SIOCINQ, SERVES, "is anything left in a socket whose peer is gone?"),
 	CALL_IOCTL(TUNSETOFFLOAD, SERVES | CALL_CREATE, "what the guest's driver negotiated"),

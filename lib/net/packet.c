@@ -88,7 +88,7 @@ static int64_t packet_recv(struct net_backend *b, uint8_t *buf)
 	if (p->gone)
 		return -EPIPE;
 	/* MSG_TRUNC: the packet's own length, so that a cut one is not taken for a frame */
-	n = recv(b->fd, buf + NET_HDR, NET_FRAME_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	n = fd_recv(b->fd, buf + NET_HDR, NET_FRAME_MAX, MSG_TRUNC);
 	if (n == 0)
 		return empty_read(p);
 	if (n < 0) {

@@ -162,7 +162,7 @@ static int64_t fill(struct stream *s)
 	if (!waiting(&s->rx) || RX_BYTES - s->rx.at < PREFIX + NET_FRAME_MAX)
 		compact(&s->rx);
 	room = RX_BYTES - s->rx.end;
-	n = recv(s->b.fd, s->rx.data + s->rx.end, room, MSG_DONTWAIT);
+	n = fd_recv(s->b.fd, s->rx.data + s->rx.end, room, 0);
 	if (n < 0 && !net_peer_gone(errno))
 		return -EAGAIN;
 	if (n <= 0)

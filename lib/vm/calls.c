@@ -7,7 +7,6 @@
 #include <time.h>
 
 static const struct call_rule rules[] = {
-	CALL("rt_sigprocmask", CALL_VCPU | CALL_STATE, "the kick is blocked while a vCPU runs"),
 	CALL("rt_sigtimedwait", CALL_VCPU | CALL_STATE, "a kick that ended a run is taken"),
 	CALL("timer_create", CALL_VCPU, "limits of a run, at the first on this thread", CALL_EQ32(0, CLOCK_MONOTONIC)),
 	CALL("timer_settime", CALL_VCPU, "limits of a run"),
@@ -24,7 +23,6 @@ static const struct call_rule rules[] = {
 	CALL("epoll_pwait", CALL_IO, "the same, on architectures that have only this one"),
 #endif
 	CALL("epoll_ctl", CALL_IO | CALL_SERVE, "fds that devices watch"),
-	CALL("recvmsg", CALL_IO, "the embedder's own messages, with fds"),
 	CALL("ppoll", CALL_SERVE, "a Solo5 guest waits for its network"),
 	CALL("eventfd2", CALL_CREATE, "kicks of a VM's devices"),
 	CALL("epoll_create1", CALL_CREATE, "a poller"),
