@@ -20,6 +20,7 @@ static const struct call_rule rules[] = {
 	CALL("newfstatat", CALL_CREATE, "the same, as the C library asks"),
 	CALL_IOCTL(BLKGETSIZE64, CALL_CREATE, "the size of a block device"),
 	CALL("pread64", CALL_CREATE, "images and the tops of overlays are read"),
+	CALL("ftruncate", CALL_CREATE, "a new top of an overlay gets its length"),
 };
 
 CALL_TABLE(block);

@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "again.h"
 #include "rate_fill.h"
+#include "report.h"
 
 static int not_a_disk(const char *path, mode_t mode)
 {
@@ -29,9 +30,12 @@ static int lock(int fd, const char *path, bool write)
 		.l_whence = SEEK_SET,
 		.l_len = write ? 0 : 1, /* 0: all of it */
 	};
+	uint64_t since = 0;
 
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-		return 0;
+	do
+		if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+			return 0;
+	while ((errno == EAGAIN || errno == EACCES) && again(&since));
 	if (errno != EAGAIN && errno != EACCES)
 		return 0; /* a file system without locks */
 	report("F_OFD_SETLK", path, "it is in use: %s, or given twice",

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "report.h"
 
 enum { STREAMS = 64, PORT_DIGITS = 11 /* "_4294967295" */ };
@@ -62,9 +63,12 @@ static int listen_at(struct vsock *v, const struct sockaddr_un *at, const char *
 static int open_listener(struct vsock *v, const char *name)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	uint64_t since = 0;
 	const char *call;
 
 	strcpy(at.sun_path, v->path);
+	while (is_socket(v->path) && !is_stale(v->path) && again(&since))
+		;
 	if (is_stale(v->path))
 		unlink(v->path);
 	if (listen_at(v, &at, &call) == 0)
