@@ -67,7 +67,8 @@ static void start(struct run *run, const struct message_ready *ready)
 static void ended(struct run *run, int status)
 {
 	run->ended = true;
-	run->status = status;
+	/* a guest whose output could not be written has not ended well */
+	run->status = run->io.output_broken && run->cause ? run->cause : status;
 }
 
 static void failed(struct run *run, const struct message_failed *m)
