@@ -35,6 +35,7 @@ static const struct call_rule rules[] = {
 	CALL("read", CALL_IO | CALL_SERVE, "eventfds, timers, taps; the embedder's own pipes and sockets"),
 	CALL("write", CALL_IO | CALL_SERVE, "eventfds, taps; the embedder's own pipes and sockets"),
 	CALL("close", CALL_IO | CALL_WORK | CALL_SERVE, "fds of streams and of VMs that are over; of the embedder's"),
+	CALL_REFUSED("newfstatat", CALL_IO, ENOSYS, "stdio asks what its stream is, and takes no answer for one"),
 	CALL("fcntl", CALL_CREATE, "fds that are given are dup'ed", CALL_EQ(1, F_DUPFD_CLOEXEC)),
 	CALL("fcntl", CALL_CREATE, "how an fd was opened", CALL_EQ(1, F_GETFL)),
 	CALL("fcntl", CALL_CREATE, "fds of network back ends are made non-blocking", CALL_EQ(1, F_SETFL)),
