@@ -14,7 +14,7 @@ static const struct call_rule rules[] = {
 	CALL("fdatasync", CALL_WORK | CALL_SERVE, "flushes"),
 	CALL("fallocate", CALL_WORK, "discards and zeroes"),
 	CALL("io_uring_enter", CALL_IO | CALL_SERVE, "requests through the ring"),
-	CALL("io_uring_register", CALL_CREATE | CALL_IO, "a disk's place in the ring's table of files",
+	CALL("io_uring_register", CALL_CREATE, "a disk's place in the ring's table of files",
 		CALL_EQ32(1, IORING_REGISTER_FILES_UPDATE)),
 	CALL("fstat", CALL_CREATE, "is the fd a file, and of which size?"),
 	CALL("ftruncate", CALL_CREATE, "an empty file becomes the top of an overlay"),
