@@ -133,8 +133,8 @@ struct ukvmm_vsock_config {
 	const char *path;
 	uint32_t listen;
 	int32_t listener;
-	int (*connect)(void *ctx, uint32_t port);
-	void *ctx;
+	int (*connect)(uint64_t cookie, uint32_t port);
+	uint64_t cookie;
 };
 
 /* Adds the vsock device, before seal. -EEXIST: the VM has one; -EADDRINUSE: `path` exists. */

@@ -31,7 +31,7 @@ static void *ask(void *arg)
 {
 	struct question *q = arg;
 
-	q->answer = vsock_door_ask(&q->sock, q->port);
+	q->answer = vsock_door_ask((uint64_t)q->sock, q->port);
 	return NULL;
 }
 
@@ -126,7 +126,7 @@ static void an_end_that_is_closed_refuses(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	assert_int_equal(vsock_door_answer(pair[0], path), 0);
 	shutdown(pair[0], SHUT_WR);
-	assert_int_equal(vsock_door_ask(&pair[1], 80), -ECONNREFUSED);
+	assert_int_equal(vsock_door_ask((uint64_t)pair[1], 80), -ECONNREFUSED);
 	close(pair[1]);
 	/* its question is there, and the answer has nowhere to go */
 	assert_int_equal(vsock_door_answer(pair[0], path), -EPIPE);

@@ -130,7 +130,7 @@ static int add_vsock(struct guest *g, struct ukvmm_err *err)
 		.flags = g->job.vsock_fd >= 0 ? UKVMM_VSOCK_LISTENER : 0,
 		.listener = g->job.vsock_fd,
 		.connect = g->door >= 0 ? vsock_door_ask : NULL,
-		.ctx = &g->door,
+		.cookie = g->door >= 0 ? (uint64_t)g->door : 0,
 	};
 
 	return ukvmm_vm_add_vsock(g->vm, "vsock0", &config, err);
