@@ -35,6 +35,10 @@ static const struct call_rule rules[] = {
 	CALL("read", CALL_IO | CALL_SERVE, "eventfds, timers, taps; the embedder's own pipes and sockets"),
 	CALL("write", CALL_IO | CALL_SERVE, "eventfds, taps; the embedder's own pipes and sockets"),
 	CALL("close", CALL_IO | CALL_WORK | CALL_SERVE, "fds of streams and of VMs that are over; of the embedder's"),
+	CALL_REFUSED("openat", MEMORY, EACCES, "malloc looks for the host's settings before it shrinks a heap or makes many, and does "
+		"without; opened in any other way, also to be written, a path is the end", CALL_EQ32(0, AT_FDCWD),
+		CALL_EQ32(2, O_RDONLY | O_CLOEXEC)),
+	CALL_REFUSED("sched_getaffinity", MEMORY, ENOSYS, "malloc counts processors before it makes many heaps"),
 	CALL_REFUSED("newfstatat", CALL_IO, ENOSYS, "stdio asks what its stream is, and takes no answer for one"),
 	CALL("fcntl", CALL_CREATE, "fds that are given are dup'ed", CALL_EQ(1, F_DUPFD_CLOEXEC)),
 	CALL("fcntl", CALL_CREATE, "how an fd was opened", CALL_EQ(1, F_GETFL)),

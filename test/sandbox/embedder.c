@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -198,8 +199,33 @@ static void see_through(struct subject *s)
 	check(!pthread_join(s->thread, NULL), s->name, "pthread_join");
 }
 
+/* More heaps than malloc makes without a thought: each thread here has one, and keeps it. */
+static void *hold_heap(void *arg)
+{
+	sem_t *both = arg;
+	void *volatile p = malloc(100);
+
+	sem_post(&both[0]);
+	sem_wait(&both[1]);
+	free(p);
+	return NULL;
+}
+
+static void hold_heaps(void)
+{
+	enum { HEAPS = 8 }; /* the next one counts processors */
+	static sem_t both[2];
+	pthread_t thread;
+
+	for (int i = 0; i < HEAPS; i++) {
+		check(!pthread_create(&thread, NULL, hold_heap, both), "heap", "pthread_create");
+		while (sem_wait(&both[0]))
+			;
+	}
+}
+
 /* heaps: 0: a thread has its own heap; 1: all have one, as where there are many threads. */
-static int all(int heaps)
+static int run_one(struct subject *s, int heaps)
 {
 	const struct sigaction action = { .sa_handler = on_signal };
 
@@ -207,24 +233,29 @@ static int all(int heaps)
 		return 77;
 	if (heaps)
 		mallopt(M_ARENA_MAX, heaps);
+	else
+		hold_heaps();
 	/* what is large is mapped, also after it was freed once */
 	mallopt(M_MMAP_THRESHOLD, SMALL / 2);
 	mallopt(M_TRIM_THRESHOLD, SMALL / 4);
 	sigaction(SIGUSR1, &action, NULL);
-	for (int i = 0; i < SUBJECTS; i++) {
-		start(&subjects[i]);
-		see_through(&subjects[i]);
-	}
+	start(s);
+	see_through(s);
 	return 0;
 }
 
+/* malloc asks some things once in a process: each has one of its own. */
 int main(void)
 {
-	pid_t pid = fork();
-	int status;
+	for (int i = 0; i < 2 * SUBJECTS; i++) {
+		pid_t pid = fork();
+		int status;
 
-	if (!pid)
-		_exit(all(0));
-	check(pid > 0 && waitpid(pid, &status, 0) == pid, "process", "fork");
-	return status ? WEXITSTATUS(status) | WIFSIGNALED(status) : all(1);
+		if (!pid)
+			_exit(run_one(&subjects[i / 2], i & 1));
+		check(pid > 0 && waitpid(pid, &status, 0) == pid, "process", "fork");
+		if (status)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	}
+	return 0;
 }

@@ -76,6 +76,10 @@ long_mode:
 	sete %dl
 	movl $0xfee000f0, %eax
 	movl $0x1ff, (%rax)		/* local APIC on, spurious vector 0xff */
+	movl $0xfee00030, %eax
+	movl (%rax), %ecx		/* local APIC's version: all ones where there is none */
+	movl $0xfee00350, %eax
+	movl $0x10000, (%rax)		/* LINT0 masked: an 8259 that nobody set up sends line 5 as vector 5 */
 	movl $0xfee00320, %eax
 	movl $0x40, (%rax)		/* one-shot timer, vector 0x40 */
 	movl $0xfee003e0, %eax

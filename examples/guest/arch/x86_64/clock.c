@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time by the TSC; its rate is what KVM's clock says, which also knows the date. */
-#include "arch.h"
-#include "../../drivers/virtio.h"
+#include "x86.h"
+#include "../../drivers/devices.h"
 
 enum { MSR_WALL_CLOCK = 0x4b564d00, MSR_SYSTEM_TIME = 0x4b564d01 };
 
@@ -51,7 +51,7 @@ void rt_clock_init(bool kvm)
 	};
 
 	if (kvm)
-		rt_ring0(op, 2, false);
+		rt_ops(op, 2, false);
 	hz = host.mul ? 0 : rt_devices_tsc_hz();
 	if (!host.mul && !hz)
 		rt_panic("nobody says how fast the TSC is");

@@ -15,9 +15,9 @@
 	.set v, v + 1
 	.endr
 
-	/* + 512: #GP. HLT of ring 3 at one of two places is a call; anything else is what it is. */
+	/* + 512: #GP. HLT of ring 3 at one place is a call; anything else is what it is. */
 	.balign 512
-	cmpq $rt_ring0_insn, 8(%rsp)
+	cmpq $rt_ops_insn, 8(%rsp)
 	je batch
 	pushq $13
 	jmp fault
@@ -65,10 +65,14 @@ batch:
 2:	movl (%r9), %eax	/* 1: read one */
 	movl %eax, -8(%rdi)
 	jmp 1b
-3:	movl %r9d, %ecx		/* 2: write an MSR */
+3:	cmpl $2, %ecx
+	jne 8f
+	movl %r9d, %ecx		/* 2: write an MSR */
 	xorl %edx, %edx
 	wrmsr
 	jmp 1b
+8:	lidt no_idt		/* 3: an exception without a handler; the host resets or ends us */
+	ud2
 4:	testb %r8b, %r8b
 	jz 6f
 	movq rt_irqs, %rax
@@ -122,15 +126,17 @@ fault:
 9:	movl $0x501, %edx
 	movb $255, %al
 	outb %al, %dx
-	cli
-	hlt
+	lidt no_idt
+	ud2
+	.balign 8
+no_idt:	.fill 10, 1, 0
 
-/* rt_ring0(ops, n, idle) of ring 3 */
+/* rt_ops(ops, n, idle) of ring 3 */
 	.text
-	.globl rt_ring0
-rt_ring0:
+	.globl rt_ops
+rt_ops:
 	movzbl %dl, %edx
-rt_ring0_insn:
+rt_ops_insn:
 	hlt
 	ret
 
@@ -143,6 +149,7 @@ rt_irqs:	.fill 8, 1, 0
 rt_irqs_seen:	.fill 8, 1, 0
 	.globl rt_idle_door
 rt_idle_door:	.fill 8, 1, 0
-	.fill 4096, 1, 0
+	.fill 16384, 1, 0	/* printf wants 9 KiB */
+	.balign 16
 rt_fault_stack_top:
 	.section .note.GNU-stack, "", @progbits
