@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes as a message, to either side; what is taken for one keeps the promises of message.h. The first byte chooses the
+/* Bytes as a message, to either side, and as a request to a broker; what is taken for one keeps the promises of message.h. The first byte chooses the
  * side and how many descriptors came with it. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker_wire.h"
 #include "message.h"
 
 const char report_program[] = "fuzz";
@@ -56,6 +57,17 @@ static void check_err(const struct ukvmm_err *err)
 			check((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
+static void check_request(const uint8_t *bytes, size_t len, uint32_t fds)
+{
+	static struct broker_request r;
+
+	if (broker_request_take(bytes, len, fds, &r) < 0)
+		return;
+	check(memchr(r.name, 0, sizeof r.name) != NULL);
+	check(fds == (r.verb == BROKER_SPAWN ? BROKER_FDS : 0));
+	check(r.verb != BROKER_OPEN || (r.name[0] && r.folder < BROKER_FOLDERS));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct message m;
@@ -82,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (m.head.type == MESSAGE_STOPPED)
 			check_err(&m.stopped.err);
 	}
+	check_request(copy, len - 1, fds);
 	free(copy);
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "worker.h"
+
 /* Room behind the head for each type; 0: no such type on this side. */
 static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 {
@@ -38,6 +40,8 @@ static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 			return sizeof m->failed;
 		case MESSAGE_STOPPED:
 			return sizeof m->stopped;
+		case MESSAGE_DEAD:
+			return sizeof m->dead;
 		}
 	}
 	*known = false;
@@ -143,6 +147,8 @@ static int from_worker(struct message *m)
 	case MESSAGE_STOPPED:
 		err_clean(&m->stopped.err);
 		return 0;
+	case MESSAGE_DEAD:
+		return m->dead.cause <= CAUSE_LAST && m->dead.number >= 0 && m->dead.number < 256 ? 0 : -EBADMSG;
 	default:
 		return 0;
 	}

@@ -39,6 +39,8 @@ enum message_type {
 	MESSAGE_STATS,
 	MESSAGE_FAILED,	    /* no guest came of it: the last message */
 	MESSAGE_STOPPED,    /* the guest has ended and its output is written: the last message */
+	/* from the broker that started it, by the same socket */
+	MESSAGE_DEAD,
 };
 
 /* bytes: of the whole message. */
@@ -181,6 +183,12 @@ struct message_stopped {
 	struct message_stats stats;
 };
 
+/* cause: enum worker_cause. */
+struct message_dead {
+	uint32_t cause;
+	int32_t number;
+};
+
 struct message {
 	struct message_head head;
 	union {
@@ -193,6 +201,7 @@ struct message {
 		struct message_stats stats;
 		struct message_failed failed;
 		struct message_stopped stopped;
+		struct message_dead dead;
 	};
 };
 
