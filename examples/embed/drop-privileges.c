@@ -183,7 +183,8 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	rc = run(&lane, io, vm, NOBODY);
-	if (ukvmm_vm_destroy(vm) < 0 || ukvmm_vm_new(io, "later", image, &c, &vm, &err) < 0 || ukvmm_vm_seal(vm, &err) < 0)
+	if (ukvmm_vm_destroy(vm) < 0 || ukvmm_vm_new(io, "later", image, &c, &vm, &err) < 0 ||
+		ukvmm_vm_seal(vm, &err) < 0)
 		goto fail;
 	rc |= run(&lane, io, vm, NOBODY);
 	fflush(stdout);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox-create GUESTS: acquires, drops with UKVMM_MAY_CREATE, and then makes pollers, images and VMs with every kind of
- * device from the fds that it has, on a thread that polls and on one that works; narrows itself, and runs what it made.
+ * sandbox-create GUESTS: acquires, drops with UKVMM_MAY_CREATE, and then makes pollers, images and VMs with every kind
+ * of device from the fds that it has, on a thread that polls and on one that works; narrows itself, and runs what it
+ * made.
  * Exit status 0, 1, or 77 without /dev/kvm.
  */
 #include <fcntl.h>
@@ -121,7 +122,8 @@ static void add_disks(struct ukvmm_vm *vm)
 static struct ukvmm_vm *make(struct ukvmm_poller *poller, struct ukvmm_image *image, uint32_t chip, uint64_t ram)
 {
 	const struct ukvmm_x86_config x86 = { .size = sizeof x86, .irqchip = chip };
-	const struct ukvmm_vm_config c = { .size = sizeof c, .memory = ram, .x86 = &x86, .kicks = UKVMM_KICKS_EVENTFD };
+	const struct ukvmm_vm_config c = { .size = sizeof c, .memory = ram, .x86 = &x86,
+		.kicks = UKVMM_KICKS_EVENTFD };
 	const struct ukvmm_rng_config rng = { .size = sizeof rng };
 	struct ukvmm_vm *vm;
 

@@ -111,7 +111,8 @@ static void net_peer_goes(struct hostile *h)
 
 static void tap_add(struct hostile *h)
 {
-	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_TAP, .mac = { 2, 0, 0, 0, 0, 1 } };
+	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_TAP,
+		.mac = { 2, 0, 0, 0, 0, 1 } };
 
 	if (!peer_namespace())
 		_exit(SKIPPED);
@@ -165,7 +166,8 @@ static int vsock_listener;
 
 static void vsock_add(struct hostile *h)
 {
-	struct ukvmm_vsock_config config = { .size = sizeof config, .cid = VSOCK_CID, .path = vsock_path, .listen = 1 };
+	struct ukvmm_vsock_config config = { .size = sizeof config, .cid = VSOCK_CID, .path = vsock_path,
+		.listen = 1 };
 	char port[80];
 
 	snprintf(port, sizeof port, "%s_%d", vsock_path, HOST_PORT);
@@ -175,7 +177,8 @@ static void vsock_add(struct hostile *h)
 	CHECK(write(h->fd, "CONNECT 1024\n", 13) == 13);
 }
 
-static const struct subject subject_vsock_host = { .name = "vsock, host", .queues = 3, .add = vsock_add, .works = none };
+static const struct subject subject_vsock_host = { .name = "vsock, host", .queues = 3, .add = vsock_add,
+	.works = none };
 
 /* The guest opens a stream to the host's port, sends, and shuts it down. */
 static void vsock_out(struct hostile *h)
@@ -277,7 +280,8 @@ static bool run_alone(const struct work *w, bool kick)
 	if (status == SKIPPED << 8)
 		printf("ok - %s # SKIP no network namespace here\n", w->name);
 	else
-		printf("%sok - %s, %s (status %#x)\n", status ? "not " : "", w->name, kick ? "kicks" : "poller", status);
+		printf("%sok - %s, %s (status %#x)\n", status ? "not " : "", w->name, kick ? "kicks" : "poller",
+			status);
 	return !status || status == SKIPPED << 8;
 }
 

@@ -11,7 +11,10 @@ static void arguments(const struct call_rule *rule)
 
 	for (int i = 0; i < CALL_ARGS && rule->arg[i].check; i++, sep = ", ") {
 		const struct call_arg *a = &rule->arg[i];
-		unsigned long long mask = a->mask, value = a->value;
+		unsigned long long mask = a->mask, value = a->value, rest = ~mask;
+
+		if (mask <= UINT32_MAX) /* the upper half is not looked at */
+			rest &= UINT32_MAX;
 
 		if (a->check == CALL_PID)
 			printf("%s%u: own pid", sep, a->index);
@@ -20,9 +23,9 @@ static void arguments(const struct call_rule *rule)
 		else if (mask == UINT64_MAX || mask == UINT32_MAX)
 			printf("%s%u: %#llx", sep, a->index, value);
 		else if (!value)
-			printf("%s%u: within %#llx", sep, a->index, ~mask);
+			printf("%s%u: within %#llx", sep, a->index, rest);
 		else
-			printf("%s%u: %#llx and any of %#llx", sep, a->index, value, ~mask);
+			printf("%s%u: %#llx and any of %#llx", sep, a->index, value, rest);
 	}
 }
 
@@ -57,10 +60,10 @@ static unsigned count(uint16_t grants)
 
 int main(void)
 {
-	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, create | %u |\n| work | %u |\n"
-	       "| work, create | %u |\n\n",
-		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_CREATE), count(CALL_WORK),
-		count(CALL_WORK | CALL_CREATE));
+	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, create | %u |\n"
+	       "| work | %u |\n| work, create | %u |\n\n",
+		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_CREATE),
+		count(CALL_WORK), count(CALL_WORK | CALL_CREATE));
 	printf("| call | arguments | vcpu | io | work | create | threads | serve | connect | state | room | for |\n"
 	       "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t t = 0; call_tables[t]; t++)

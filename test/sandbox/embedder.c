@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox-embedder: what threads under a filter meet that is not the library's doing: a large realloc, the first line of
- * a stdio stream, a handled signal, a stop and SIGCONT within a wait. Exit status 0 or 1; 77 without /dev/kvm.
+ * sandbox-embedder: what threads under a filter meet that is not the library's doing: a large realloc, the first line
+ * of a stdio stream, a handled signal, a stop and SIGCONT within a wait. Exit status 0 or 1; 77 without /dev/kvm.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +72,8 @@ static void wait_cond(struct subject *s)
 
 static struct subject subjects[] = {
 	{ .name = "vcpu", .role = UKVMM_ROLE_VCPU },
-	{ .name = "vcpu that serves", .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_SERVE, .allocates = true, .wait = wait_pipe },
+	{ .name = "vcpu that serves", .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_SERVE, .allocates = true,
+		.wait = wait_pipe },
 	{ .name = "io", .role = UKVMM_ROLE_IO, .allocates = true, .prints = true, .wait = wait_pipe },
 	{ .name = "work", .role = UKVMM_ROLE_WORK, .allocates = true, .wait = wait_cond },
 };

@@ -93,7 +93,8 @@ static uint32_t report(void)
 			if (!missing)
 				continue;
 			if (why_not_here(rule)) {
-				printf("# %s: not seen with%s: %s\n", rule->why, grant_names(missing), why_not_here(rule));
+				printf("# %s: not seen with%s: %s\n", rule->why, grant_names(missing),
+					why_not_here(rule));
 				continue;
 			}
 			unused++;

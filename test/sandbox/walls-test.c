@@ -56,7 +56,8 @@ static const struct attempt attempts[] = {
 	AT("socket, AF_VSOCK", SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
 	AT("socket, AF_ALG", SYS_socket, AF_ALG, SOCK_SEQPACKET, 0),
 	AT("socket, AF_UNIX datagrams", SYS_socket, AF_UNIX, SOCK_DGRAM, 0),
-	AT_UNLESS(UKVMM_MAY_CONNECT, "socket, AF_UNIX", SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+	AT_UNLESS(UKVMM_MAY_CONNECT, "socket, AF_UNIX", SYS_socket, AF_UNIX,
+		SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
 	AT_UNLESS(UKVMM_MAY_CONNECT, "connect", SYS_connect, NO_FD, 0, 0),
 	AT("bind", SYS_bind, NO_FD, 0, 0),
 	AT("listen", SYS_listen, NO_FD, 0),
@@ -95,7 +96,8 @@ static const struct attempt attempts[] = {
 	AT("reboot", SYS_reboot, 0, 0, 0, 0),
 	AT("mprotect to executable", SYS_mprotect, 0, 4096, PROT_READ | PROT_EXEC),
 	AT("pkey_mprotect", SYS_pkey_mprotect, 0, 4096, PROT_READ | PROT_EXEC, NO_FD),
-	AT("mmap of executable memory", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, NO_FD, 0),
+	AT("mmap of executable memory", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+		NO_FD, 0),
 	AT("mmap of a file", SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, NO_FD, 0),
 	AT("mmap, shared and anonymous", SYS_mmap, 0, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, NO_FD, 0),
 	AT("shmat", SYS_shmat, NO_FD, 0, 0),
@@ -105,7 +107,8 @@ static const struct attempt attempts[] = {
 	AT("personality", SYS_personality, 0),
 	AT("futex, priority inheritance", SYS_futex, 0, 6, 0, 0, 0, 0),
 	AT("futex, requeue", SYS_futex, 0, 3, 0, 0, 0, 0),
-	IOCTL(KVM_CREATE_DEVICE), IOCTL(KVM_SET_GUEST_DEBUG), IOCTL(KVM_REGISTER_COALESCED_MMIO), IOCTL(KVM_ASSIGN_PCI_DEVICE),
+	IOCTL(KVM_CREATE_DEVICE), IOCTL(KVM_SET_GUEST_DEBUG), IOCTL(KVM_REGISTER_COALESCED_MMIO),
+		IOCTL(KVM_ASSIGN_PCI_DEVICE),
 	IOCTL(KVM_MEMORY_ENCRYPT_OP), IOCTL(KVM_HYPERV_EVENTFD), IOCTL(KVM_IRQFD), IOCTL(KVM_GET_DIRTY_LOG),
 	IOCTL(KVM_SMI), IOCTL(KVM_GET_STATS_FD), IOCTL(TIOCSTI), IOCTL(FIOASYNC),
 	AT_UNLESS(UKVMM_MAY_CREATE, "KVM_CREATE_VM", SYS_ioctl, NO_FD, KVM_CREATE_VM, 0),
@@ -121,7 +124,8 @@ static void what_a_taken_over_thread_would_try_ends_it(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < n; i++)
 		for (size_t a = 0; a < sizeof attempts / sizeof *attempts; a++) {
-			if (config[i].may & attempts[a].unless || probe_run(&config[i], &attempts[a].call) == PROBE_DIED)
+			if (config[i].may & attempts[a].unless || probe_run(&config[i],
+				&attempts[a].call) == PROBE_DIED)
 				continue;
 			print_error("role %u, may %#x: %s lives\n", config[i].role, config[i].may, attempts[a].name);
 			wrong++;
@@ -151,7 +155,8 @@ static void ask(struct io_uring_sqe *sqe, int what)
 		io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
 		break;
 	case ASKED_SOCKET:
-		io_uring_prep_rw(45 /* IORING_OP_SOCKET, which this liburing does not name */, sqe, AF_UNIX, NULL, 0, SOCK_STREAM);
+		io_uring_prep_rw(45 /* IORING_OP_SOCKET, which this liburing does not name */, sqe, AF_UNIX,
+			NULL, 0, SOCK_STREAM);
 		break;
 	case ASKED_UNREGISTERED: /* standard output's number, not one of the ring's own table */
 		io_uring_prep_write(sqe, 1, "", 0, 0);

@@ -86,7 +86,7 @@ static void a_job_that_lies_is_refused(void **state)
 	REFUSED(j.disk[0].top_fd = INT32_MIN);
 	REFUSED(j.disks_len = MESSAGE_DEVICES + 1);
 	REFUSED(j.disks_len = UINT32_MAX);
-	REFUSED(j.nets_len = MESSAGE_DEVICES - 1);
+	REFUSED(j.nets_len = MESSAGE_DEVICES - 1); /* with the disks there are too many */
 	REFUSED(j.nets_len = UINT32_MAX);
 	REFUSED(j.net[0].fd = -1);
 	REFUSED(j.net[0].kind = UKVMM_NET_NONE);

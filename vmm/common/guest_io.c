@@ -102,7 +102,7 @@ static void tell_broken(struct guest *g, uint64_t index)
 	/* one is enough: a driver may break and reset it as often as it likes */
 	if (index >= MESSAGE_DEVICES || g->broken >> index & 1)
 		return;
-	g->broken |= 1u << index;
+	g->broken |= 1ull << index;
 	message_send(g->sock, MESSAGE_BROKEN, &m);
 }
 

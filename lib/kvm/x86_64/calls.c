@@ -5,10 +5,13 @@
 
 static const struct call_rule rules[] = {
 	CALL_IOCTL(KVM_INTERRUPT, CALL_VCPU, "an interrupt of the board's 8259s"),
-	CALL_IOCTL(KVM_GET_LAPIC, CALL_VCPU | CALL_STATE, "does an interrupt wait, when is the timer due, before it parks?"),
-	CALL_IOCTL(KVM_GET_MSRS, CALL_VCPU | CALL_CREATE | CALL_STATE, "the deadline timer before it parks; SYSCALL's entry of a guest that died"),
+	CALL_IOCTL(KVM_GET_LAPIC, CALL_VCPU | CALL_STATE,
+		"does an interrupt wait, when is the timer due, before it parks?"),
+	CALL_IOCTL(KVM_GET_MSRS, CALL_VCPU | CALL_CREATE | CALL_STATE,
+		"the deadline timer before it parks; SYSCALL's entry of a guest that died"),
 	CALL_IOCTL(KVM_GET_REGS, CALL_VCPU | CALL_STATE, "where a guest died"),
-	CALL_IOCTL(KVM_GET_SREGS, CALL_VCPU | CALL_CREATE | CALL_STATE, "where a guest died; what its entry state is made from"),
+	CALL_IOCTL(KVM_GET_SREGS, CALL_VCPU | CALL_CREATE | CALL_STATE,
+		"where a guest died; what its entry state is made from"),
 	CALL_IOCTL(KVM_TRANSLATE, CALL_VCPU | CALL_STATE, "the instruction at which a guest died"),
 	CALL_IOCTL(KVM_SET_TSS_ADDR, CALL_CREATE, "a VM, on Intel"),
 	CALL_IOCTL(KVM_SET_IDENTITY_MAP_ADDR, CALL_CREATE, "a VM, on Intel"),
