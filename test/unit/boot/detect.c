@@ -149,7 +149,7 @@ static void solo5_guests_are_named(void **state)
 	memcpy(file.data + file.len, mirage, sizeof mirage);
 	file.len += sizeof mirage;
 	image = parsed(&file, BOOT_AUTO);
-	assert_string_equal(image.guest, "MirageOS, Solo5 hvt ABI 1, bindings v0.7.1");
+	assert_string_equal(image.guest, "MirageOS, Solo5 hvt ABI 1, bindings 0.7.1");
 	bytes_free(&file);
 }
 
