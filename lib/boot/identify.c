@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Strings are looked for in the first part of a file only: Linux's banner is some 20 MiB in. */
-enum { SEARCH_LINUX = 64 << 20, SEARCH_SMALL = 16 << 20, RELEASE_LOOKS = 64 };
+enum { SEARCH_LINUX = 64 << 20, SEARCH_SMALL = 16 << 20, COMMIT_DIGITS = 40, RELEASE_LOOKS = 64 };
 
 /* A printable word at most `room` long, as far as the file goes. */
 static void copy_word(char *dst, size_t room, const uint8_t *src, const uint8_t *end)
@@ -33,6 +33,37 @@ static bool named_with_version(const struct boot_file *file, struct boot_image *
 		return false;
 	copy_word(version, sizeof version, at + strlen(text), file->data + file->len);
 	snprintf(image->guest, sizeof image->guest, "%s %s", name, version);
+	return true;
+}
+
+/* The first 40 hexadecimal digits in a row with none before or behind; NULL: there are none. */
+static const uint8_t *find_commit(const struct boot_file *file, uint64_t limit)
+{
+	uint64_t len = file->len < limit ? file->len : limit, run = 0;
+
+	for (uint64_t i = 0; i < len; i++) {
+		uint8_t c = file->data[i];
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))
+			run++;
+		else if (run == COMMIT_DIGITS)
+			return file->data + i - run;
+		else
+			run = 0;
+	}
+	return run == COMMIT_DIGITS ? file->data + len - run : NULL;
+}
+
+/* Nanos says when it starts which commit it was built from; its name is in no string of it. */
+static bool named_nanos(const struct boot_file *file, struct boot_image *image)
+{
+	const uint8_t *commit;
+
+	if (!find(file, SEARCH_SMALL, "gitversion: %s"))
+		return false;
+	commit = find_commit(file, SEARCH_SMALL);
+	snprintf(image->guest, sizeof image->guest, "Nanos%s%.12s", commit ? " " : "",
+		commit ? (const char *)commit : "");
 	return true;
 }
 
@@ -109,6 +140,8 @@ void boot_identify(const struct boot_file *file, struct boot_image *image)
 	if (named_with_version(file, image, SEARCH_SMALL, "OSv v", "OSv"))
 		return;
 	if (named_with_version(file, image, SEARCH_LINUX, "Linux version ", "Linux"))
+		return;
+	if (named_nanos(file, image))
 		return;
 	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
 		if (!find(file, SEARCH_SMALL, marks[i].text))

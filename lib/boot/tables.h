@@ -21,8 +21,8 @@ uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most, a p
 /* GDT at BOOT_GDT (flat segments of the mode, a TSS) and the BIOS data area's serial port; sets the
  * entry's mode, selectors and descriptor tables. */
 void boot_gdt_write(const struct mem *mem, enum x86_mode mode, struct x86_entry *entry);
-/* 4 GiB mapped to itself in 2 MiB pages. */
-void boot_page_tables_write(const struct mem *mem);
+/* The first GiB mapped to itself in 2 MiB pages, and those of the first four that hold the image. */
+void boot_page_tables_write(const struct mem *mem, const struct boot_image *image);
 
 struct boot_zero_page {
 	uint64_t setup_data, rsdp, initrd, initrd_bytes;

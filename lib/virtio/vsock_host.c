@@ -201,13 +201,13 @@ static void client_line(struct virtio_vsock *v, struct vsock_client *c)
 void vsock_client_event(struct virtio_vsock *v, struct vsock_client *c)
 {
 	char *at = c->line + c->len, *end;
-	ssize_t n = recv(c->fd, at, sizeof c->line - c->len, MSG_DONTWAIT | MSG_PEEK);
+	ssize_t n = fd_recv(c->fd, at, sizeof c->line - c->len, MSG_PEEK);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0) {
 		end = memchr(at, '\n', (size_t)n);
-		n = recv(c->fd, at, end ? (size_t)(end - at) + 1 : (size_t)n, MSG_DONTWAIT);
+		n = fd_recv(c->fd, at, end ? (size_t)(end - at) + 1 : (size_t)n, 0);
 	}
 	if (n <= 0) {
 		client_drop(v, c);

@@ -238,6 +238,20 @@ static void do_initrd(const char *text)
 		outb(COM1, ((const uint8_t *)(uintptr_t)at)[i]);
 }
 
+/* The loader maps the first GiB only; what is behind 3 GiB goes into a page directory of our own. */
+static void map_devices(void)
+{
+	static uint64_t directory[512] __attribute__((aligned(4096)));
+	uint64_t *pml4, *pdpt;
+
+	__asm__ volatile("movq %%cr3, %0" : "=r"(pml4));
+	pdpt = (uint64_t *)(pml4[0] & ~0xfffull);
+	for (uint64_t i = 0; i < 512; i++)
+		directory[i] = 3ull << 30 | i << 21 | 0x83;
+	pdpt[3] = (uint64_t)directory | 3;
+	__asm__ volatile("" : : : "memory");
+}
+
 /* The devices' places, from words of the command line: virtio_mmio.device=4K@0xd0000000:5 */
 static const char *next_device(const char *text, volatile uint32_t **regs)
 {
@@ -258,6 +272,7 @@ static void do_devices(const char *text)
 {
 	volatile uint32_t *regs;
 
+	map_devices();
 	while ((text = next_device(text, &regs))) {
 		print_number(regs[2]); /* DeviceID */
 		print(" ");
@@ -284,6 +299,7 @@ static void do_break(const char *text)
 	volatile uint32_t *regs;
 	uint64_t n = number(&text);
 
+	map_devices();
 	if (!next_device(text, &regs))
 		return;
 	while (n--)
@@ -299,6 +315,7 @@ static void do_size(const char *text)
 	volatile uint32_t *regs;
 	uint32_t size, is;
 
+	map_devices();
 	if (!next_device(text, &regs))
 		return;
 	size = regs[0x40];
