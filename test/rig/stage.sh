@@ -167,7 +167,7 @@ stage_qemu()
 {
 	local name
 	stage_program "$(command -v qemu-system-x86_64)" usr/bin
-	for name in bios-microvm.bin linuxboot_dma.bin pvh.bin; do
+	for name in bios-microvm.bin qboot.rom linuxboot_dma.bin pvh.bin; do
 		mkdir -p "$tree/usr/share/qemu"
 		cp -L "/usr/share/qemu/$name" "$tree/usr/share/qemu/"
 	done

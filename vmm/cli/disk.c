@@ -92,6 +92,7 @@ int disk_add(const struct disk *d, const struct disk_options *o, const char *nam
 		.top_fd = d->top_fd,
 		.serial = o->serial,
 		.rate = &o->rate,
+		.block_bytes = o->block_bytes,
 	};
 	int rc;
 

@@ -276,7 +276,10 @@ static void guests_are_named(void **state)
 		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef01234567", "Nanos 0123456789ab"},
 		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef012345678,", "Nanos"},
 		{"0123456789abcdef0123456789abcdef01234567,", ""},
-		{"Linux version %s", ""}, {"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
+		{"Linux version %s", ""}, {".uk_ctortab", "Unikraft"},
+		{".uk_inittab: Unikraft (%s); Unikraft Telesto 0.16.3~e453b74a", "Unikraft Telesto 0.16.3~e453b74a"},
+		{"Unikraft Telesto 0.16.3", ""}, {".uk_ctortab Unikraft Telesto", "Unikraft"},
+		{"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
