@@ -64,9 +64,9 @@ void runtime_body(struct bench *b, unsigned int runs)
 
 struct pair {
 	const char *name, *image;
-	bool disk, fresh; /* fresh: its first request in a guest is measured, too */
-	struct bench_series *guest, *host, *guest_cpu, *host_cpu, *first;
-	char names[6][48];
+	bool disk, fresh; /* fresh: first requests of guests are measured, too, with huge pages and without */
+	struct bench_series *guest, *host, *guest_cpu, *host_cpu, *first, *first_small;
+	char names[7][48];
 };
 
 static const char *disk_file(void)
@@ -99,8 +99,11 @@ static void series(struct bench *b, struct pair *p)
 	p->host = bench_series(b, p->names[1], "ms");
 	p->guest_cpu = bench_series(b, p->names[4], "ms");
 	p->host_cpu = bench_series(b, p->names[5], "ms");
-	if (p->fresh)
-		p->first = bench_series(b, p->names[2], "ms");
+	if (!p->fresh)
+		return;
+	snprintf(p->names[6], sizeof *p->names, "%s_guest_first_small_pages_ms", p->name);
+	p->first = bench_series(b, p->names[2], "ms");
+	p->first_small = bench_series(b, p->names[6], "ms");
 }
 
 static void once(struct pair *p, struct beside_vm *vm, int fd)
@@ -121,6 +124,29 @@ static void once(struct pair *p, struct beside_vm *vm, int fd)
 	bench_add(p->host, us / 1e3);
 }
 
+/* The first request of a guest, whose pages nobody has touched. */
+static void first_of(const struct beside_job *job, struct bench_series *s)
+{
+	struct beside_vm *vm = beside_start(job);
+	struct answer a = { .room = 0 };
+	int fd = net_connect(CONNECT_MS);
+
+	http_ask(fd, "GET", "/", NULL, 0, &a);
+	bench_add(s, a.all / 1e3);
+	close(fd);
+	beside_end(vm);
+}
+
+static void firsts(struct pair *p, struct beside_job job, unsigned int runs)
+{
+	for (unsigned int i = 0; i < runs && p->fresh; i++) {
+		job.hugepages = UKVMM_HUGEPAGES_ON;
+		first_of(&job, p->first);
+		job.hugepages = UKVMM_HUGEPAGES_OFF;
+		first_of(&job, p->first_small);
+	}
+}
+
 static void measure(struct bench *b, struct pair *p, const char *disk, unsigned int runs)
 {
 	struct beside_job job = { .image = p->image, .memory = 256u << 20, .hugepages = UKVMM_HUGEPAGES_ON, .mtu = NET_MTU };
@@ -133,9 +159,7 @@ static void measure(struct bench *b, struct pair *p, const char *disk, unsigned 
 	job.disk = p->disk ? disk : NULL;
 	vm = beside_start(&job);
 	fd = net_connect(CONNECT_MS);
-	http_ask(fd, "GET", "/", NULL, 0, &a);
-	if (p->first)
-		bench_add(p->first, a.all / 1e3);
+	http_ask(fd, "GET", "/", NULL, 0, &a); /* what comes first is measured apart */
 	host_ask(host_find(p->name), "GET", "/", NULL, 0, &a, &us, &cpu_us);
 	for (unsigned int i = 0; i < runs; i++)
 		once(p, vm, fd);
@@ -143,6 +167,7 @@ static void measure(struct bench *b, struct pair *p, const char *disk, unsigned 
 	bench_value(b, p->names[3], bench_percentile(p->guest_cpu, LEAST) / bench_percentile(p->host_cpu, LEAST));
 	close(fd);
 	beside_end(vm);
+	firsts(p, job, runs);
 }
 
 void runtime_functions(struct bench *b, unsigned int runs)

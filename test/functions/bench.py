@@ -18,6 +18,8 @@ series |= {"ukvmm_run_to_response_us": 1, "warm_request_us": 100, "body_50_mib_m
 for f in ("fib", "matmul", "bubble", "alloc", "readfile"):
     series |= {f"{f}_guest_ms": 1, f"{f}_host_ms": 1, f"{f}_guest_cpu_ms": 1, f"{f}_host_cpu_ms": 1}
     assert o[f"ratio_{f}_guest_to_host"] > 0
+for f in ("alloc", "readfile"):
+    series |= {f"{f}_guest_first_ms": 1, f"{f}_guest_first_small_pages_ms": 1}
 if "qemu_to_response_us" in o:
     series["qemu_to_response_us"] = 1
     assert o["ratio_qemu_to_ukvmm_run"] > 0

@@ -207,6 +207,11 @@ static bool keep(struct conn *c, const struct pbuf *p)
 	return true;
 }
 
+static bool too_much(struct conn *c)
+{
+	return c->state < CONN_ANSWER && output_ready(c) && output_refuse(c, 503) && conn_serve(c);
+}
+
 bool input_packet(struct conn *c, struct pbuf *p)
 {
 	bool alive = true, inside = !c->len && !p->next;
@@ -221,11 +226,11 @@ bool input_packet(struct conn *c, struct pbuf *p)
 		c->in = p->payload;
 		c->len = p->len;
 	} else if (!keep(c, p)) {
-		return false;
+		return too_much(c);
 	}
 	if (inside || is_worth_it(c, p))
 		alive = conn_serve(c);
-	if (alive && c->len && !c->store)
-		alive = keep(c, NULL);
+	if (alive && c->len && !c->store && !keep(c, NULL))
+		return too_much(c);
 	return alive;
 }

@@ -232,6 +232,32 @@ def crowds():
 		result(answer == (200, b"p") and not done, "50 connections from one port", (answer, done))
 
 
+def memory():
+	"""More than the server keeps of all clients together: a quarter of 128 MiB, here."""
+	size = 8 << 20
+	clients = [Client() for _ in range(6)]
+	kept, refused = [], 0
+	for c in clients:
+		try:
+			c.send(request("m" * size)[:-1])
+			kept.append(c)
+		except ConnectionError:
+			refused += 1
+	for c in kept[:]:
+		c.socket.settimeout(0.2)
+		try:
+			refused += c.answer()[0] == 503
+			kept.remove(c)
+		except TimeoutError:
+			c.socket.settimeout(SECONDS)
+	result(refused and kept, "bodies of 48 MiB at once: some are refused", (refused, len(kept)))
+	result(all(c.send("m").answer() == (200, b"m" * size) for c in kept), "... and the others are answered")
+	for c in clients:
+		c.socket.close()
+	with Client() as c:
+		result(c.send(request("m" * size)).answer() == (200, b"m" * size), "... and what they had is free again")
+
+
 def again(port):
 	"""A client on a port whose last connection may be about to end."""
 	end = time.monotonic() + SECONDS
@@ -294,6 +320,7 @@ def main():
 		messages()
 		pipelining()
 		refusals()
+		memory()
 	patience()
 	crowds()
 	flood()

@@ -47,5 +47,10 @@ start todos ip=10.9.0.2 netmask=255.255.255.0
 start serve ip=10.9.0.2/24
 [ "$(get $url/ | wc -c)" = $((50 << 20)) ] || fail "serve"
 
+start serve ip=10.9.0.2/24 plain=1
+[ "$(get $url/ | wc -c)" = $((50 << 20)) ] || fail "serve, without offloads"
+start echo ip=10.9.0.2/24 plain=1
+get --data-binary @"$work/body" $url/ | cmp - "$work/body" || fail "a large body, without offloads"
+
 start bubble ip=10.9.0.2/24
 [ "$(get $url/)" = 20000 ] || fail "bubble"
