@@ -9,8 +9,9 @@ execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include OUTPUT_VARI
 if(NOT TARGET ukvmm_function_flags)
 	add_library(ukvmm_function_flags INTERFACE)
 	set_target_properties(ukvmm_function_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE OFF)
-	# -fbuiltin: of the C library that is there, the compiler may know what its functions do
-	target_compile_options(ukvmm_function_flags INTERFACE -m64 -march=x86-64 -O2 -nostdinc
+	# -falign: speed that does not depend on where a loop happens to lie. -fbuiltin: of the C library that is there, the compiler may know what its functions do
+	target_compile_options(ukvmm_function_flags INTERFACE -m64 -march=x86-64 -O2
+		-falign-functions=64 -falign-loops=32 -nostdinc
 		"SHELL:-isystem ${UKVMM_FUNCTION_DIR}/include" "SHELL:-isystem ${ukvmm_compiler_headers}" -ffreestanding -fbuiltin
 		-fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
 		-ffunction-sections -fdata-sections -U_FORTIFY_SOURCE)

@@ -4,7 +4,7 @@
  * code runs beside the same code in this process. Starts and requests are measured in turn with each other, so that all
  * see the same host. It makes a network namespace with a tap of its own.
  *
- * usage: runtime [--json] [--runs N]
+ * usage: runtime [--json] [--runs N] [starts] [warm] [body] [functions]
  */
 #include "runtime.h"
 
@@ -17,7 +17,7 @@
 
 #include "ring0.h"
 
-static const char usage[] = "usage: runtime [--json] [--runs N]";
+static const char usage[] = "usage: runtime [--json] [--runs N] [starts] [warm] [body] [functions]";
 
 enum { WARM_FACTOR = 100, FUNCTION_RUNS_PART = 6, BODY_RUNS_PART = 3 };
 
@@ -42,20 +42,36 @@ static void ring0(struct bench *b)
 	bench_value(b, "ring0_instructions_per_idle", counts.call_max);
 }
 
+/* Is this part wanted? All are, if none is named. */
+static bool part(char **words, const char *name)
+{
+	bool named = !*words;
+
+	for (; *words; words++)
+		named |= !strcmp(*words, name);
+	return named;
+}
+
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .runs = 30 };
 	struct bench *b;
+	char **words;
 
 	bench_parse(argc, argv, usage, &options);
+	words = argv + options.words;
 	net_enter(NET_MTU);
 	b = bench_new("The runtime of functions");
 	image_size(b);
 	ring0(b);
-	runtime_starts(b, options.runs);
-	runtime_warm(b, options.runs * WARM_FACTOR);
-	runtime_body(b, options.runs / BODY_RUNS_PART + 1);
-	runtime_functions(b, options.runs / FUNCTION_RUNS_PART + 1);
+	if (part(words, "starts"))
+		runtime_starts(b, options.runs);
+	if (part(words, "warm"))
+		runtime_warm(b, options.runs * WARM_FACTOR);
+	if (part(words, "body"))
+		runtime_body(b, options.runs / BODY_RUNS_PART + 1);
+	if (part(words, "functions"))
+		runtime_functions(b, options.runs / FUNCTION_RUNS_PART + 1);
 	bench_print(b, options.json);
 	bench_free(b);
 	return 0;
