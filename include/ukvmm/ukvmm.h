@@ -218,7 +218,8 @@ int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct 
 
 #define UKVMM_VM_PARK_IDLE 1u /* ukvmm_vcpu_run may return IDLE; honoured for VMs of one vCPU with a split interrupt chip; others halt in KVM */
 
-#define UKVMM_HUGEPAGES_AUTO 0u /* on for RAM of 1 GiB and more of Linux guests, else off */
+#define UKVMM_HUGEPAGES_AUTO 0u /* on for RAM of 1 GiB and more of Linux guests, and where a function's
+				    * image says that it uses memory densely; else off */
 #define UKVMM_HUGEPAGES_ON 1u
 #define UKVMM_HUGEPAGES_OFF 2u
 

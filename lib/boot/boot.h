@@ -64,6 +64,7 @@ struct boot_image {
 	uint64_t initrd_max;		/* highest address of an initrd's last byte; ~0: any */
 	uint32_t hvt_entries;		/* of the manifest; entry 0 is no device */
 	uint64_t hvt_manifest;		/* its place in data */
+	uint64_t dense_from;		/* the image says that it touches memory from there on densely; 0: it does not say */
 	bool unikraft;			/* its command line: a name first, announcements only before a " --" */
 	const char *pci_guest;		/* NULL; else it looks for devices on a PCI bus only: what would not */
 	uint32_t pci_devices;		/* that its Solo5 manifest names */

@@ -12,6 +12,8 @@ enum {
 	SOLO5_MFT1 = 0x3154464d, /* "MFT1" */
 	SOLO5_NAME = 6,
 	SOLO5_ALIGN = 4, /* of its fields, whatever the segment's alignment is */
+	FUNCTION = 1,
+	FUNCTION_NAME = 6,
 	MANIFEST_PAD = 4, /* the descriptor begins at 20, its contents are 8-aligned */
 };
 
@@ -36,6 +38,10 @@ static void note_use(const struct boot_file *file, const struct note *note, stru
 		notes->solo5_target = reader_u32(&desc);
 		notes->solo5_abi = reader_u32(&desc);
 		notes->has_solo5 = !desc.bad;
+	}
+	if (note->type == FUNCTION && note->name_bytes == FUNCTION_NAME && !memcmp(note->name, "ukvmm", FUNCTION_NAME)) {
+		notes->dense_from = reader_u64(&desc);
+		notes->has_function = !desc.bad;
 	}
 	if (note->type == SOLO5_MFT1 && note->name_bytes == SOLO5_NAME && !memcmp(note->name, "Solo5", SOLO5_NAME) &&
 		note->desc_bytes > MANIFEST_PAD) {

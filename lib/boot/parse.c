@@ -62,6 +62,10 @@ static void describe(
 		snprintf(image->guest, sizeof image->guest, "Solo5 %s ABI %u",
 			tender[target < sizeof tender / sizeof tender[0] ? target : 0],
 			f->elf.notes.solo5_abi);
+	if (f->elf.notes.has_function) {
+		image->dense_from = f->elf.notes.dense_from;
+		snprintf(image->guest, sizeof image->guest, "ukvmm function");
+	}
 	boot_identify(file, image);
 	if (f->elf.notes.has_solo5)
 		boot_identify_solo5(file, image);

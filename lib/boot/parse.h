@@ -26,6 +26,8 @@ struct boot_notes {
 	uint32_t solo5_target, solo5_abi; /* "Solo5" note ABI1 */
 	bool has_manifest;		  /* "Solo5" note MFT1: where its contents are in the file */
 	uint64_t manifest, manifest_len;
+	bool has_function;		  /* "ukvmm" note 1: a function of our runtime, */
+	uint64_t dense_from;		  /* which touches memory from there on densely */
 };
 
 /* Looks through the notes in [off, off + len) of the file, each field `align`ed (4 or 8). Stops at

@@ -67,6 +67,14 @@ int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_en
 	return rc;
 }
 
+void mem_dense(struct mem *mem, uint64_t from)
+{
+	const struct mem_region *r = &mem->region[0];
+
+	if (from % MEM_PAGE == 0 && from < r->len)
+		madvise(r->host + from, r->len - from, MADV_HUGEPAGE);
+}
+
 int mem_protect(struct mem *mem, uint64_t gpa, uint64_t len)
 {
 	void *p = mem_ptr(mem, gpa, len);

@@ -37,6 +37,8 @@ int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t ga
 int mem_back(struct mem *mem, enum mem_huge huge);
 /* Both in one, which costs a mapping less. On failure nothing is left. */
 int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end, enum mem_huge huge);
+/* The first region from that address on is touched as a whole: with huge pages, if the kernel has them. */
+void mem_dense(struct mem *mem, uint64_t from);
 /* [gpa, gpa + len), whole pages, can be written by nobody from here on: a guest that tries makes KVM_RUN fail with
  * -EFAULT. It does not change mem_ptr: who writes for a guest asks elsewhere. -EFAULT, -ENOMEM. */
 int mem_protect(struct mem *mem, uint64_t gpa, uint64_t len);

@@ -218,6 +218,8 @@ UKVMM_API int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err)
 	rc = shell_take(vm->host, &vm->kind, huge_of(vm), vm->name, &shell, err);
 	if (rc)
 		return rc;
+	if (vm->config.hugepages == UKVMM_HUGEPAGES_AUTO && vm->image->boot.dense_from)
+		mem_dense(&shell->mem, vm->image->boot.dense_from);
 	rc = shell_fill(vm, shell, err);
 	if (rc) {
 		shell_retire(shell);

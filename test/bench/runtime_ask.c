@@ -35,8 +35,7 @@ void runtime_warm(struct bench *b, unsigned int requests)
 
 void runtime_body(struct bench *b, unsigned int runs)
 {
-	const struct beside_job job = { .image = RUNTIME_IMAGE("serve"), .memory = 192u << 20, .mtu = NET_MTU,
-		.hugepages = UKVMM_HUGEPAGES_ON };
+	const struct beside_job job = { .image = RUNTIME_IMAGE("serve"), .memory = 192u << 20, .mtu = NET_MTU };
 	struct bench_series *rate = bench_series(b, "body_50_mib_mib_per_s", "MiB/s");
 	struct beside_vm *vm = beside_start(&job);
 	struct beside_times before, after;
@@ -149,7 +148,7 @@ static void firsts(struct pair *p, struct beside_job job, unsigned int runs)
 
 static void measure(struct bench *b, struct pair *p, const char *disk, unsigned int runs)
 {
-	struct beside_job job = { .image = p->image, .memory = 256u << 20, .hugepages = UKVMM_HUGEPAGES_ON, .mtu = NET_MTU };
+	struct beside_job job = { .image = p->image, .memory = 256u << 20, .mtu = NET_MTU };
 	struct beside_vm *vm;
 	struct answer a = { .room = 0 };
 	double us, cpu_us;

@@ -60,6 +60,39 @@ static void huge_pages_are_explicit(void **state)
 	}
 }
 
+/* Where an image says so, and only where nobody has decided otherwise. A lie does no harm. */
+static void an_image_says_where_it_is_dense(void **state)
+{
+	struct fixture *f = *state;
+	const struct {
+		uint64_t from;
+		uint32_t hugepages;
+		const char *below, *above;
+	} c[] = {
+		{ 4 << 20, UKVMM_HUGEPAGES_AUTO, " nh", " hg" },
+		{ 4 << 20, UKVMM_HUGEPAGES_OFF, " nh", " nh" },
+		{ 4 << 20, UKVMM_HUGEPAGES_ON, " hg", " hg" },
+		{ (4 << 20) + 1, UKVMM_HUGEPAGES_AUTO, " nh", " nh" },
+		{ ~4095ull, UKVMM_HUGEPAGES_AUTO, " nh", " nh" },
+	};
+
+	for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+		const struct ukvmm_vm_config config = { .size = sizeof config, .memory = 16 << 20, .hugepages = c[i].hugepages };
+		struct ukvmm_vm *vm = make_vm(f, guest_exit42, &config);
+		char flags[256];
+
+		((struct ukvmm_image *)(uintptr_t)vm->image)->boot.dense_from = c[i].from;
+		assert_int_equal(ukvmm_vm_seal(vm, NULL), 0);
+		assert_int_equal(flags_of(vm->ram.base + (2 << 20), flags, sizeof flags), 1);
+		assert_non_null(strstr(flags, c[i].below));
+		assert_int_equal(flags_of(vm->ram.base + (8 << 20), flags, sizeof flags), 1);
+		assert_non_null(strstr(flags, c[i].above));
+		assert_non_null(strstr(flags, " dc"));
+		assert_int_equal(run_vcpu(vcpu_of(vm, 0), NULL).value, 42);
+		ukvmm_vm_destroy(vm);
+	}
+}
+
 static void a_child_has_no_guest_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -101,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(huge_pages_are_explicit),
+		fixture_test(an_image_says_where_it_is_dense),
 		fixture_test(a_child_has_no_guest_memory),
 		fixture_test(large_memory_is_in_two_parts),
 	};

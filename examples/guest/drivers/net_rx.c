@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF = 2048, BUF_LARGE = 16384, LARGE_MTU = 4096, BUDGET = 4 << 20, AT_FIRST = 48 };
+enum { BUF = 2048, BUF_LARGE = 16384, LARGE_MTU = 4096, BUDGET = 1 << 20, AT_FIRST = 48 };
 enum { AT_FIRST_BYTES = 256 << 10, FRAME_PIECES = 36 };
 
 static uint8_t *buffers;

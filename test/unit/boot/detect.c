@@ -100,6 +100,22 @@ static void pvh_where_the_elf_entry_is_not_physical(void **state)
 	bytes_free(&note);
 }
 
+static void function_note_says_what_is_dense(void **state)
+{
+	uint64_t from = 0xa00000;
+
+	(void)state;
+	for (uint32_t len = 8; len >= 4; len -= 4) { /* 4: cut off */
+		struct bytes note = make_note("ukvmm", 1, &from, len), file = make_noted(0x100000, &note);
+		struct boot_image image = parsed(&file, BOOT_AUTO);
+
+		assert_int_equal(image.dense_from, len == 8 ? from : 0);
+		assert_string_equal(image.guest, len == 8 ? "ukvmm function" : "");
+		bytes_free(&file);
+		bytes_free(&note);
+	}
+}
+
 static void other_notes_are_passed_over(void **state)
 {
 	uint32_t entry = 0x100000;
@@ -322,6 +338,7 @@ int main(void)
 		cmocka_unit_test(elf_is_loaded_by_physical_address),
 		cmocka_unit_test(pvh_note_of_4_bytes),
 		cmocka_unit_test(pvh_note_of_8_bytes),
+		cmocka_unit_test(function_note_says_what_is_dense),
 		cmocka_unit_test(pvh_where_the_elf_entry_is_not_physical),
 		cmocka_unit_test(other_notes_are_passed_over),
 		cmocka_unit_test(solo5_hvt_note_wins),

@@ -74,4 +74,12 @@ long_mode:
 	.long 4, 8, 18
 	.asciz "Xen"
 	.quad start_pvh
+
+/* What a host may back with huge pages: all but code, constants, the stack and small data. Owner "ukvmm", type 1. */
+	.section .note.ukvmm, "a", @note
+	.balign 4
+	.long 6, 8, 1
+	.asciz "ukvmm"
+	.balign 4
+	.quad dense_from
 	.section .note.GNU-stack, "", @progbits
