@@ -92,6 +92,37 @@ static void unikraft_release(const struct boot_file *file, struct boot_image *im
 	}
 }
 
+/* Its own version is a string of its own, "v0.7.1": the first that looks like one. */
+static bool solo5_version(const struct boot_file *file, char *version, size_t room)
+{
+	const uint8_t *end = file->data + file->len, *at = file->data;
+
+	for (int i = 0; i < RELEASE_LOOKS; i++) {
+		at = memmem(at, (size_t)(end - at), "\0v0.", 4);
+		if (!at)
+			return false;
+		at += 2;
+		copy_word(version, room, at, end);
+		if (strlen(version) >= 5 && version[2] >= '0' && version[2] <= '9')
+			return true;
+	}
+	return false;
+}
+
+void boot_identify_solo5(const struct boot_file *file, struct boot_image *image)
+{
+	char on[24], version[20];
+	bool mirage = find(file, SEARCH_SMALL, "mirage_runtime");
+
+	if (!find(file, SEARCH_SMALL, "Solo5: "))
+		return;
+	snprintf(on, sizeof on, "%.23s", image->guest);
+	if (solo5_version(file, version, sizeof version))
+		snprintf(image->guest, sizeof image->guest, "%s%s, bindings %s", mirage ? "MirageOS, " : "", on, version);
+	else
+		snprintf(image->guest, sizeof image->guest, "%s%s", mirage ? "MirageOS, " : "", on);
+}
+
 void boot_identify(const struct boot_file *file, struct boot_image *image)
 {
 	/* strings that the guests' sources put into every build: OSv loader.cc prints its version,

@@ -29,7 +29,7 @@ int boot_load_hvt(struct boot_job *job, struct x86_entry *entry);
 /* Enters a fixed range; src may be NULL (written in place later). */
 int boot_job_reserve(struct boot_job *job, uint64_t gpa, uint64_t len, const void *src,
 	uint64_t src_len, const char *what);
-/* Enters the image's segments, then its modules, high in low RAM. */
+/* Enters the image's segments, then its modules: high in low RAM, but by multiboot right behind the image. */
 int boot_job_image(struct boot_job *job, const char *module_name);
 /* Builds the command line (after `prefix`, a word of its own, if not empty) at the start of
  * job->text, NUL included. */

@@ -32,6 +32,7 @@ int boot_job_reserve(struct boot_job *job, uint64_t gpa, uint64_t len, const voi
 static int add_module(struct boot_job *job, uint32_t i, const char *name, int index)
 {
 	const struct boot_module *m = &job->config->module[i];
+	const struct boot_piece piece = {0, m->len, m->data, m->len, name, index};
 	/* initrd_max is the last byte's highest address */
 	uint64_t max =
 		job->image->initrd_max == UINT64_MAX ? UINT64_MAX : job->image->initrd_max + 1;
@@ -39,9 +40,11 @@ static int add_module(struct boot_job *job, uint32_t i, const char *name, int in
 	if (!m->len)
 		return err_set(job->err, -ENOEXEC, "boot_load", job->config->name,
 			"%s %u is an empty file", name, i);
-	return boot_plan_add_high(&job->plan,
-		&(struct boot_piece){0, m->len, m->data, m->len, name, index}, max,
-		&job->module_gpa[i]);
+	/* Hermit's loader takes what is behind the last module for free memory, and has mapped a page more than its own:
+	 * QEMU, like GRUB, puts modules behind the kernel, and its own strings between them. */
+	if (job->image->protocol == BOOT_MULTIBOOT)
+		return boot_plan_add_low(&job->plan, &piece, job->image->high + MEM_PAGE, &job->module_gpa[i]);
+	return boot_plan_add_high(&job->plan, &piece, max, &job->module_gpa[i]);
 }
 
 int boot_job_image(struct boot_job *job, const char *module_name)

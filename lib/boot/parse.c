@@ -67,6 +67,8 @@ static void describe(
 		snprintf(image->guest, sizeof image->guest, "ukvmm function");
 	}
 	boot_identify(file, image);
+	if (f->elf.notes.has_solo5)
+		boot_identify_solo5(file, image);
 	if (f->elf.notes.has_solo5 && target == SOLO5_VIRTIO) {
 		image->pci_guest = "build it for Solo5's hvt target";
 		image->pci_devices = boot_solo5_devices(file, &f->elf.notes);

@@ -103,5 +103,7 @@ int boot_parse_linux(const struct boot_file *file, struct boot_found *f, struct 
 
 /* What the file says it is, into image->guest, by strings that guests carry; bounded. */
 void boot_identify(const struct boot_file *file, struct boot_image *image);
+/* Adds to image->guest, which says that it is one, what is built on it and its version. */
+void boot_identify_solo5(const struct boot_file *file, struct boot_image *image);
 
 #endif

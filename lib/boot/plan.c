@@ -129,6 +129,27 @@ int boot_plan_add_high(
 	return refuse_no_room(plan, piece, max);
 }
 
+int boot_plan_add_low(
+	struct boot_plan *plan, const struct boot_piece *piece, uint64_t min, uint64_t *gpa)
+{
+	struct boot_piece placed = *piece;
+
+	for (uint32_t turn = 0; turn <= plan->pieces; turn++) {
+		const struct boot_piece *other;
+
+		if (align_up_wraps(min, MEM_PAGE, &placed.gpa) ||
+			out_of(placed.gpa, placed.len, plan->mem->region[0].len))
+			break;
+		other = in_the_way(plan, placed.gpa, placed.len);
+		if (!other) {
+			*gpa = placed.gpa;
+			return boot_plan_add(plan, &placed);
+		}
+		min = other->gpa + other->len; /* in memory: it was entered */
+	}
+	return refuse_no_room(plan, piece, UINT64_MAX);
+}
+
 void boot_plan_write(const struct boot_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->pieces; i++) {

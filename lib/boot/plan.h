@@ -33,6 +33,9 @@ int boot_plan_add(struct boot_plan *plan, const struct boot_piece *piece);
  * enters it and sets *gpa. -ENOSPC. */
 int boot_plan_add_high(
 	struct boot_plan *plan, const struct boot_piece *piece, uint64_t max, uint64_t *gpa);
+/* The lowest page-aligned free place from `min` up, the same. */
+int boot_plan_add_low(
+	struct boot_plan *plan, const struct boot_piece *piece, uint64_t min, uint64_t *gpa);
 /* Copies everything; cannot fail. */
 void boot_plan_write(const struct boot_plan *plan);
 

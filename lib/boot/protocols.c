@@ -11,7 +11,7 @@
 enum {
 	SOLO5_HVT = 1,
 	SOLO5_VIRTIO = 3,
-	SOLO5_HVT_ABI = 2,
+	SOLO5_HVT_ABI = 2, /* 1 is the same to a tender: only what is inside of the guest changed */
 	MULTIBOOT_AOUT = 1 << 16,
 	MULTIBOOT_UNKNOWN = 0xfff8, /* known: align, memory, video */
 };
@@ -82,8 +82,8 @@ int boot_parse_hvt(const struct boot_file *file, struct boot_found *f, struct bo
 		return boot_refuse(file, "no Solo5 hvt note in it");
 	if (!f->elf.is64)
 		return boot_refuse(file, "a Solo5 hvt guest in a 32-bit ELF file");
-	if (f->elf.notes.solo5_abi != SOLO5_HVT_ABI)
-		return boot_refuse(file, "Solo5 hvt ABI %u: only version %u is spoken here", f->elf.notes.solo5_abi,
+	if (!f->elf.notes.solo5_abi || f->elf.notes.solo5_abi > SOLO5_HVT_ABI)
+		return boot_refuse(file, "Solo5 hvt ABI %u: only versions 1 to %u are spoken here", f->elf.notes.solo5_abi,
 			SOLO5_HVT_ABI);
 	rc = check_hvt_segments(file, &f->elf);
 	if (!rc)

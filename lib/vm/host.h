@@ -62,6 +62,7 @@ struct ukvmm_host {
 	struct shell_pool *pools;
 	struct engine_threads threads;
 	struct uring *uring; /* NULL: nobody has asked for it */
+	int uring_refused;   /* a negative errno: it could not be made when there was a time for it */
 };
 
 /* ukvmm_host_open on another KVM: `sys` outlives the host. */

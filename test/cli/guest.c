@@ -14,6 +14,7 @@
  *   echo          prints "ready", then what it reads in hexadecimal until a 'q'
  *   refused       an instruction that kvm_pvm's emulator does not know, then powers off
  *   memory        prints how many MiB of RAM the e820 map has
+ *   touch N       prints "ready", writes to N MiB of memory from 2 MiB on, prints "touched N"
  *   initrd        prints the initrd, a text
  *   devices       prints the type of each virtio device (virtio 1.2 section 5), in order
  *   break N       breaks the protocol of the first device, N times with a reset before, then sleeps
@@ -227,6 +228,18 @@ static void do_memory(const char *text)
 	print("\n");
 }
 
+static void do_touch(const char *text)
+{
+	uint64_t mib = number(&text);
+
+	print("ready\n");
+	for (uint64_t at = 2 << 20; at < (mib + 2) << 20; at += 4096)
+		*(volatile uint8_t *)(uintptr_t)at = 1;
+	print("touched ");
+	print_number(mib);
+	print("\n");
+}
+
 /* boot.rst: ramdisk_image at 0x218, ramdisk_size at 0x21c. */
 static void do_initrd(const char *text)
 {
@@ -340,7 +353,7 @@ static const struct order {
 	{ "flood", do_flood },	 { "take", do_take },	  { "echo", do_echo },
 	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused },
 	{ "cmdline", do_say },	 { "devices", do_devices }, { "size", do_size },
-	{ "break", do_break },
+	{ "break", do_break },	 { "touch", do_touch },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */

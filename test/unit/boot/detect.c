@@ -3,6 +3,7 @@
 #include "images.h"
 
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct boot_image parsed(const struct bytes *file, enum boot_protocol wanted)
@@ -145,6 +146,26 @@ static void solo5_hvt_note_wins(void **state)
 	assert_int_equal(image.protocol, BOOT_HVT);
 	assert_true(image.has_hvt);
 	assert_string_equal(image.guest, "Solo5 hvt ABI 2");
+	bytes_free(&file);
+}
+
+/* ABI 1 is what tenders of 0.8 and later call 2; what is built on Solo5, and its version, are named. */
+static void solo5_guests_are_named(void **state)
+{
+	static const char mirage[] = "\0mirage_runtime.ml\0Solo5: Bindings\0v0.x\0v0.7.1\0";
+	struct bytes file = make_hvt(1, NULL);
+	struct boot_image image;
+
+	(void)state;
+	image = parsed(&file, BOOT_AUTO);
+	assert_int_equal(image.protocol, BOOT_HVT);
+	assert_string_equal(image.guest, "Solo5 hvt ABI 1");
+	file.data = realloc(file.data, file.len + sizeof mirage);
+	assert_non_null(file.data);
+	memcpy(file.data + file.len, mirage, sizeof mirage);
+	file.len += sizeof mirage;
+	image = parsed(&file, BOOT_AUTO);
+	assert_string_equal(image.guest, "MirageOS, Solo5 hvt ABI 1, bindings 0.7.1");
 	bytes_free(&file);
 }
 
@@ -321,6 +342,7 @@ int main(void)
 		cmocka_unit_test(pvh_where_the_elf_entry_is_not_physical),
 		cmocka_unit_test(other_notes_are_passed_over),
 		cmocka_unit_test(solo5_hvt_note_wins),
+		cmocka_unit_test(solo5_guests_are_named),
 		cmocka_unit_test(solo5_for_other_tenders),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(bzimage_without_preferred_address_goes_to_its_alignment),

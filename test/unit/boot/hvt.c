@@ -87,10 +87,11 @@ static void most_entries(void **state)
 
 static void image_values(void **state)
 {
-	struct bytes old = make_hvt(1, NULL), file = make_hvt(2, NULL);
+	struct bytes none = make_hvt(0, NULL), later = make_hvt(3, NULL), file = make_hvt(2, NULL);
 
 	(void)state;
-	expect_refused(&old, BOOT_AUTO, false, "Solo5 hvt ABI 1: only version 2");
+	expect_refused(&none, BOOT_AUTO, false, "Solo5 hvt ABI 0: only versions 1 to 2");
+	expect_refused(&later, BOOT_AUTO, false, "Solo5 hvt ABI 3: only versions 1 to 2");
 	poke32(&file, TEXT_FLAGS, 7);
 	expect_refused(&file, BOOT_AUTO, false, "both writable and executable");
 	poke32(&file, TEXT_FLAGS, 5);
@@ -99,7 +100,8 @@ static void image_values(void **state)
 	poke64(&file, 64 + 16, 0xff000);
 	poke64(&file, 64 + 24, 0xff000);
 	expect_refused(&file, BOOT_AUTO, false, "above 1 MiB");
-	bytes_free(&old);
+	bytes_free(&none);
+	bytes_free(&later);
 	bytes_free(&file);
 }
 
