@@ -11,10 +11,12 @@
 #include "job.h"
 
 /* The user's text, and a `virtio_mmio.device=4K@0x<hex>:<irq>` per device before any " -- ", and a
- * NUL. */
-void boot_cmdline_build(
-	struct writer *w, const char *text, const struct boot_device *device, uint32_t devices);
-uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most */
+ * NUL. closed: a " --" follows the announcements in any case. */
+void boot_cmdline_build(struct writer *w, const char *text, const struct boot_device *device, uint32_t devices,
+	bool closed);
+/* Is there no word, or "--" the first one? */
+bool boot_cmdline_begins_with_arguments(const char *text);
+uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most, a prefix "kernel" included */
 
 /* GDT at BOOT_GDT (flat segments of the mode, a TSS) and the BIOS data area's serial port; sets the
  * entry's mode, selectors and descriptor tables. */

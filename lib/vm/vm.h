@@ -153,6 +153,7 @@ struct ukvmm_vm {
 	pthread_mutex_t board_lock;
 	struct legacy_board board;
 	atomic_bool extint; /* the 8259s' INTR */
+	_Atomic uint64_t pci_probes;
 	struct timer board_timer;
 	uint64_t board_deadline; /* kept while paused; under board_lock, as the next */
 	bool frozen;

@@ -15,6 +15,8 @@
 
 #include <ukvmm/ukvmm.h>
 
+#include "ring0.h"
+
 static const char usage[] = "usage: runtime [--json] [--runs N]";
 
 enum { WARM_FACTOR = 100, FUNCTION_RUNS_PART = 6, BODY_RUNS_PART = 3 };
@@ -28,6 +30,18 @@ static void image_size(struct bench *b)
 	bench_value(b, "image_bytes", (double)st.st_size);
 }
 
+/* What hosts that emulate ring 0 do at a thousandth of their speed; nothing where guests cannot be stepped. */
+static void ring0(struct bench *b)
+{
+	struct ring0_counts counts;
+
+	if (ring0_count(RUNTIME_IMAGE("rt-selftest"), "mode=waits", &counts) || !counts.calls)
+		return;
+	bench_value(b, "ring0_instructions_to_ring3", counts.entry);
+	bench_value(b, "ring0_instructions_per_interrupt", counts.interrupt_max);
+	bench_value(b, "ring0_instructions_per_idle", counts.call_max);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .runs = 30 };
@@ -37,6 +51,7 @@ int main(int argc, char **argv)
 	net_enter(NET_MTU);
 	b = bench_new("The runtime of functions");
 	image_size(b);
+	ring0(b);
 	runtime_starts(b, options.runs);
 	runtime_warm(b, options.runs * WARM_FACTOR);
 	runtime_body(b, options.runs / BODY_RUNS_PART + 1);

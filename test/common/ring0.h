@@ -2,7 +2,8 @@
 /*
  * Counts what a guest of the function runtime executes in ring 0, by stepping through it instruction by instruction on a
  * VM of its own, without the library. The guest is started by the Linux 64-bit protocol as Firecracker does it: a zero
- * page and nothing else, no device tree, no devices.
+ * page and nothing else, no device tree, no devices. (It takes a KVM whose guests can be stepped: QEMU's emulated SVM loses the
+ * trap flag on the way.)
  */
 #ifndef RING0_H
 #define RING0_H

@@ -44,12 +44,14 @@ struct beside_times {
 	double sealed, entered, ready, created_at; /* created_at: of beside_us */
 	uint64_t resident, exits;
 	uint64_t io_cpu_us;
+	double cpu_us; /* of the vCPU's thread, in the guest and for it */
 };
 
-struct beside_vm; /* a guest on a thread of its own */
+/* Makes ahead, for guests of that kind, what does not depend on the image (ukvmm_host_prepare); 0: no longer. */
+void beside_prepare(const struct beside_job *job, unsigned shells);
+
+struct beside_vm; /* a guest that runs on another thread; one at a time */
 struct beside_vm *beside_start(const struct beside_job *job);
-/* Waits until it says that it is ready; returns microseconds since ukvmm_vm_new. */
-double beside_ready(struct beside_vm *vm);
 void beside_look(struct beside_vm *vm, struct beside_times *times);
 void beside_end(struct beside_vm *vm);
 /* A process in place of it (QEMU, ukvmm run), which has the tap as this fd; killed by beside_kill. */
@@ -80,9 +82,9 @@ struct host_function {
 };
 extern const struct host_function host_functions[]; /* ends with a name that is NULL */
 const struct host_function *host_find(const char *name);
-/* Calls it; *us: how long that took. The body is copied to answer->body. */
+/* Calls it; *us: how long that took, *cpu_us: of this thread's CPU. The body is copied to answer->body. */
 void host_ask(const struct host_function *f, const char *method, const char *path, const void *body, size_t len,
-	struct answer *answer, double *us);
+	struct answer *answer, double *us, double *cpu_us);
 void host_disk(const char *path);
 
 #endif

@@ -43,15 +43,24 @@ static struct fn_str text(const char *s)
 	return (struct fn_str){ s, strlen(s) };
 }
 
+static double cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 void host_ask(const struct host_function *f, const char *method, const char *path, const void *body, size_t len,
-	struct answer *a, double *us)
+	struct answer *a, double *us, double *cpu_us)
 {
 	struct fn_request request = { .method = text(method), .path = text(path), .body = body, .body_len = len };
 	struct fn_response response = { .status = 200, .type = "text/plain" };
-	double start = beside_us();
+	double start = beside_us(), cpu = cpu_now();
 
 	f->handle(&request, &response);
 	*us = beside_us() - start;
+	*cpu_us = cpu_now() - cpu;
 	a->status = response.status;
 	a->len = response.body_len;
 	if (a->room)

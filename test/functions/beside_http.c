@@ -2,13 +2,37 @@
 #include "beside.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { HEAD = 4096, CHUNK = 1 << 20 };
+enum { HEAD = 4096, CHUNK = 1 << 20, SKIPPED = 77, FAILED = 2 };
+
+void beside_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(FAILED);
+}
+
+void beside_skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	printf("SKIPPED: ");
+	vprintf(fmt, ap);
+	putchar('\n');
+	va_end(ap);
+	exit(SKIPPED);
+}
 
 double beside_us(void)
 {

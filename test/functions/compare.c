@@ -67,12 +67,12 @@ static const char *make_disk(void)
 static void compare(int fd, const struct request *r)
 {
 	struct answer guest = { .body = malloc(ROOM), .room = ROOM }, here = { .body = malloc(ROOM), .room = ROOM };
-	double us;
+	double us, cpu;
 
 	if (!guest.body || !here.body)
 		beside_die("out of memory");
 	http_ask(fd, r->method, r->path, sent, r->body, &guest);
-	host_ask(host_find(r->function), r->method, r->path, sent, r->body, &here, &us);
+	host_ask(host_find(r->function), r->method, r->path, sent, r->body, &here, &us, &cpu);
 	if (guest.status != here.status || guest.len != here.len || memcmp(guest.body, here.body, here.len))
 		beside_die("%s %s %s, body of %zu bytes: the guest says %d and %zu bytes (%.40s), the host %d and %zu (%.40s)",
 			r->function, r->method, r->path, r->body, guest.status, guest.len, (char *)guest.body, here.status, here.len,

@@ -30,6 +30,10 @@ const struct guest_case cases_io[] = {
 	IO("io-net-rx", "mode=net-rx n=5000", script_net),
 	IO("io-net-rx-large", "mode=net-rx n=500 size=61440", script_net),
 	IO("io-net-rx-mergeable", "mode=net-rx n=500 size=61440 mrg=1 event_idx=0", script_net),
+	/* as OSv's drivers */
+	IO("io-read-no-version-1", "mode=blk-read n=200 version_1=0", script_disk),
+	IO("io-net-no-version-1", "mode=net-echo n=200 version_1=0", script_net),
+	IO("io-net-mergeable-no-version-1", "mode=net-echo n=200 size=9000 mrg=1 version_1=0", script_net),
 	IO("io-console", "mode=console n=2", script_console),
 #ifdef FUNCTIONS
 	RT("rt-disk", "mode=disk", SPLIT | FULL, script_disk),

@@ -167,7 +167,7 @@ stage_qemu()
 {
 	local name
 	stage_program "$(command -v qemu-system-x86_64)" usr/bin
-	for name in bios-microvm.bin linuxboot_dma.bin pvh.bin; do
+	for name in bios-microvm.bin qboot.rom linuxboot_dma.bin pvh.bin; do
 		mkdir -p "$tree/usr/share/qemu"
 		cp -L "/usr/share/qemu/$name" "$tree/usr/share/qemu/"
 	done
@@ -213,22 +213,26 @@ stage_net()
 	printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$tree/etc/passwd"
 }
 
-# The files of --add, as they are.
-stage_added()
-{
-	local path
-	mkdir -p "$tree/rig/add"
-	for path in "${adds[@]}"; do
-		[ ! -d "$path" ] || path=$path/.
-		cp -rL "$path" "$tree/rig/add/" || return 1
-	done
-}
-
 stage_tests()
 {
 	local program
 	for program in "$build"/test/$1; do
 		stage_program "$program" rig/test
+	done
+}
+
+# Files and folders named by --add, as they are; a program brings its libraries.
+stage_added()
+{
+	local path lib
+	mkdir -p "$tree/rig/files"
+	for path in "${added[@]}"; do
+		cp -r "$path" "$tree/rig/files/"
+		[ -f "$path" ] && [ -x "$path" ] || continue
+		for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*'); do
+			mkdir -p "$tree/${lib%/*}"
+			[ -e "$tree/$lib" ] || [ ! -e "$lib" ] || cp -L "$lib" "$tree/$lib"
+		done
 	done
 }
 
@@ -255,9 +259,9 @@ stage_suite()
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
-		stage_program "$build/bin/ukvmm" rig/bin && stage_program "$2" rig/bin &&
-			stage_module tun ;;
-	esac && stage_added || return 1
+		[ ! -x "$build/bin/ukvmm" ] || stage_program "$build/bin/ukvmm" rig/bin
+		stage_module tun && stage_program "$2" rig/bin && stage_added ;;
+	esac || return 1
 	shift
 	printf '%s\n' "$@" >"$tree/rig/args"
 	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs"

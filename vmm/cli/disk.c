@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "report.h"
+
+enum { LOCK_TRIES = 200, LOCK_WAIT_NS = 10000000 };
 
 static int not_a_disk(const char *path, mode_t mode)
 {
@@ -29,10 +32,14 @@ static int lock(int fd, const char *path, bool write)
 		.l_len = write ? 0 : 1, /* 0: all of it */
 	};
 
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return 0; /* a file system without locks */
+	/* an io_uring that had the file keeps it for a second after its process has ended (Linux 6.1) */
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return 0; /* a file system without locks */
+		nanosleep(&(struct timespec){ .tv_nsec = LOCK_WAIT_NS }, NULL);
+	}
 	report("F_OFD_SETLK", path, "it is in use: %s, or given twice",
 		write ? "another program has it open" : "another program writes it");
 	return -1;
@@ -85,6 +92,7 @@ int disk_add(const struct disk *d, const struct disk_options *o, const char *nam
 		.top_fd = d->top_fd,
 		.serial = o->serial,
 		.rate = &o->rate,
+		.block_bytes = o->block_bytes,
 	};
 	int rc;
 

@@ -27,7 +27,7 @@ int ending_status(const struct run *run, const struct outcome *o)
 
 	if (o->rc < 0 || o->stop.reason == UKVMM_STOP_FAULT) {
 		report_err(&o->err, NULL);
-		return CLI_FAILED;
+		return o->rc >= 0 && o->stop.flags & UKVMM_STOP_GUEST_ERROR ? CLI_DEAD_HALT : CLI_FAILED;
 	}
 	switch (o->stop.reason) {
 	case UKVMM_STOP_POWEROFF:
@@ -45,6 +45,16 @@ int ending_status(const struct run *run, const struct outcome *o)
 		report(call, name, "a reason to stop that is unknown here: %u", o->stop.reason);
 		return CLI_FAILED;
 	}
+}
+
+void ending_notes(const struct run *run)
+{
+	struct ukvmm_vm_stats s = { .size = sizeof s };
+
+	if (ukvmm_vm_stats(run->machine.vm, &s) < 0 || !s.pci_probes || !s.unused_devices)
+		return;
+	report(call, run->machine.name, "the guest looked for devices on a PCI bus, which there is not here, and has not "
+		"used %u of its virtio-mmio devices", s.unused_devices);
 }
 
 struct moment {

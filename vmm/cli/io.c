@@ -75,7 +75,7 @@ static void pump(struct run *run)
 /* Once a device: a guest may break and reset it as often as it likes. */
 static void device_broken(struct run *run, uint64_t index)
 {
-	uint32_t bit = 1u << (index % DEVICES_MAX);
+	uint64_t bit = 1ull << (index % DEVICES_MAX);
 
 	if (!(run->io.broken & bit))
 		report("virtio", devices_name(&run->machine.devices, &run->options.devices, index),

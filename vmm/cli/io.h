@@ -35,7 +35,7 @@ struct io {
 				 * see signals */
 	struct sink sink;
 	struct input input;
-	uint32_t broken; /* a bit for each device that was told to be */
+	uint64_t broken; /* a bit for each device that was told to be */
 };
 
 /* console: the guest has a virtio console, which then has stdin. */

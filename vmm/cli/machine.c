@@ -62,17 +62,24 @@ static int read_image(struct machine *m, const struct run_options *o, const stru
 	return rc < 0 ? image_status(o, &err, rc) : CLI_OK;
 }
 
-static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+/* A Solo5 guest's command line is its program's arguments and nothing else. OSv's is its options and then the
+ * program with its arguments; "--" would be an option that it does not know. */
+static bool wants_separator(const struct ukvmm_image *image)
 {
 	struct ukvmm_image_info info = { .size = sizeof info };
+
+	ukvmm_image_info(image, &info);
+	return info.boot != UKVMM_BOOT_HVT && strncmp(info.guest, "OSv ", 4) != 0;
+}
+
+static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+{
 	char *text;
 	int rc;
 
 	if (!o->cmdline && o->args_len == 0)
 		return CLI_OK;
-	ukvmm_image_info(m->image, &info);
-	/* a Solo5 guest's command line is its program's arguments and nothing else */
-	rc = cmdline_join(o->cmdline, o->args, o->args_len, info.boot != UKVMM_BOOT_HVT, &text);
+	rc = cmdline_join(o->cmdline, o->args, o->args_len, wants_separator(m->image), &text);
 	if (rc == -ENOMEM)
 		report_errno("malloc", "command line", rc);
 	if (rc < 0)

@@ -178,8 +178,10 @@ int cli_run(int argc, char **argv)
 	status = machine_make(&run.machine, &run.options);
 	if (status == CLI_OK)
 		status = run_machine(&run);
-	if (run.machine.vm)
+	if (run.machine.vm) {
+		ending_notes(&run);
 		ending_timeline(&run, started);
+	}
 	/* no teardown but of devices: the kernel does it faster, and an io thread may still be
 	 * about */
 	machine_close(&run.machine, &run.options);

@@ -41,6 +41,9 @@ void run_end(struct run *run, int status);
 /* The exit status for an outcome, after a note on stderr where it is not a plain end. */
 int ending_status(const struct run *run, const struct outcome *outcome);
 
+/* What the guest may have missed. */
+void ending_notes(const struct run *run);
+
 /* Prints --timeline. started: CLOCK_MONOTONIC of the process's start. */
 void ending_timeline(const struct run *run, uint64_t started);
 

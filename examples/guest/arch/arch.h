@@ -8,33 +8,42 @@
 
 #include <ukvmm_rt.h>
 
-enum rt_op_kind { RT_WRITE, RT_READ, RT_ARCH /* from here on the architecture's own */ };
-
-struct rt_op {
-	uint64_t at;    /* of a device's register */
-	uint32_t value; /* RT_READ: what was read */
-	uint32_t kind;
-};
-
-/* Does n operations in order, in the mode in which a device's register is cheap: one change of mode for all of them.
- * Then idles if asked, unless an interrupt has come since the last time it did. Not reentrant. */
-void rt_ops(struct rt_op *op, size_t n, bool idle);
-
+/* A device's registers. Each access is an exit; what follows has ways to make many of them cheap. */
+static inline uint32_t rt_read32(uint64_t at)
+{
+	return *(volatile uint32_t *)at;
+}
 static inline void rt_write32(uint64_t at, uint32_t v)
 {
 	*(volatile uint32_t *)at = v;
 }
 
+/* virtio-mmio of version 2 (virtio 1.2 §3.1.1, §4.2.3.2). offer: resets the device, says that a driver is there and reads
+ * the lower half of what is offered. (Of the other interface, version 1, this much is the same.) */
+void rt_virtio_offer(uint64_t base, uint32_t *version, uint32_t *features);
+/* Accepts these features and VERSION_1. To out: the status after it, the size of each queue from the last to the first,
+ * words of configuration. */
+void rt_virtio_agree(uint64_t base, uint32_t features, uint32_t queues, uint32_t config_words, uint32_t *out);
+struct rt_virtio_queue {
+	uint64_t desc, driver, device; /* addresses */
+	uint32_t size;
+};
+/* Makes the queues ready, of which the last one is told first; routes the interrupt; DRIVER_OK; kicks the first queue. */
+void rt_virtio_start(uint64_t base, const struct rt_virtio_queue *queue, uint32_t n, uint32_t line, bool kick);
+
 /* False: no interrupt ever comes, also none of a timer; do not idle, look. */
 bool rt_interrupts(void);
-/* Operations that lead an interrupt line to a handler of its own, which acknowledges by writing 3 to `ack`; how
- * many they are. Lines are numbered as virtio_mmio.device= words number them. */
-enum { RT_IRQ_OPS = 4 };
-uint32_t rt_irq_ops(struct rt_op *op, uint32_t line, uint64_t ack);
-/* The line of a device tree's `interrupts` of `len` bytes. */
+/* Leads an interrupt line to a handler of its own, which acknowledges by writing 3 to `ack`. Lines are numbered as
+ * virtio_mmio.device= words number them. */
+void rt_irq_route(uint32_t line, uint64_t ack);
+/* The line of a device tree's `interrupts` of `len` bytes; UINT32_MAX: none. */
 uint32_t rt_irq_of_tree(const void *cells, int len);
-/* An operation that makes an interrupt after so many nanoseconds, at the latest. */
-struct rt_op rt_timer_op(uint64_t ns);
+
+/* To be asked before looking whether there is something to do; rt_idle then returns if an interrupt came since. */
+uint64_t rt_interrupts_seen(void);
+/* Writes to a register if kick_at is not 0, and idles, until an interrupt comes or, unless it is 0, that many ns are
+ * over. May return early. */
+void rt_idle(uint64_t seen, uint64_t kick_at, uint32_t kick_value, uint64_t ns);
 /* Idling writes to this register first (the doorbell's IDLE); 0: it does not. */
 void rt_idle_door_at(uint64_t at);
 void rt_relax(void); /* in loops that wait for memory to change */

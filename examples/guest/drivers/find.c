@@ -106,14 +106,9 @@ void rt_ready(uint32_t value)
 
 const struct rt_device *rt_device_of(uint32_t id)
 {
-	struct rt_op op[DEVICES];
-
 	if (!identified) {
 		for (uint32_t i = 0; i < n_found; i++)
-			op[i] = (struct rt_op){found[i].base + DEVICE_ID, 0, RT_READ};
-		rt_ops(op, n_found, false);
-		for (uint32_t i = 0; i < n_found; i++)
-			found[i].id = op[i].value;
+			found[i].id = rt_read32(found[i].base + DEVICE_ID);
 		identified = true;
 	}
 	for (uint32_t i = 0; i < n_found; i++)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { TX_MOST = VIRTQ_MAX, RX_MOST = 256, KICK_FRAMES = 16, KICK_BYTES = 128 << 10 };
-enum { CONFIG_MAC = 0, CONFIG_MTU = 10, CONFIG_WORDS = 3, MTU_PLAIN = 1500, MTU_LEAST = 68 };
+enum { CONFIG_MAC = 0, CONFIG_MTU = 10, MTU_PLAIN = 1500, MTU_LEAST = 68 };
 
 struct net rt_net;
 VIRTQ_MEMORY(rx_memory, RX_MOST);
@@ -62,14 +62,14 @@ bool rt_net_open(struct rt_net_info *info)
 		.features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_GUEST_TSO4 | NET_F_HOST_TSO4 |
 			    NET_F_MRG_RXBUF,
 		.n_queues = 2,
-		.queue = {&rt_net.rx, &rt_net.tx},
-		.config_words = CONFIG_WORDS};
+		.queue = {&rt_net.rx, &rt_net.tx}};
 	rt_net.rx = (struct virtq){.dev = dev, .mem = rx_memory, .most = RX_MOST, .wake = VIRTQ_NEXT};
 	rt_net.tx = (struct virtq){.dev = dev, .mem = tx_memory, .most = TX_MOST, .wake = VIRTQ_NEVER};
 	*info = (struct rt_net_info){.mtu = 0};
 	if (!virtio_find(dev, VIRTIO_NET))
 		return false;
 	settle(&dev->features);
+	dev->config_words = dev->features & NET_F_MTU ? 3 : dev->features & NET_F_MAC ? 2 : 0;
 	virtio_agree(dev);
 	rt_net.hdr_bytes = dev->features & (NET_F_MRG_RXBUF | VIRTIO_F_VERSION_1) ? sizeof(struct net_hdr) :
 										     sizeof(struct net_hdr) - 2;

@@ -1,79 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a device that was found to one that works, in three changes of mode: each register costs an exit anyway. */
+/* From a device that was found to one that works. The older interface is here, the newer the architecture's: it knows
+ * how to make so many registers cheap. */
 #include "virtio.h"
 
 enum {
-	VERSION = 0x04,
-	FEATURES = 0x10,
-	FEATURES_SEL = 0x14,
 	DRIVER_FEATURES = 0x20,
-	DRIVER_FEATURES_SEL = 0x24,
 	LEGACY_PAGE_SIZE = 0x28,
 	QUEUE_SEL = 0x30,
 	QUEUE_NUM_MAX = 0x34,
 	QUEUE_NUM = 0x38,
 	LEGACY_ALIGN = 0x3c,
 	LEGACY_PFN = 0x40,
-	QUEUE_READY = 0x44,
 	QUEUE_NOTIFY = 0x50,
 	INTERRUPT_ACK = 0x64,
 	STATUS = 0x70,
-	QUEUE_DESC = 0x80,
-	QUEUE_DRIVER = 0x90,
-	QUEUE_DEVICE = 0xa0,
 	CONFIG = 0x100,
 };
-enum { ACKNOWLEDGE_AND_DRIVER = 3, DRIVER_OK = 4, FEATURES_OK = 8, PAGE = 4096 };
-enum { OPS_MAX = 2 + 10 * VIRTIO_QUEUES + VIRTIO_CONFIG_WORDS + RT_IRQ_OPS + 8 };
+enum { FEATURES_OK = 8, LEGACY_OK = 7 /* acknowledged, driver, ready */, PAGE = 4096 };
 
-struct batch {
-	uint64_t base;
-	uint32_t n;
-	struct rt_op op[OPS_MAX];
+struct answers { /* of agreeing */
+	uint32_t status, rest[VIRTIO_QUEUES + VIRTIO_CONFIG_WORDS];
 };
 
-static void put(struct batch *b, uint32_t reg, uint32_t value)
+static void put(const struct virtio *dev, uint32_t reg, uint32_t value)
 {
-	b->op[b->n++] = (struct rt_op){b->base + reg, value, RT_WRITE};
+	rt_write32(dev->base + reg, value);
 }
 
-/* Where in the batch its value will be. */
-static uint32_t get(struct batch *b, uint32_t reg)
+bool virtio_find(struct virtio *dev, uint32_t id)
 {
-	b->op[b->n] = (struct rt_op){b->base + reg, 0, RT_READ};
-	return b->n++;
-}
+	const struct rt_device *found = rt_device_of(id);
+	uint32_t version, features;
 
-static void put64(struct batch *b, uint32_t reg, volatile const void *at)
-{
-	put(b, reg, (uint32_t)(uintptr_t)at);
-	put(b, reg + 4, (uint32_t)((uintptr_t)at >> 32));
-}
-
-static void go(struct batch *b)
-{
-	rt_ops(b->op, b->n, false);
-}
-
-/* Reset, and what is offered. Registers of both interfaces are the same as far as this goes. */
-static void offered(struct virtio *dev)
-{
-	struct batch b = {.base = dev->base};
-	uint32_t version, low, high;
-
-	version = get(&b, VERSION);
-	put(&b, STATUS, 0);
-	put(&b, STATUS, ACKNOWLEDGE_AND_DRIVER);
-	put(&b, FEATURES_SEL, 0);
-	low = get(&b, FEATURES);
-	put(&b, FEATURES_SEL, 1);
-	high = get(&b, FEATURES);
-	go(&b);
-	version = b.op[version].value;
+	if (!found)
+		return false;
+	dev->base = found->base;
+	dev->line = found->line;
+	for (uint32_t i = 0; i < dev->n_queues; i++)
+		dev->queue[i]->index = i;
+	rt_virtio_offer(dev->base, &version, &features);
 	if (version != 1 && version != 2)
 		rt_panic("%s: a virtio device of version %u", dev->name, version);
 	dev->legacy = version == 1;
-	dev->features &= b.op[low].value | (dev->legacy ? 0 : (uint64_t)b.op[high].value << 32);
+	dev->features = ((dev->features | VIRTIO_F_EVENT_IDX) & features) | (dev->legacy ? 0 : VIRTIO_F_VERSION_1);
+	return true;
 }
 
 static uint16_t size_of(const struct virtq *q, uint32_t max)
@@ -87,92 +57,76 @@ static uint16_t size_of(const struct virtq *q, uint32_t max)
 	return size;
 }
 
-/* What both agree on; queues and configuration, as they are then. */
+static void legacy_agree(const struct virtio *dev, uint32_t *out)
+{
+	put(dev, DRIVER_FEATURES, (uint32_t)dev->features);
+	put(dev, LEGACY_PAGE_SIZE, PAGE);
+	for (uint32_t i = dev->n_queues; i-- > 0;) {
+		put(dev, QUEUE_SEL, i);
+		*out++ = rt_read32(dev->base + QUEUE_NUM_MAX);
+	}
+	for (uint32_t i = 0; i < dev->config_words; i++)
+		*out++ = rt_read32(dev->base + CONFIG + 4 * i);
+}
+
 void virtio_agree(struct virtio *dev)
 {
-	struct batch b = {.base = dev->base};
-	uint32_t status, max[VIRTIO_QUEUES], config;
+	struct answers a = {.status = FEATURES_OK};
+	uint32_t *size = a.rest, n = dev->n_queues;
 
-	put(&b, DRIVER_FEATURES_SEL, 0);
-	put(&b, DRIVER_FEATURES, (uint32_t)dev->features);
-	if (dev->legacy) {
-		put(&b, LEGACY_PAGE_SIZE, PAGE);
-	} else {
-		put(&b, DRIVER_FEATURES_SEL, 1);
-		put(&b, DRIVER_FEATURES, (uint32_t)(dev->features >> 32));
-		put(&b, STATUS, ACKNOWLEDGE_AND_DRIVER | FEATURES_OK);
-	}
-	status = get(&b, STATUS);
-	for (uint32_t i = 0; i < dev->n_queues; i++) {
-		put(&b, QUEUE_SEL, i);
-		max[i] = get(&b, QUEUE_NUM_MAX);
-	}
-	config = b.n;
-	for (uint32_t i = 0; i < dev->config_words; i++)
-		get(&b, CONFIG + 4 * i);
-	go(&b);
-	if (!dev->legacy && !(b.op[status].value & FEATURES_OK))
+	if (dev->legacy)
+		legacy_agree(dev, a.rest);
+	else
+		rt_virtio_agree(dev->base, (uint32_t)dev->features, n, dev->config_words, &a.status);
+	if (!(a.status & FEATURES_OK))
 		rt_panic("%s: the device refuses features that it offered", dev->name);
-	for (uint32_t i = 0; i < dev->n_queues; i++)
-		virtq_lay(dev->queue[i], size_of(dev->queue[i], b.op[max[i]].value), dev->legacy);
+	for (uint32_t i = 0; i < n; i++)
+		virtq_lay(dev->queue[i], size_of(dev->queue[i], size[n - 1 - i]), dev->legacy);
 	for (uint32_t i = 0; i < dev->config_words; i++)
-		dev->config[i] = b.op[config + i].value;
+		dev->config[i] = a.rest[n + i];
 }
 
-bool virtio_find(struct virtio *dev, uint32_t id)
+static void legacy_start(const struct virtio *dev, bool kick)
 {
-	const struct rt_device *found = rt_device_of(id);
+	for (uint32_t i = 0; i < dev->n_queues; i++) {
+		const struct virtq *q = dev->queue[i];
 
-	if (!found)
-		return false;
-	dev->base = found->base;
-	dev->line = found->line;
-	dev->features |= VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
-	for (uint32_t i = 0; i < dev->n_queues; i++)
-		dev->queue[i]->index = i;
-	offered(dev);
-	return true;
-}
-
-static void place(struct batch *b, const struct virtq *q, bool legacy)
-{
-	put(b, QUEUE_SEL, q->index);
-	put(b, QUEUE_NUM, q->size);
-	if (legacy) {
-		put(b, LEGACY_ALIGN, PAGE);
-		put(b, LEGACY_PFN, (uint32_t)((uintptr_t)q->desc / PAGE));
-		return;
+		put(dev, QUEUE_SEL, i);
+		put(dev, QUEUE_NUM, q->size);
+		put(dev, LEGACY_ALIGN, PAGE);
+		put(dev, LEGACY_PFN, (uint32_t)((uintptr_t)q->desc / PAGE));
 	}
-	put64(b, QUEUE_DESC, q->desc);
-	put64(b, QUEUE_DRIVER, q->avail);
-	put64(b, QUEUE_DEVICE, q->used);
-	put(b, QUEUE_READY, 1);
+	rt_irq_route(dev->line, dev->base + INTERRUPT_ACK);
+	put(dev, STATUS, LEGACY_OK);
+	if (kick)
+		put(dev, QUEUE_NOTIFY, 0);
 }
 
-/* What is in the queues already is told with it. */
 void virtio_ready(struct virtio *dev)
 {
-	struct batch b = {.base = dev->base};
+	struct rt_virtio_queue queue[VIRTIO_QUEUES];
+	bool kick = dev->n_queues && virtq_wants_kick(dev->queue[0]);
 
-	for (uint32_t i = 0; i < dev->n_queues; i++)
-		place(&b, dev->queue[i], dev->legacy);
-	b.n += rt_irq_ops(b.op + b.n, dev->line, dev->base + INTERRUPT_ACK);
-	put(&b, STATUS, ACKNOWLEDGE_AND_DRIVER | DRIVER_OK | (dev->legacy ? 0 : FEATURES_OK));
 	for (uint32_t i = 0; i < dev->n_queues; i++) {
+		const struct virtq *q = dev->queue[dev->n_queues - 1 - i];
+
+		queue[i] = (struct rt_virtio_queue){
+			(uintptr_t)q->desc, (uintptr_t)q->avail, (uintptr_t)q->used, q->size};
 		rt_wait_for(dev->queue[i]);
-		if (virtq_wants_kick(dev->queue[i]))
-			put(&b, QUEUE_NOTIFY, i);
 	}
-	go(&b);
+	if (dev->legacy)
+		legacy_start(dev, kick);
+	else
+		rt_virtio_start(dev->base, queue, dev->n_queues, dev->line, kick);
 }
 
-struct rt_op virtq_kick_op(const struct virtq *q)
+uint64_t virtq_bell(const struct virtq *q)
 {
-	return (struct rt_op){q->dev->base + QUEUE_NOTIFY, q->index, RT_WRITE};
+	return q->dev->base + QUEUE_NOTIFY;
 }
 
 void virtq_kick(struct virtq *q)
 {
 	if (virtq_wants_kick(q))
-		rt_write32(q->dev->base + QUEUE_NOTIFY, q->index);
+		rt_write32(virtq_bell(q), q->index);
 }

@@ -70,7 +70,7 @@ void virtq_show(struct virtq *q, uint16_t head);
 int virtq_take(struct virtq *q, uint32_t *len);
 bool virtq_wants_kick(struct virtq *q);
 void virtq_kick(struct virtq *q);
-struct rt_op virtq_kick_op(const struct virtq *q);
+uint64_t virtq_bell(const struct virtq *q); /* the register that a kick writes the queue's index to */
 /* Asks for an interrupt as q->wake says; false if there is something already. */
 bool virtq_arm(struct virtq *q);
 void virtq_disarm(struct virtq *q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting: all queues are armed, all that was put into them is told, and the guest idles, in one change of mode. */
+/* Waiting: all queues are armed, all that was put into them is told, and the guest idles, in as few exits as
+ * that takes. */
 #include "virtio.h"
 
 enum { WAIT_QUEUES = 8 };
@@ -29,35 +30,48 @@ static void look(uint64_t until)
 
 void rt_kick(void)
 {
-	struct rt_op op[WAIT_QUEUES];
-	uint32_t n = 0;
+	for (uint32_t i = 0; i < n_queues; i++)
+		virtq_kick(queues[i]);
+}
+
+/* False: one of the queues has something already. */
+static bool arm(void)
+{
+	bool nothing = true;
 
 	for (uint32_t i = 0; i < n_queues; i++)
-		if (virtq_wants_kick(queues[i]))
-			op[n++] = virtq_kick_op(queues[i]);
-	if (n)
-		rt_ops(op, n, false);
+		if (!virtq_arm(queues[i]))
+			nothing = false;
+	return nothing;
+}
+
+/* The last queue that wants it is told on the way to idling. */
+static void tell_and_idle(uint64_t seen, uint64_t ns)
+{
+	const struct virtq *last = NULL;
+
+	for (uint32_t i = 0; i < n_queues; i++) {
+		if (!virtq_wants_kick(queues[i]))
+			continue;
+		if (last)
+			rt_write32(virtq_bell(last), last->index);
+		last = queues[i];
+	}
+	rt_idle(seen, last ? virtq_bell(last) : 0, last ? last->index : 0, ns);
 }
 
 void rt_wait(uint64_t until)
 {
-	struct rt_op op[WAIT_QUEUES + 1];
-	uint64_t now = until ? rt_now() : 0, left = until > now ? until - now : 0;
-	bool idle = !until || left, blind = !rt_interrupts();
-	uint32_t n = 0;
+	uint64_t seen = rt_interrupts_seen(), now = until ? rt_now() : 0;
 
-	for (uint32_t i = 0; i < n_queues; i++) {
-		if (!virtq_arm(queues[i]))
-			idle = false;
-		if (virtq_wants_kick(queues[i]))
-			op[n++] = virtq_kick_op(queues[i]);
-	}
-	if (left && idle && !blind)
-		op[n++] = rt_timer_op(left);
-	if (n || (idle && !blind))
-		rt_ops(op, n, idle && !blind);
-	if (idle && blind)
+	if (!arm() || (until && now >= until)) {
+		rt_kick();
+	} else if (!rt_interrupts()) {
+		rt_kick();
 		look(until);
+	} else {
+		tell_and_idle(seen, until ? until - now : 0);
+	}
 	for (uint32_t i = 0; i < n_queues; i++)
 		virtq_disarm(queues[i]);
 }

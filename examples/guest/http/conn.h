@@ -34,7 +34,7 @@ struct conn {
 	size_t room, held; /* held: not yet given back to TCP's window */
 	struct http_head *head; /* in CONN_BODY */
 	struct http_chunks chunks;
-	uint64_t since, moved; /* in this state since, and how many bytes came or went in it */
+	uint64_t since, moved, last; /* in this state since; bytes that came or went in it, and when the last did */
 	struct fn_response response;
 	size_t written;	  /* of the body, given to TCP */
 	uint64_t unacked; /* bytes TCP has and the client has not */
@@ -42,6 +42,7 @@ struct conn {
 
 /* ---- server.c ---- */
 void conn_enter(struct conn *c, enum conn_state state);
+void conn_moved(struct conn *c, size_t bytes);
 /* Answers what can be answered. False: it is to be closed. */
 bool conn_serve(struct conn *c);
 

@@ -5,7 +5,7 @@
 #include "conn.h"
 
 /* A body in chunks is not much longer than what is in them (http_decode_chunks). */
-enum { INPUT_MAX = 2 * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX };
+enum { INPUT_MAX = 2 * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX, EARNEST = 64 << 10 };
 
 static size_t budget, kept; /* bytes of stores: how many there may be, and are */
 
@@ -24,7 +24,8 @@ static bool resize(struct conn *c, size_t room)
 		store = malloc(room);
 		if (!store)
 			return false;
-		memcpy(store, c->in, c->len);
+		if (c->len)
+			memcpy(store, c->in, c->len);
 	}
 	kept += room;
 	kept -= c->room;
@@ -32,6 +33,16 @@ static bool resize(struct conn *c, size_t room)
 	c->store = c->in = store;
 	c->room = room;
 	return true;
+}
+
+/* How large a store is made for `need` bytes: for all of a body whose length is known once some of it is there. */
+static size_t generous(const struct conn *c, size_t need)
+{
+	size_t whole = c->head && !c->head->chunked ? c->head->length + (size_t)c->head->body : 0;
+
+	if (c->len >= EARNEST && whole >= need)
+		return whole;
+	return need < 1024 ? need : need + need / 2;
 }
 
 /* Room behind `in` for n bytes more; what was used of the store before it goes first. */
@@ -46,7 +57,7 @@ static bool make_room(struct conn *c, size_t n)
 		c->in = c->store;
 		return true;
 	}
-	return resize(c, need < 1024 ? need : need + need / 2);
+	return resize(c, generous(c, need));
 }
 
 void input_drop(struct conn *c)
@@ -90,22 +101,27 @@ static int body(struct conn *c, struct http_head *head, size_t *used)
 		r->body_len = c->chunks.body;
 		*used = head->length + c->chunks.read;
 	}
-	r->body = r->body_len ? at : NULL;
+	r->body = at;
 	return rc;
+}
+
+static void move(struct fn_str *s, const char *from, const char *to)
+{
+	if (s->at)
+		s->at = to + ((uintptr_t)s->at - (uintptr_t)from);
 }
 
 /* The head points into bytes which may have moved since it was read. */
 static void rebase(struct http_head *head, const char *to)
 {
 	struct fn_request *r = &head->request;
-	ptrdiff_t by = to - head->bytes;
-	struct fn_str *s[] = { &r->method, &r->path, &r->query };
 
-	for (size_t i = 0; i < 3; i++)
-		s[i]->at += s[i]->at ? by : 0;
+	move(&r->method, head->bytes, to);
+	move(&r->path, head->bytes, to);
+	move(&r->query, head->bytes, to);
 	for (uint32_t i = 0; i < r->n_headers; i++) {
-		r->header[i].name.at += by;
-		r->header[i].value.at += by;
+		move(&r->header[i].name, head->bytes, to);
+		move(&r->header[i].value, head->bytes, to);
 	}
 	head->bytes = to;
 }
@@ -196,7 +212,7 @@ bool input_packet(struct conn *c, struct pbuf *p)
 	bool alive = true, inside = !c->len && !p->next;
 
 	c->held += p->tot_len;
-	c->moved += p->tot_len;
+	conn_moved(c, p->tot_len);
 	if (c->state == CONN_LINGER) {
 		input_acknowledge(c);
 		return true;

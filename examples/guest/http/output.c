@@ -88,9 +88,9 @@ bool output_begin(struct conn *c, bool head_only)
 	n = head(c, text);
 	if (head_only || r->status == 204 || r->status == 304)
 		c->written = r->body_len;
-	if (r->body_len <= SMALL) {
-		memcpy(text + n, r->body, r->body_len - c->written);
-		n += r->body_len - c->written;
+	if (c->written < r->body_len && r->body_len <= SMALL) {
+		memcpy(text + n, r->body, r->body_len);
+		n += r->body_len;
 		c->written = r->body_len;
 	}
 	conn_enter(c, CONN_ANSWER);

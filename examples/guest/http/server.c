@@ -41,10 +41,16 @@ void conn_enter(struct conn *c, enum conn_state state)
 	if (waits(c->state))
 		unlist(c);
 	c->state = state;
-	c->since = rt_now();
+	c->since = c->last = rt_now();
 	c->moved = 0;
 	if (waits(state))
 		list(c);
+}
+
+void conn_moved(struct conn *c, size_t bytes)
+{
+	c->moved += bytes;
+	c->last = rt_now();
 }
 
 static void queue(struct conn *c)
@@ -161,17 +167,18 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 
 	(void)pcb;
 	c->unacked -= len;
-	c->moved += len;
+	conn_moved(c, len);
 	return settle(c, conn_serve(c));
 }
 
+/* A body has to go on, and by a KiB a second on the whole. */
 static bool is_late(const struct conn *c)
 {
-	uint64_t may = server.patience[c->state];
+	uint64_t now = rt_now(), may = server.patience[c->state];
 
-	if (c->state == CONN_BODY || c->state == CONN_ANSWER)
-		may += c->moved / 1024 * KIB_NS;
-	return rt_now() - c->since > may;
+	if (c->state != CONN_BODY && c->state != CONN_ANSWER)
+		return now - c->since > may;
+	return now - c->last > may || now - c->since > may + c->moved / 1024 * KIB_NS;
 }
 
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
@@ -206,7 +213,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	if (!c)
 		return ERR_MEM;
 	c->pcb = pcb;
-	c->since = rt_now();
+	c->since = c->last = rt_now();
 	list(c);
 	guard_opened(pcb);
 	tcp_nagle_disable(pcb);

@@ -8,26 +8,16 @@
  */
 #include "heap.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ukvmm_rt.h>
 
-enum { UNIT = 16, LEAST = 2, BINS = 128, LOOK = 4 };
+#include "heap_block.h"
 
-struct block {
-	uint32_t size, before; /* in units, heads included; before: 0 for the first */
-	uint64_t guard;
-	struct block *next, *prev; /* of what is free only */
-};
+enum { LOOK = 4 };
 
-static struct {
-	uintptr_t at, end, fresh; /* at: behind the last block; fresh: above it nothing was ever given */
-	struct block *last;
-	uint64_t secret, filled[BINS / 64];
-	struct block *bin[BINS];
-} heap;
+struct heap heap;
 
 static uint64_t mark(const struct block *b, bool used)
 {
@@ -36,19 +26,19 @@ static uint64_t mark(const struct block *b, bool used)
 	return ((uintptr_t)b + used) * 0x9e3779b97f4a7c15u ^ v * 0xff51afd7ed558ccdu ^ heap.secret;
 }
 
-static void sign(struct block *b, bool used)
+void heap_sign(struct block *b, bool used)
 {
 	b->guard = mark(b, used);
 }
 
-static bool is_used(const struct block *b)
+bool heap_is_used(const struct block *b)
 {
 	if (b->guard != mark(b, true) && b->guard != mark(b, false))
 		rt_panic("the heap was overwritten at %p", (const void *)b);
 	return b->guard == mark(b, true);
 }
 
-static struct block *behind(const struct block *b)
+struct block *heap_behind(const struct block *b)
 {
 	return (struct block *)((uintptr_t)b + (uintptr_t)b->size * UNIT);
 }
@@ -69,7 +59,7 @@ static void hang(struct block *b)
 {
 	uint32_t i = bin_of(b->size);
 
-	sign(b, false);
+	heap_sign(b, false);
 	b->prev = NULL;
 	b->next = heap.bin[i];
 	if (b->next)
@@ -78,7 +68,7 @@ static void hang(struct block *b)
 	heap.filled[i / 64] |= 1ull << i % 64;
 }
 
-static void unhang(struct block *b)
+void heap_unhang(struct block *b)
 {
 	uint32_t i = bin_of(b->size);
 
@@ -92,23 +82,21 @@ static void unhang(struct block *b)
 		heap.filled[i / 64] &= ~(1ull << i % 64);
 }
 
-/* The size changed: who is behind has to know. */
-static void tell_behind(struct block *b)
+void heap_tell_behind(struct block *b)
 {
-	struct block *n = behind(b);
+	struct block *n = heap_behind(b);
 	bool used;
 
 	if ((uintptr_t)n == heap.at) {
 		heap.last = b;
 		return;
 	}
-	used = is_used(n);
+	used = heap_is_used(n);
 	n->before = b->size;
-	sign(n, used);
+	heap_sign(n, used);
 }
 
-/* Leaves `size` units to b, which is in use; the rest is free again. */
-static void cut(struct block *b, uint32_t size)
+void heap_cut(struct block *b, uint32_t size)
 {
 	struct block *rest;
 
@@ -116,10 +104,10 @@ static void cut(struct block *b, uint32_t size)
 		return;
 	rest = (struct block *)((uintptr_t)b + (uintptr_t)size * UNIT);
 	*rest = (struct block){ .size = b->size - size, .before = size };
-	sign(rest, true);
-	tell_behind(rest);
+	heap_sign(rest, true);
+	heap_tell_behind(rest);
 	b->size = size;
-	sign(b, true);
+	heap_sign(b, true);
 	free((uint8_t *)rest + UNIT);
 }
 
@@ -160,8 +148,7 @@ static struct block *extend(uint32_t size)
 	return b;
 }
 
-/* Units of a block with room for n bytes; 0: more than there can be. */
-static uint32_t units(size_t n)
+uint32_t heap_units(size_t n)
 {
 	if (n > 1ull << 35)
 		return 0;
@@ -171,24 +158,24 @@ static uint32_t units(size_t n)
 
 void *malloc(size_t n)
 {
-	uint32_t size = units(n);
+	uint32_t size = heap_units(n);
 	struct block *b = size ? find(size) : NULL;
 
 	if (b) {
-		if (is_used(b))
+		if (heap_is_used(b))
 			rt_panic("the heap's lists were overwritten at %p", (void *)b);
-		unhang(b);
+		heap_unhang(b);
 	} else if (!size || !(b = extend(size))) {
 		return NULL;
 	}
-	sign(b, true);
-	cut(b, size);
+	heap_sign(b, true);
+	heap_cut(b, size);
 	if (heap.at > heap.fresh)
 		heap.fresh = heap.at;
 	return (uint8_t *)b + UNIT;
 }
 
-static struct block *block_of(void *p)
+struct block *heap_block_of(void *p)
 {
 	struct block *b = (struct block *)((uintptr_t)p - UNIT);
 
@@ -203,113 +190,26 @@ void free(void *p)
 
 	if (!p)
 		return;
-	b = block_of(p);
-	n = behind(b);
+	b = heap_block_of(p);
+	n = heap_behind(b);
 	b->guard = 0;
-	if ((uintptr_t)n != heap.at && !is_used(n)) {
-		unhang(n);
+	if ((uintptr_t)n != heap.at && !heap_is_used(n)) {
+		heap_unhang(n);
 		b->size += n->size;
 	}
-	if (b->before && !is_used(before(b))) {
+	if (b->before && !heap_is_used(before(b))) {
 		n = before(b);
-		unhang(n);
+		heap_unhang(n);
 		n->size += b->size;
 		b = n;
 	}
-	if ((uintptr_t)behind(b) == heap.at) {
+	if ((uintptr_t)heap_behind(b) == heap.at) {
 		heap.at = (uintptr_t)b;
 		heap.last = b->before ? before(b) : NULL;
 		return;
 	}
 	hang(b);
-	tell_behind(b);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	uintptr_t fresh = heap.fresh, at;
-	size_t bytes;
-	void *p = __builtin_mul_overflow(n, size, &bytes) ? NULL : malloc(bytes);
-
-	at = (uintptr_t)p;
-	if (p && at < fresh)
-		memset(p, 0, bytes < fresh - at ? bytes : fresh - at);
-	return p;
-}
-
-/* Takes from what is free behind a block; false: that is not enough. */
-static bool grow(struct block *b, uint32_t size)
-{
-	struct block *n = behind(b);
-
-	if ((uintptr_t)n == heap.at) {
-		if (size - b->size > (heap.end - heap.at) / UNIT)
-			return false;
-		heap.at += (uintptr_t)(size - b->size) * UNIT;
-		if (heap.at > heap.fresh)
-			heap.fresh = heap.at;
-		b->size = size;
-	} else {
-		if (is_used(n) || b->size + n->size < size)
-			return false;
-		unhang(n);
-		b->size += n->size;
-		tell_behind(b);
-	}
-	sign(b, true);
-	return true;
-}
-
-void *realloc(void *p, size_t n)
-{
-	uint32_t size = units(n);
-	struct block *b;
-	size_t had;
-	void *to;
-
-	if (!p)
-		return malloc(n);
-	b = block_of(p);
-	if (!size)
-		return NULL;
-	if (size <= b->size || grow(b, size)) {
-		cut(b, size);
-		return p;
-	}
-	had = (size_t)(b->size - 1) * UNIT;
-	to = malloc(n);
-	if (to) {
-		memcpy(to, p, had);
-		free(p);
-	}
-	return to;
-}
-
-void *aligned_alloc(size_t align, size_t n)
-{
-	uintptr_t p, to;
-	struct block *b, *lead;
-
-	if (align <= UNIT || align & (align - 1))
-		return align & (align - 1) ? NULL : malloc(n);
-	if (n > SIZE_MAX - align - LEAST * UNIT || !units(n + align))
-		return NULL;
-	p = (uintptr_t)malloc(n + align + LEAST * UNIT);
-	to = (p + align - 1) & ~(uintptr_t)(align - 1);
-	if (!p || to == p)
-		return (void *)p;
-	if (to - p < LEAST * UNIT)
-		to += align;
-	lead = (struct block *)(p - UNIT);
-	b = (struct block *)(to - UNIT);
-	*b = (struct block){ .size = lead->size - (uint32_t)((to - p) / UNIT), .before = (uint32_t)((to - p) / UNIT) };
-	lead->size = b->before;
-	sign(lead, true);
-	sign(b, true);
-	tell_behind(b);
-	free((void *)p);
-	cut(b, units(n));
-	return (void *)to;
+	heap_tell_behind(b);
 }
 
 void heap_init(uintptr_t start, uintptr_t end, uint64_t secret)

@@ -15,7 +15,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
 
-enum { IP_AND_TCP = 40, OPTIONS_MAX = 40, CHECKSUM_AT = 16 };
+enum { IP_AND_TCP = 40, OPTIONS_MAX = 40, CHECKSUM_AT = 16, SHORTEST = 60 };
 
 static struct rt_net_info *card;
 static bool refused; /* a frame, since the ring was full */
@@ -86,18 +86,21 @@ static err_t transmit(struct netif *netif, struct pbuf *p)
 	return ERR_MEM; /* TCP keeps the segment */
 }
 
+/* A frame that is shorter than any on a wire is filled up: lwIP reads headers before it looks how long they are. */
 static struct pbuf *copy(const struct rt_piece *piece, uint32_t n)
 {
-	uint32_t len = 0;
+	uint32_t len = 0, room;
 	struct pbuf *p;
 
 	for (uint32_t i = 0; i < n; i++)
 		len += piece[i].len;
+	room = len < SHORTEST ? SHORTEST : len;
 	guard_urgent(true);
-	p = len <= 0xffff ? pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM) : NULL;
+	p = room <= 0xffff ? pbuf_alloc(PBUF_RAW, (u16_t)room, PBUF_RAM) : NULL;
 	guard_urgent(false);
 	if (!p)
 		return NULL;
+	memset((uint8_t *)p->payload + len, 0, room - len);
 	len = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy((uint8_t *)p->payload + len, piece[i].at, piece[i].len);

@@ -11,7 +11,7 @@
 #include "lwip/prot/tcp.h"
 
 enum kind { HALF_OPEN, OPEN, LEFT, KINDS };
-enum { HEAD = 16, URGENT = 1 << 20, CLOSING_MAX = 1024, HALF_OPEN_MAX = 1024, LEAST = 64 };
+enum { HEAD = 16, URGENT = 1 << 20, CLOSING_MAX = 1024, HALF_OPEN_MAX = 8192, LEAST = 64 };
 
 static struct {
 	size_t used, most;
@@ -58,6 +58,11 @@ void guard_free(void *p)
 void guard_urgent(bool urgent)
 {
 	guard.urgent = urgent;
+}
+
+size_t guard_used(void)
+{
+	return guard.used;
 }
 
 static enum kind kind_of(const struct tcp_pcb *pcb)
@@ -125,7 +130,8 @@ static uint32_t at_most(uint32_t n, uint32_t most)
 
 void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void))
 {
-	guard.limit[HALF_OPEN] = at_most(most / 2, HALF_OPEN_MAX);
+	/* many: one whose last step of the handshake was lost on the way is open to its client, which sends */
+	guard.limit[HALF_OPEN] = at_most(most, HALF_OPEN_MAX);
 	guard.limit[OPEN] = most;
 	guard.limit[LEFT] = at_most(most / 2, CLOSING_MAX);
 	guard.make_room = make_room;

@@ -27,6 +27,7 @@ void *guard_alloc(size_t n);
 void *guard_calloc(size_t n, size_t size);
 void guard_free(void *p);
 void guard_urgent(bool urgent);
+size_t guard_used(void);
 
 /* Of each packet before lwIP sees it, true if it is taken. A SYN from a port that was used a moment ago ends what is in
  * TIME_WAIT there (RFC 9293 §3.6.1). */

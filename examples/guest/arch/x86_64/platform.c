@@ -14,7 +14,7 @@ extern struct regs rt_fault_regs;
 /* Objects with a stack protector (libfdt) read the canary at FS:40. */
 uint64_t rt_canary_block[8] __attribute__((aligned(16)));
 
-_Noreturn void rt_start(bool pvh, const uint8_t *info, bool kvm, uint32_t apic_version);
+_Noreturn void rt_start(bool pvh, const uint8_t *info, uint32_t apic_version);
 _Noreturn void rt_fault(void);
 
 static void outb(uint16_t port, uint8_t v)
@@ -30,7 +30,7 @@ static uint8_t inb(uint16_t port)
 	return v;
 }
 
-_Noreturn void rt_start(bool pvh, const uint8_t *info, bool kvm, uint32_t apic_version)
+_Noreturn void rt_start(bool pvh, const uint8_t *info, uint32_t apic_version)
 {
 	uint32_t lo, hi;
 
@@ -40,7 +40,7 @@ _Noreturn void rt_start(bool pvh, const uint8_t *info, bool kvm, uint32_t apic_v
 	rt_boot_read(pvh, info);
 	rt_heap_init();
 	rt_devices_find();
-	rt_clock_init(kvm);
+	rt_clock_init();
 	rt_exit(rt_main());
 }
 
@@ -62,12 +62,9 @@ size_t rt_serial_read(char *bytes, size_t len)
 /* The port is ours and hvt's; the keyboard controller Firecracker's; what is left ends by a triple fault. */
 _Noreturn void rt_off(int status)
 {
-	struct rt_op fault = {0, 0, RT_TRIPLE_FAULT};
-
 	outb(EXIT_PORT, (uint8_t)status);
 	outb(I8042, I8042_RESET);
-	for (;;)
-		rt_ops(&fault, 1, false);
+	rt_triple_fault();
 }
 
 static const char *cause(const struct regs *r)
