@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sandbox-devices: each device of the hostile suite, with the test as its driver, served under the filters of the
- * poller's and the work thread; by kicks under the filter of a vCPU thread that serves devices; and with a hostile driver
- * before. Each in a process of its own. Exit status 0 or 1.
+ * poller's and the work thread; by kicks under the filter of a vCPU thread that serves devices; and with a hostile
+ * driver before. Each in a process of its own. Exit status 0 or 1.
  */
 #include <errno.h>
 #include <poll.h>
