@@ -6,6 +6,9 @@
 execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include OUTPUT_VARIABLE ukvmm_compiler_headers
 	OUTPUT_STRIP_TRAILING_WHITESPACE)
 
+set(UKVMM_FUNCTION_LINK_OPTIONS -m64 -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,norelro
+	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections -Wl,-u,_start -Wl,-T,${UKVMM_FUNCTION_DIR}/image.ld)
+
 if(NOT TARGET ukvmm_function_flags)
 	add_library(ukvmm_function_flags INTERFACE)
 	set_target_properties(ukvmm_function_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE OFF)
@@ -26,7 +29,5 @@ function(ukvmm_add_function name)
 	set_target_properties(${name} PROPERTIES SUFFIX .elf POSITION_INDEPENDENT_CODE OFF
 		LINK_DEPENDS "${UKVMM_FUNCTION_DIR}/image.ld;${UKVMM_FUNCTION_DIR}/libukvmm_fn.a")
 	target_link_libraries(${name} PRIVATE ukvmm_function_flags ${arg_LIBRARIES} ${UKVMM_FUNCTION_DIR}/libukvmm_fn.a)
-	target_link_options(${name} PRIVATE -m64 -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,norelro
-		-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections -Wl,-u,_start
-		-Wl,-T,${UKVMM_FUNCTION_DIR}/image.ld)
+	target_link_options(${name} PRIVATE ${UKVMM_FUNCTION_LINK_OPTIONS})
 endfunction()
