@@ -168,6 +168,8 @@ static void instruction(const char *mode)
 		__asm__ volatile("ud2");
 	else if (!strcmp(mode, "privileged"))
 		__asm__ volatile("mov %%cr0, %%rax" : : : "rax");
+	else if (!strcmp(mode, "twice")) /* without its canary the C library faults, also when it prints a fault */
+		__asm__ volatile("mov %0, %%fs" : : "r"(0x2b));
 	else if (!strcmp(mode, "panic"))
 		rt_panic("on purpose");
 }
@@ -178,7 +180,9 @@ static void fault(const char *mode)
 	volatile uint8_t *at = NULL;
 
 	instruction(mode);
-	if (!strcmp(mode, "text"))
+	if (!strcmp(mode, "twice"))
+		rt_log("%s", mode);
+	else if (!strcmp(mode, "text"))
 		at = (volatile uint8_t *)(uintptr_t)rt_main;
 	else if (!strcmp(mode, "low"))
 		at = (volatile uint8_t *)0x7000;

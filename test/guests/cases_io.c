@@ -57,6 +57,8 @@ const struct guest_case cases_io[] = {
 	RT_FAULT("rt-invalid", "mode=invalid", "fault: invalid instruction"),
 	RT_FAULT("rt-privileged", "mode=privileged", "fault: an address or instruction that is not allowed here"),
 	RT_FAULT("rt-wild", "mode=wild", "fault: an address or instruction that is not allowed here"),
+	{ .name = "rt-twice", .image = "rt-selftest.elf", .cmdline = "mode=twice", .chips = SPLIT | FULL,
+		.want = { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = 255 } },
 	{ .name = "rt-panic", .image = "rt-selftest.elf", .cmdline = "mode=panic", .chips = SPLIT | FULL | NONE,
 		.want = { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = 253,
 			.says = { "panic: on purpose" } } },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the HTTP server: server.c has the connections, input.c what comes, output.c what goes. One request of a
- * connection is answered at a time; what was sent after it waits in `in`, and its bytes are given back to TCP's window
- * only when it is their turn: the window bounds what a client can make us keep, a budget what all of them can.
+ * Inside of the HTTP server: server.c has the connections, waiting.c who of them waits, input.c what comes, output.c what
+ * goes. One request of a connection is answered at a time; what was sent after it waits in `in`, and its bytes are given
+ * back to TCP's window only when it is their turn: the window bounds what a client can make us keep, a budget what all
+ * of them can.
  */
 #ifndef HTTP_CONN_H
 #define HTTP_CONN_H
@@ -12,6 +13,7 @@
 #include "ukvmm_fn.h"
 
 enum conn_state {
+	CONN_NONE,    /* a connection has just been made */
 	CONN_NEW,     /* nothing has come yet */
 	CONN_IDLE,    /* between two requests */
 	CONN_HEAD,    /* a head has begun */
@@ -40,9 +42,22 @@ struct conn {
 	uint64_t unacked; /* bytes TCP has and the client has not */
 };
 
-/* ---- server.c ---- */
+/* ---- waiting.c ---- */
+void conn_setup(void);
+/* A number that the command line gives to that word. */
+uint64_t conn_word(const char *name, uint64_t otherwise);
 void conn_enter(struct conn *c, enum conn_state state);
 void conn_moved(struct conn *c, size_t bytes);
+/* It is in a state for longer than it may. */
+bool conn_is_late(const struct conn *c);
+/* http_turn is to look whether TCP sends. */
+void conn_watch(struct conn *c);
+/* It is going to be freed. */
+void conn_forget(struct conn *c);
+/* The one that has waited longest for a request; NULL: none waits. */
+struct conn *conn_longest(void);
+
+/* ---- server.c ---- */
 /* Answers what can be answered. False: it is to be closed. */
 bool conn_serve(struct conn *c);
 

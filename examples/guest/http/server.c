@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connections: lwIP's callbacks, who waits for what and for how long. */
+/* The connections, as lwIP tells of them. */
 #include "server.h"
 
 #include <stdlib.h>
@@ -9,75 +9,11 @@
 #include "guard.h"
 #include "ukvmm_rt.h"
 
-enum { CONNECTIONS_LEAST = 64, CONNECTIONS_MOST = 16384, EACH = 8 << 10, KIB_NS = 1000000000 };
-
-static struct {
-	struct conn *first, *last; /* CONN_NEW and CONN_IDLE */
-	struct conn *restless;
-	uint64_t patience[CONN_STATES]; /* ns */
-} server;
-
-static bool waits(enum conn_state state)
-{
-	return state == CONN_NEW || state == CONN_IDLE;
-}
-
-static void list(struct conn *c)
-{
-	c->next = NULL;
-	c->prev = server.last;
-	*(c->prev ? &c->prev->next : &server.first) = c;
-	server.last = c;
-}
-
-static void unlist(struct conn *c)
-{
-	*(c->prev ? &c->prev->next : &server.first) = c->next;
-	*(c->next ? &c->next->prev : &server.last) = c->prev;
-}
-
-void conn_enter(struct conn *c, enum conn_state state)
-{
-	if (waits(c->state))
-		unlist(c);
-	c->state = state;
-	c->since = c->last = rt_now();
-	c->moved = 0;
-	if (waits(state))
-		list(c);
-}
-
-void conn_moved(struct conn *c, size_t bytes)
-{
-	c->moved += bytes;
-	c->last = rt_now();
-}
-
-static void queue(struct conn *c)
-{
-	if (c->queued)
-		return;
-	c->queued = true;
-	c->restless = server.restless;
-	server.restless = c;
-}
-
-static void unqueue(struct conn *c)
-{
-	struct conn **at = &server.restless;
-
-	while (c->queued && *at != c)
-		at = &(*at)->restless;
-	if (c->queued)
-		*at = c->restless;
-	c->queued = false;
-}
+enum { CONNECTIONS_LEAST = 64, CONNECTIONS_MOST = 16384, EACH = 8 << 10 };
 
 static void drop(struct conn *c)
 {
-	if (waits(c->state))
-		unlist(c);
-	unqueue(c);
+	conn_forget(c);
 	output_release(c);
 	input_drop(c);
 	free(c->head);
@@ -141,7 +77,7 @@ static err_t settle(struct conn *c, bool alive)
 	if (!alive)
 		return finish(c);
 	if (c->state == CONN_ANSWER)
-		queue(c);
+		conn_watch(c);
 	return ERR_OK;
 }
 
@@ -171,21 +107,11 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 	return settle(c, conn_serve(c));
 }
 
-/* A body has to go on, and by a KiB a second on the whole. */
-static bool is_late(const struct conn *c)
-{
-	uint64_t now = rt_now(), may = server.patience[c->state];
-
-	if (c->state != CONN_BODY && c->state != CONN_ANSWER)
-		return now - c->since > may;
-	return now - c->last > may || now - c->since > may + c->moved / 1024 * KIB_NS;
-}
-
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
 	struct conn *c = arg;
 
-	if (!is_late(c))
+	if (!conn_is_late(c))
 		return settle(c, conn_serve(c));
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)
 		return settle(c, output_ready(c) && output_refuse(c, 408) && conn_serve(c));
@@ -213,8 +139,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	if (!c)
 		return ERR_MEM;
 	c->pcb = pcb;
-	c->since = c->last = rt_now();
-	list(c);
+	conn_enter(c, CONN_NEW);
 	guard_opened(pcb);
 	tcp_nagle_disable(pcb);
 	pcb->mss = frames_segment(pcb->mss);
@@ -229,29 +154,21 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 /* The connection that has waited longest for a request gives way to a new one. */
 static void make_room(void)
 {
-	if (server.first)
-		finish(server.first);
-}
+	struct conn *c = conn_longest();
 
-static uint64_t word(const char *name, uint64_t otherwise)
-{
-	const char *text = rt_arg(name);
-
-	return text ? strtoul(text, NULL, 10) : otherwise;
+	if (c)
+		finish(c);
 }
 
 static void setup(struct tcp_pcb *listening)
 {
 	size_t memory = rt_memory_left();
-	uint64_t most = memory / EACH, ms = 1000000;
+	uint64_t most = memory / EACH;
 
 	most = most < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : most > CONNECTIONS_MOST ? CONNECTIONS_MOST : most;
-	guard_listen(listening, (uint32_t)word("http.connections", most), make_room);
+	guard_listen(listening, (uint32_t)conn_word("http.connections", most), make_room);
 	input_setup(memory / 4);
-	server.patience[CONN_NEW] = server.patience[CONN_IDLE] = word("http.idle", 60000) * ms;
-	server.patience[CONN_HEAD] = word("http.head", 10000) * ms;
-	server.patience[CONN_BODY] = server.patience[CONN_ANSWER] = word("http.stall", 10000) * ms;
-	server.patience[CONN_LINGER] = 2000 * ms;
+	conn_setup();
 }
 
 bool http_listen(uint16_t port)
@@ -266,15 +183,4 @@ bool http_listen(uint16_t port)
 	setup(listening);
 	tcp_accept(listening, on_accept);
 	return true;
-}
-
-void http_turn(void)
-{
-	struct conn *next;
-
-	for (struct conn *c = server.restless; c; c = next) {
-		next = c->restless;
-		if (c->state != CONN_ANSWER || !output_stalled(c))
-			unqueue(c);
-	}
 }

@@ -174,3 +174,30 @@ bool guard_packet(struct pbuf *p)
 		syn(&ip, &tcp);
 	return false;
 }
+
+static bool tells_mss(const uint8_t *option, uint32_t n)
+{
+	uint32_t len;
+
+	for (uint32_t i = 0; i < n && option[i] != LWIP_TCP_OPT_EOL; i += len) {
+		len = option[i] == LWIP_TCP_OPT_NOP ? 1 : i + 1 < n ? option[i + 1] : 0;
+		if (option[i] == LWIP_TCP_OPT_MSS)
+			return true;
+		if (!len)
+			return false;
+	}
+	return false;
+}
+
+bool guard_segment(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options)
+{
+	if (pcb->state == LISTEN || !tells_mss((const uint8_t *)(tcp + 1), options))
+		return false;
+	if (!(TCPH_FLAGS(tcp) & TCP_SYN))
+		return true;
+	if (pcb->state != SYN_RCVD)
+		return false; /* answered without a look at its options */
+	if (tcp->seqno == pcb->rcv_nxt - 1 && tcp_rexmit(pcb) == ERR_OK)
+		tcp_output(pcb);
+	return true;
+}

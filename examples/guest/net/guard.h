@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct pbuf;
+struct tcp_hdr;
 struct tcp_pcb;
 
 /* Before anything is allocated. `memory`: what lwIP may use of it, all in all. */
@@ -32,5 +33,9 @@ size_t guard_used(void);
 /* Of each packet before lwIP sees it, true if it is taken. A SYN from a port that was used a moment ago ends what is in
  * TIME_WAIT there (RFC 9293 §3.6.1). */
 bool guard_packet(struct pbuf *p);
+
+/* Of each TCP segment that has a connection or a listener, its header in the host's byte order and behind it so many bytes
+ * of options; true if it is taken. lwIP would take a maximum segment size at any time, and stumble over its own segments. */
+bool guard_segment(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options);
 
 #endif

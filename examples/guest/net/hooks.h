@@ -9,5 +9,7 @@
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) \
 	isn_of((local_ip)->addr, local_port, (remote_ip)->addr, remote_port)
 #define LWIP_HOOK_IP4_INPUT(p, netif) guard_packet(p)
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) \
+	(guard_segment(pcb, hdr, opt1len) ? ERR_ABRT : ERR_OK)
 
 #endif

@@ -12,6 +12,6 @@ if(EXISTS ${LWIP_DIR}/src/core/init.c)
 endif()
 set(serving_sources "")
 foreach(name net/net net/frames net/address net/guard net/isn
-	http/server http/input http/output http/parse http/fn files/cpio files/files)
+	http/server http/waiting http/input http/output http/parse http/chunks http/text http/fn files/cpio files/files)
 	list(APPEND serving_sources ${PROJECT_SOURCE_DIR}/examples/guest/${name}.c)
 endforeach()
