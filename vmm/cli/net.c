@@ -10,7 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "parse.h"
 #include "report.h"
+
+enum { MTU_MIN = 68, MTU_ETHERNET = 1500, MTU_MAX = 65521 };
 
 /* A connected stream, or -1 after a report. */
 static int connect_unix(const char *path)
@@ -91,6 +94,26 @@ static void describe(const struct net_options *o, const char *name, char *text, 
 		snprintf(text, len, "%s", name);
 }
 
+/* A tap that was made for larger frames than Ethernet's, or smaller, is of use only to a guest that knows. 0: it is
+ * Ethernet's, or cannot be told. */
+static uint32_t tap_mtu(const char *tap)
+{
+	char path[64], text[16] = { 0 };
+	uint32_t mtu;
+	int fd;
+
+	if (strchr(tap, '/') ||
+		snprintf(path, sizeof path, "/sys/class/net/%s/mtu", tap) >= (int)sizeof path)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof text - 1) > 0)
+		text[strcspn(text, "\n")] = 0;
+	close(fd);
+	return parse_u32(text, MTU_MIN, MTU_MAX, &mtu) < 0 || mtu == MTU_ETHERNET ? 0 : mtu;
+}
+
 int net_add(struct net *n, const struct net_options *o, const char *name, struct ukvmm_vm *vm)
 {
 	struct ukvmm_err err = { .size = sizeof err };
@@ -108,6 +131,8 @@ int net_add(struct net *n, const struct net_options *o, const char *name, struct
 	int rc;
 
 	memcpy(config.mac, o->mac, sizeof o->mac);
+	if (config.tap && !config.mtu)
+		config.mtu = tap_mtu(config.tap);
 	if (o->to == NET_TO_PASST && passt_await(&n->passt) < 0)
 		return -1;
 	rc = ukvmm_vm_add_net(vm, name, &config, &err);
