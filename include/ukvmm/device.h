@@ -24,7 +24,9 @@ struct ukvmm_state;
 
 /*
  * queue_ready may also run on the vCPU thread that kicked, inside its ukvmm_vcpu_run, still one callback at
- * a time per device: no change of threads between a kick and its answer. For devices that never block.
+ * a time per device: no change of threads between a kick and its answer. For devices that never block. Not once a
+ * vCPU thread has entered a sandbox without UKVMM_MAY_SERVE; where it has that, the callback makes no other system
+ * calls than the library's own devices do.
  */
 #define UKVMM_DEVICE_INLINE 1u
 

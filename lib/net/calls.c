@@ -5,6 +5,7 @@
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #define SERVES (CALL_IO | CALL_SERVE)
 
@@ -12,7 +13,11 @@ static const struct call_rule rules[] = {
 	CALL("writev", SERVES, "frames to a tap"),
 	CALL("sendmsg", SERVES, "frames to a socket, bytes of a vsock stream; the embedder's own messages"),
 	CALL("recvmsg", SERVES, "frames from a socket, bytes of a vsock stream; the embedder's own messages, with fds"),
+#ifdef SYS_poll
 	CALL("poll", SERVES, "is a peer of packets gone? the embedder's own loop"),
+#else
+	CALL("ppoll", SERVES, "is a peer of packets gone? the embedder's own loop"),
+#endif
 	CALL_IOCTL(SIOCINQ, SERVES, "is anything left in a socket whose peer is gone?"),
 	CALL_IOCTL(TUNSETOFFLOAD, CALL_IO, "what a tap can do; what the guest's driver negotiated"),
 	CALL_IOCTL(TUNGETIFF, CALL_CREATE, "is the fd a tap, and of which kind?"),

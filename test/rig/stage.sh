@@ -249,6 +249,7 @@ stage_suite()
 	selftest) stage_program "$build/test/rig-selftest" rig/bin ;;
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
 	guests) stage_guests && stage_tests guests-run ;;
+	sandbox) stage_guests && stage_tests guests-run && stage_tests 'sandbox-*' && stage_module tun ;;
 	linux) stage_linux ;;
 	vsock) stage_vsock ;;
 	disk) stage_peers && stage_disk ;;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sandbox-devices: each device of the hostile suite, with the test as its driver, served under the filters of the
- * poller's and the work thread, and once more by kicks under the filter of a vCPU thread that serves devices. Each in a
- * process of its own. Exit status 0 or 1.
+ * poller's and the work thread; by kicks under the filter of a vCPU thread that serves devices; and with a hostile
+ * driver before. Each in a process of its own. Exit status 0 or 1.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +18,7 @@
 #include "hostile.h"
 #include "peer.h"
 #include "subjects.h"
+#include "x86_map.h"
 
 enum { AT = 0x8000, SECTOR = 512, ROUNDS = 50, LONG_FRAME = 4000, GUEST_PORT = 1024, HOST_PORT = 80, WAIT_MS = 20000,
 	SKIPPED = 77 };
@@ -114,7 +115,7 @@ static void tap_add(struct hostile *h)
 	struct ukvmm_net_config config = { .size = sizeof config, .kind = UKVMM_NET_TAP,
 		.mac = { 2, 0, 0, 0, 0, 1 } };
 
-	if (!peer_namespace())
+	if (access("/dev/net/tun", F_OK) || !peer_namespace())
 		_exit(SKIPPED);
 	peer_tap("sandboxed", 9000);
 	config.fd = peer_tap_open("sandboxed");
@@ -222,6 +223,65 @@ static void vsock_both(struct hostile *h)
 	CHECK(fd >= 0 && read(fd, bytes, sizeof bytes) == 5 && !memcmp(bytes, "hello", 5));
 }
 
+/* ---- a driver that means harm ---- */
+
+static uint64_t draw(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	return *seed ^= *seed << 17;
+}
+
+/* A request of the device's own kind, or a chain of anything to anywhere. */
+static void offer_anything(struct hostile *h, uint64_t *seed)
+{
+	struct drive_seg seg[8];
+	uint64_t r = draw(seed);
+	uint32_t q = (uint32_t)(r >> 8) % h->subject->queues, n = 1 + (uint32_t)(r >> 16) % 4;
+
+	if (h->subject->request && r & 1) {
+		n = h->subject->request(h, seg);
+		drive_put(&h->dev, h->subject->pull, seg, n);
+		drive_kick(&h->dev, h->subject->pull);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t v = draw(seed);
+		uint64_t gpa = v & 1 ? h->buf + (v >> 8) % BUF_BYTES : v >> (8 + v % 40);
+
+		hostile_desc(h, q, i, gpa, (uint32_t)(v >> 32) % 70000, (uint32_t)(v >> 2) & 7,
+			(i + 1) % (n + (v >> 60 == 0)));
+	}
+	hostile_offer(h, q, 0);
+	drive_kick(&h->dev, q);
+}
+
+/* Whatever it does, the device makes no call that its threads do not have, and works again after a reset. */
+static void abuse(struct hostile *h)
+{
+	enum { TURNS = 3000, RESET_EVERY = 40 };
+	uint64_t seed = 0x9e3779b97f4a7c15;
+
+	for (int i = 0; i < TURNS; i++) {
+		uint64_t r = draw(&seed);
+
+		offer_anything(h, &seed);
+		if (r % 3 == 0)
+			hostile_mmio(h, X86_VIRTIO_BASE + r % X86_VIRTIO_STRIDE, 1u << (r >> 40) % 4, true,
+				draw(&seed));
+		if (h->subject->poke && r % 5 == 0)
+			h->subject->poke(h);
+		drive_poll(&h->d);
+		if (i % RESET_EVERY == 0) {
+			if (h->subject->drain)
+				h->subject->drain(h);
+			hostile_up(h);
+		}
+	}
+	hostile_up(h);
+	CHECK(violations_in_stats(h) > 0);
+}
+
 static const struct work list[] = {
 	{ "net", &subject_net, 0, net_peer_goes, net_kicks },
 	{ "tap", &subject_tap, 0, tap, tap_kicks },
@@ -249,7 +309,9 @@ static void *kicks(void *arg)
 	return NULL;
 }
 
-static void run(const struct work *w, bool kick)
+enum as { AS_POLLER, AS_KICKS, AS_HOSTILE };
+
+static void run(const struct work *w, enum as as)
 {
 	static struct hostile h;
 	struct kicker_thread k = { w, &h };
@@ -257,31 +319,36 @@ static void run(const struct work *w, bool kick)
 
 	drive_work_begins = work_begins;
 	hostile_init_alone(&h, w->subject);
-	if (kick) {
+	if (as == AS_KICKS) {
 		CHECK(!pthread_create(&thread, NULL, kicks, &k));
 		CHECK(!pthread_join(thread, NULL));
 		_exit(0);
 	}
 	enter(h.d.host, UKVMM_ROLE_IO, w->may);
-	w->io(&h);
+	if (as == AS_HOSTILE) {
+		abuse(&h);
+		works(&h);
+	} else {
+		w->io(&h);
+	}
 	_exit(0);
 }
 
 /* False: it failed. A CHECK ends the process; so does a call that is not allowed. */
-static bool run_alone(const struct work *w, bool kick)
+static bool run_alone(const struct work *w, enum as as)
 {
+	static const char *const names[] = { "poller", "kicks", "hostile" };
 	int status;
 	pid_t pid = fork();
 
 	if (!pid)
-		run(w, kick);
+		run(w, as);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		abort();
 	if (status == SKIPPED << 8)
-		printf("ok - %s # SKIP no network namespace here\n", w->name);
+		printf("ok - %s # SKIP no tap to be had here\n", w->name);
 	else
-		printf("%sok - %s, %s (status %#x)\n", status ? "not " : "", w->name, kick ? "kicks" : "poller",
-			status);
+		printf("%sok - %s, %s (status %#x)\n", status ? "not " : "", w->name, names[as], status);
 	return !status || status == SKIPPED << 8;
 }
 
@@ -291,14 +358,15 @@ int main(void)
 	char port[80];
 
 	setbuf(stdout, NULL);
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+	for (size_t i = 0; i < 3 * sizeof list / sizeof *list; i++) {
+		const struct work *w = &list[i / 3];
+		enum as as = i % 3;
+
+		if (as == AS_KICKS && !w->kick)
+			continue;
 		snprintf(vsock_path, sizeof vsock_path, "/tmp/sandbox-devices-%d-%zu", (int)getpid(), i);
 		snprintf(port, sizeof port, "%s_%d", vsock_path, HOST_PORT);
-		right &= run_alone(&list[i], false);
-		unlink(vsock_path);
-		unlink(port);
-		if (list[i].kick)
-			right &= run_alone(&list[i], true);
+		right &= run_alone(w, as);
 		unlink(vsock_path);
 		unlink(port);
 	}

@@ -2,9 +2,11 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -31,6 +33,25 @@ struct trace {
 	int status;
 };
 
+/* Of a thread: the kernel tells of it before or after its first stop. */
+static pid_t process_of(pid_t tid)
+{
+	char path[64], text[4096], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return tid;
+	text[n] = 0;
+	at = strstr(text, "\nTgid:");
+	return at ? (pid_t)strtol(at + 6, NULL, 10) : tid;
+}
+
 static struct task *task_of(struct trace *t, pid_t tid)
 {
 	struct task *free = NULL;
@@ -43,7 +64,7 @@ static struct task *task_of(struct trace *t, pid_t tid)
 	}
 	if (!free)
 		abort();
-	*free = (struct task){ .tid = tid, .pid = tid };
+	*free = (struct task){ .tid = tid, .pid = process_of(tid) };
 	return free;
 }
 
@@ -103,17 +124,16 @@ static void on_call(struct trace *t, struct task *task)
 		task->grants = task->wanted;
 }
 
-/* A thread or process that this one made has its filter; a thread has its process. */
-static void on_child(struct trace *t, struct task *task, int event)
+/* A thread or process that this one made has its filter, and may have one of its own by now. */
+static void on_child(struct trace *t, struct task *task)
 {
 	unsigned long tid = 0;
 	struct task *child;
 
 	ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &tid);
 	child = task_of(t, (pid_t)tid);
-	child->grants = task->grants;
-	if (event == PTRACE_EVENT_CLONE)
-		child->pid = task->pid;
+	if (!child->grants)
+		child->grants = task->grants;
 }
 
 /* What the task goes on with: a signal, or 0. */
@@ -124,7 +144,7 @@ static int on_stop(struct trace *t, struct task *task, int status)
 	if (signal == (SIGTRAP | 0x80))
 		on_call(t, task);
 	else if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK)
-		on_child(t, task, event);
+		on_child(t, task);
 	/* SIGSTOP is a new task's first stop */
 	return event || signal == SIGSTOP || signal == SIGTRAP || signal == (SIGTRAP | 0x80) ? 0 : signal;
 }

@@ -152,7 +152,7 @@ static void ask(struct io_uring_sqe *sqe, int what)
 {
 	switch (what) {
 	case ASKED_FILE:
-		io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+		io_uring_prep_openat(sqe, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
 		break;
 	case ASKED_SOCKET:
 		io_uring_prep_rw(45 /* IORING_OP_SOCKET, which this liburing does not name */, sqe, AF_UNIX,
@@ -182,20 +182,20 @@ static int answer(struct io_uring *ring, int what)
 	return res;
 }
 
-/* Dies on purpose where it is not as wanted. */
+/* Exit status 1 where it is not as wanted. */
 static void through_the_librarys_ring(void *arg)
 {
 	(void)arg;
 	for (int what = 0; what < ASKED; what++)
 		if (answer(&library.ring, what) != -EACCES)
-			__builtin_trap();
+			syscall(SYS_exit, 1);
 }
 
 static void through_a_plain_ring(void *arg)
 {
 	(void)arg;
 	if (answer(&plain, ASKED_FILE) < 0 || answer(&plain, ASKED_SOCKET) < 0)
-		__builtin_trap();
+		syscall(SYS_exit, 1);
 }
 
 static void the_ring_opens_nothing(void **state)

@@ -10,9 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "parse.h"
 #include "rate_fill.h"
 #include "report.h"
 #include "tap.h"
+
+enum { MTU_MIN = 68, MTU_ETHERNET = 1500, MTU_MAX = 65521 };
 
 /* A connected stream, or -1 after a report. */
 static int connect_unix(const char *path)
@@ -95,10 +98,32 @@ void net_describe(const struct net_options *o, const char *name, char *text, siz
 		snprintf(text, len, "%s", name);
 }
 
+/* A tap that was made for larger frames than Ethernet's, or smaller, is of use only to a guest that knows. 0: it is
+ * Ethernet's, or cannot be told. */
+static uint32_t tap_mtu(const char *tap)
+{
+	char path[64], text[16] = { 0 };
+	uint32_t mtu;
+	int fd;
+
+	if (strchr(tap, '/') ||
+		snprintf(path, sizeof path, "/sys/class/net/%s/mtu", tap) >= (int)sizeof path)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof text - 1) > 0)
+		text[strcspn(text, "\n")] = 0;
+	close(fd);
+	return parse_u32(text, MTU_MIN, MTU_MAX, &mtu) < 0 || mtu == MTU_ETHERNET ? 0 : mtu;
+}
+
 void net_fill(const struct net *n, const struct net_options *o, const char *name, struct message_net *m)
 {
 	*m = (struct message_net){ .kind = kind(o->to), .flags = o->flags, .mtu = o->mtu, .fd = n->fd,
 		.rx = rate_fill(&o->rx), .tx = rate_fill(&o->tx) };
 	memcpy(m->mac, o->mac, sizeof o->mac);
 	snprintf(m->name, sizeof m->name, "%s", name);
+	if (o->to == NET_TO_TAP && o->where && !m->mtu)
+		m->mtu = tap_mtu(o->where);
 }

@@ -66,6 +66,8 @@ void guest_main(const struct boot_info *info)
 	const struct manifest *m = info->manifest;
 
 	check(m->entries == 3 && same(m->e[STORAGE].name, "storage") && same(m->e[SERVICE].name, "service"), "manifest");
+	if (same(info->cmdline, "mtu=9000"))
+		halt(m->e[SERVICE].u.net.mtu == 9000 ? 90 : 1);
 	check(m->e[SERVICE].attached && m->e[SERVICE].u.net.mtu == 1500 && m->e[SERVICE].u.net.mac[0] == 2, "service");
 	block_test(&m->e[STORAGE]);
 	for (uint32_t len = 60; len <= 1514; len += 727)
