@@ -98,6 +98,10 @@ load_half()
 	result $? 'load: 256 clients, 4096 requests'
 	load 64 -disable-keepalive
 	result $? 'load: a connection for each of 4096 requests'
+	guest noop --net tap=tap0,mac=02:00:00:00:00:02 --cmdline 'ip=10.9.0.2/24 http.connections=128'
+	ask http://10.9.0.2:8080/
+	load 512 -t 100
+	result $? 'load: 512 clients of a guest that takes 128 at once'
 	guest echo --net tap=tap0,mac=02:00:00:00:00:02 --cmdline ip=10.9.0.2/24
 	ask http://10.9.0.2:8080/
 	head -c 20000 /dev/urandom >"$dir/body"

@@ -54,7 +54,7 @@ bool conn_is_late(const struct conn *c);
 void conn_watch(struct conn *c);
 /* It is going to be freed. */
 void conn_forget(struct conn *c);
-/* The one that has waited longest for a request; NULL: none waits. */
+/* The one that has waited longest for a request; NULL: none waits for more than a second. */
 struct conn *conn_longest(void);
 
 /* ---- server.c ---- */

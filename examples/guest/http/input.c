@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "guard.h"
 
 /* A body in chunks is not much longer than what is in them (http_decode_chunks). */
 enum { INPUT_MAX = 2 * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX, EARNEST = 64 << 10 };
@@ -130,7 +131,7 @@ static bool answer(struct conn *c, struct http_head *head, size_t used)
 {
 	bool sent;
 
-	c->closing = !head->keep_alive;
+	c->closing = !head->keep_alive || guard_crowded();
 	c->response = (struct fn_response){ .status = 200, .type = "text/plain" };
 	handle(&head->request, &c->response);
 	sent = output_begin(c, fn_is(head->request.method, "HEAD"));

@@ -6,7 +6,7 @@
 #include "server.h"
 #include "ukvmm_rt.h"
 
-enum { KIB_NS = 1000000000, MS = 1000000, LINGER_MS = 2000 };
+enum { KIB_NS = 1000000000, LONG_NS = 1000000000, MS = 1000000, LINGER_MS = 2000 };
 
 static struct {
 	struct conn *first, *last; /* CONN_NEW and CONN_IDLE */
@@ -96,7 +96,7 @@ void conn_forget(struct conn *c)
 
 struct conn *conn_longest(void)
 {
-	return waiting.first;
+	return waiting.first && rt_now() - waiting.first->since > LONG_NS ? waiting.first : NULL;
 }
 
 /* A body has to go on, and by a KiB a second on the whole. */

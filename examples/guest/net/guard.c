@@ -138,6 +138,11 @@ void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void))
 	tcp_ext_arg_set_callbacks(pcb, tcp_ext_arg_alloc_id(), &callbacks);
 }
 
+bool guard_crowded(void)
+{
+	return guard.count[OPEN] > guard.limit[OPEN] - guard.limit[OPEN] / 8;
+}
+
 void guard_opened(struct tcp_pcb *pcb)
 {
 	set_kind(pcb, OPEN);

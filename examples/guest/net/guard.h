@@ -19,6 +19,8 @@ void guard_start(size_t memory);
 /* pcb listens. At most `most` connections at once; before one is refused make_room is called, which may close
  * one. A SYN that is refused is not answered: the client comes again. */
 void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void));
+/* Connections are running out: who has been served had better go. */
+bool guard_crowded(void);
 /* The server has it; has no more to do with it, and closes it now. */
 void guard_opened(struct tcp_pcb *pcb);
 void guard_left(struct tcp_pcb *pcb);
