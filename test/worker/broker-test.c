@@ -235,8 +235,8 @@ static void plant(void)
 
 static void unplant(void)
 {
-	static const char *const names[] = { "sub/deep", "plain", "first", "second", "soft", "out", "fifo", "up", "new", "node",
-		"..." };
+	static const char *const names[] = { "sub/deep", "plain", "first", "second", "soft", "out", "fifo", "up", "new",
+		"node" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

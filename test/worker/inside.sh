@@ -107,6 +107,20 @@ finish
 ends 'a signal from outside is no harm to a worker' "$([ -n "$SOFT" ] && echo "$status" || echo 143)" \
 	"$([ -n "$SOFT" ] && echo '.*')"
 
+# where something cannot be had, that is said, and the rest stands
+inside() { # COMMAND...: in a user namespace of its own, after these
+	(exec unshare -Ur sh -c "$1; exec \"$dir/ukvmm\" run --kvm-fd 9 --cmdline 'exit 5' \"$dir/guest\"") </dev/null >"$dir/out" 2>"$dir/err"
+	status=$? err=$(<"$dir/err")
+}
+inside :
+ends "the root of an ordinary user's container" 5
+inside 'echo 0 >/proc/sys/user/max_user_namespaces'
+ends 'no user namespaces' 5 'ukvmm: sandbox\(guest\): not possible here: a user namespace \(.+\)'
+inside 'for n in user mnt pid net ipc uts cgroup; do echo 0 >/proc/sys/user/max_${n}_namespaces; done'
+ends 'no namespaces' 5 'ukvmm: sandbox\(guest\): not possible here: a user namespace, namespaces, an empty root \(.+\)'
+run run --sandbox-trace --cmdline 'exit 5' "$GUEST"
+ends 'with the forbidden calls logged only' 5
+
 # no worker may be had by typing its word
 run --worker
 ends 'nobody is a worker by a word' 125 'ukvmm: ukvmm\(--worker\): no such command.*'

@@ -93,6 +93,7 @@ static void a_job_that_lies_is_refused(void **state)
 	REFUSED(j.cmdline_len = 4);
 	REFUSED(j.cmdline_len = UINT32_MAX - 3);
 	REFUSED(j.words_len = MESSAGE_TEXT + 1);
+	REFUSED(j.flags = JOB_ALL + 1);
 	REFUSED(memset(j.name, 'a', sizeof j.name));
 	REFUSED(memset(j.disk[1].name, 'a', sizeof j.disk[1].name));
 	REFUSED(memset(j.disk[0].serial, 'a', sizeof j.disk[0].serial));

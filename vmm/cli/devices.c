@@ -37,10 +37,12 @@ int devices_open(struct devices *d, const struct device_options *o)
 
 int devices_await(struct devices *d, const struct device_options *o)
 {
-	for (uint32_t i = 0; i < o->nets_len; i++)
-		if (o->nets[i]->to == NET_TO_PASST && passt_await(&d->net[i].passt) < 0)
-			return -1;
-	return 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < o->nets_len && rc == 0; i++)
+		if (o->nets[i]->to == NET_TO_PASST)
+			rc = passt_await(&d->net[i].passt);
+	return rc;
 }
 
 void devices_fill(const struct devices *d, const struct device_options *o, struct message_job *job)

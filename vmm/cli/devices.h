@@ -20,7 +20,7 @@ struct devices {
 /* Opens files and taps, connects sockets, starts programs. 0, or -1 after a report. */
 int devices_open(struct devices *d, const struct device_options *o);
 
-/* Waits for those programs. 0, or -1 after a report. */
+/* Waits for those programs. 0; -1 after a report; or an exit status, as a signal came. */
 int devices_await(struct devices *d, const struct device_options *o);
 
 /* All of them for the worker: disks, cards, console, rng, vsock, so that a guest finds them in an order that does not

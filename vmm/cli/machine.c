@@ -12,7 +12,7 @@
 
 #include "cli.h"
 #include "cmdline.h"
-#include "limits.h"
+#include "guest_limits.h"
 #include "report.h"
 
 enum { DEFAULT_MEMORY = 128 << 20 };

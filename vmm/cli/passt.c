@@ -158,8 +158,8 @@ static int failed(const struct passt *p, int status)
 	return -1;
 }
 
-/* Until the child has ended. Our signals are blocked: one that comes must still end us, and it. */
-static void await_end(pid_t pid)
+/* Until the child has ended: 0. Our signals are blocked: one that comes must still end us, and it: its number. */
+static int await_end(pid_t pid)
 {
 	struct pollfd fds[2] = {
 		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
@@ -170,23 +170,23 @@ static void await_end(pid_t pid)
 	while (fds[0].fd >= 0 && fds[1].fd >= 0 && !fds[0].revents && !sig)
 		if (poll(fds, 2, -1) > 0 && fds[1].revents)
 			sig = signals_take(fds[1].fd);
-	if (sig) {
+	if (sig)
 		kill(pid, SIGKILL);
-		_exit(CLI_SIGNAL + sig);
-	}
 	close(fds[0].fd);
 	close(fds[1].fd);
+	return sig;
 }
 
 int passt_await(struct passt *p)
 {
-	int status = 0;
+	int status = 0, sig = await_end(p->pid);
 	pid_t got;
 
-	await_end(p->pid);
 	do
 		got = waitpid(p->pid, &status, 0);
 	while (got < 0 && errno == EINTR);
+	if (sig)
+		return CLI_SIGNAL + sig;
 	if (got < 0) {
 		report_errno("waitpid", "passt", errno);
 		return -1;

@@ -22,7 +22,7 @@ struct passt {
 /* 0, or -1 after a report. */
 int passt_start(struct passt *p, const struct net_options *o, const char *name);
 
-/* Waits until it is ready. 0, or -1 after a report with what it said. */
+/* Waits until it is ready. 0; -1 after a report with what it said; or the exit status of ours, as a signal came. */
 int passt_await(struct passt *p);
 
 #endif

@@ -117,11 +117,11 @@ void run_serve_worker(struct run *run)
 
 static int run_machine(struct run *run)
 {
-	int rc;
-
 	/* a passt says what is wrong with it before any guest runs */
-	if (devices_await(&run->machine.devices, &run->options.devices) < 0)
-		return CLI_FAILED;
+	int rc = devices_await(&run->machine.devices, &run->options.devices);
+
+	if (rc != 0)
+		return rc < 0 ? CLI_FAILED : rc;
 	rc = io_open(run);
 	if (rc < 0) {
 		report_errno("epoll_ctl", run->machine.name, rc);

@@ -26,7 +26,8 @@ struct broker_config {
 	uint32_t folders_len;
 };
 
-/* Forks. Call it early: before there are threads, descriptors or secrets that it should not have. 0, or negative errno. */
+/* Forks. Call it early: before there are threads, descriptors or secrets that it should not have. 0, or negative
+ * errno. */
 int broker_start(const struct broker_config *config, struct broker **out, struct ukvmm_err *err);
 
 /*

@@ -122,27 +122,33 @@ static int open_one(struct cgroup *c, int i, const char *path)
 	return rc < 0 ? rc : 0;
 }
 
+static int open_all(struct cgroup *c, const char *name)
+{
+	struct cgroup_place *place = malloc(sizeof *place);
+	int rc = place ? cgroup_find(place) : -ENOMEM;
+
+	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
+	c->unified = rc == 0 && place->unified;
+	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++)
+		if (place->path[i][0])
+			rc = open_one(c, i, place->path[i]);
+	free(place);
+	return rc;
+}
+
 int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
 {
-	static struct cgroup_place place;
 	struct cgroup *c;
 	int rc;
 
 	if (!name_right(name))
 		return failure(err, -EINVAL, "cgroup", name);
-	rc = cgroup_find(&place);
-	if (rc < 0)
-		return failure(err, rc, "cgroup", name);
 	c = malloc(sizeof *c);
 	if (!c)
 		return failure(err, -ENOMEM, "malloc", name);
-	c->unified = place.unified;
-	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
 	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 		c->base[i] = c->dir[i] = -1;
-	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++)
-		if (place.path[i][0])
-			rc = open_one(c, i, place.path[i]);
+	rc = open_all(c, name);
 	if (rc == 0) {
 		*out = c;
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A cgroup for each VM, below the one that we are in: of version 2 where it has the controllers, of version 1 where they
- * are mounted so (cgroups(7)). One thread at a time per cgroup.
+ * A cgroup for each VM, below the one that we are in: of version 2 where it has the controllers, of version 1 where
+ * they are mounted so (cgroups(7)). One thread at a time per cgroup.
  */
 #ifndef COMMON_CGROUP_H
 #define COMMON_CGROUP_H

@@ -107,7 +107,7 @@ static bool job_right(const struct message_job *j, size_t texts, uint32_t fds)
 	if (fds > MESSAGE_FDS || !text_ends(j->name, sizeof j->name) || !disks_right(j, fds, seen) ||
 		!nets_right(j, fds, seen))
 		return false;
-	if (j->cmdline_len > MESSAGE_TEXT || j->words_len > MESSAGE_TEXT ||
+	if (j->flags & ~JOB_ALL || j->cmdline_len > MESSAGE_TEXT || j->words_len > MESSAGE_TEXT ||
 		(size_t)j->cmdline_len + j->words_len != texts)
 		return false;
 	return j->image_fd >= 0 && fd_once(j->image_fd, fds, seen) && fd_once(j->initrd_fd, fds, seen) &&

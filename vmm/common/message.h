@@ -109,13 +109,15 @@ struct message_net {
 #define JOB_RNG 1u
 #define JOB_CONSOLE 2u /* virtio, beside the serial line */
 #define JOB_VSOCK 4u
+#define JOB_ALL 15u
 #define JOB_PARK 8u    /* a guest that rings the idle doorbell holds no thread */
 
 /*
- * console_fd  a non-blocking AF_UNIX stream: the guest's output comes out of it, what goes in is its input. -1: output is dropped.
+ * console_fd  a non-blocking AF_UNIX stream: the guest's output comes out of it, what goes in is its input. -1: output
+ *             is dropped.
  * vsock_fd    a listening AF_UNIX socket, -1: nobody connects to the guest.
- * connect_fd  an AF_UNIX SOCK_SEQPACKET socket, where each connect of the guest's is asked for (vsock_door.h); -1: they
- *             are refused.
+ * connect_fd  an AF_UNIX SOCK_SEQPACKET socket, where each connect of the guest's is asked for (vsock_door.h); -1:
+ *             they are refused.
  * Behind it: the command line, and the words of the guest's program as they are to be put behind it; neither is ended
  * by a NUL.
  */

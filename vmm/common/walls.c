@@ -46,27 +46,53 @@ void walls_note(struct message_ready *ready, uint32_t wall, int rc)
 	ready->missing |= wall;
 }
 
-/* On top of what is there for certain: /proc/self/exe is what we are. The old root is gone afterwards, /proc with it. */
+/* The old root is left behind. An initramfs is one that cannot be exchanged: there we go on top of it, for good, since
+ * nothing leads below a root. */
+static int leave_root(void)
+{
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH);
+	if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		return -1;
+	return chroot(".");
+}
+
+/* On top of what is there for certain: /proc/self/exe is what we are. */
 static int empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("none", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0555") < 0 ||
-		chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-		chdir("/") < 0)
+		chdir("/proc") < 0 || leave_root() < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }
 
-/* The rights over its namespaces stay with the user namespace that it was born in: in the one that it makes now it
- * owns nothing. */
+/*
+ * The rights over its namespaces stay with the user namespace that it was born in: in the one that it makes now it owns
+ * nothing. -EINVAL: there is nobody else to become, as in a container of an ordinary user's, whose root is that user.
+ */
 static int become_nobody(const struct message_birth *birth)
 {
 	gid_t gid = birth->gid;
 	uid_t uid = birth->uid;
 
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		return -errno;
-	return 0;
+	return setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ? -errno : 0;
+}
+
+static void change_user(const struct message_birth *birth, struct message_ready *ready)
+{
+	int rc;
+
+	if (birth->flags & BIRTH_USER_NS) {
+		ready->walls |= WALL_USER_NS;
+		return;
+	}
+	rc = geteuid() == 0 ? become_nobody(birth) : -EINVAL;
+	if (rc != -EINVAL)
+		walls_note(ready, WALL_UID, rc);
+	walls_note(ready, WALL_USER_NS, unshare(CLONE_NEWUSER) < 0 ? -errno : 0);
 }
 
 static int leave_no_trace(struct message_ready *ready)
@@ -98,26 +124,15 @@ static int drop(struct message_ready *ready)
 
 int walls_build(const struct message_birth *birth, struct message_ready *ready, struct ukvmm_err *err)
 {
-	bool inside = birth->flags & BIRTH_USER_NS;
-	int rc = 0;
+	int rc;
 
 	if (birth->flags & BIRTH_NO_SANDBOX)
 		return 0;
 	walls_note(ready, WALL_NAMESPACES, birth->flags & BIRTH_NAMESPACES ? 0 : -EPERM);
-	if (birth->flags & BIRTH_NAMESPACES) {
-		walls_note(ready, WALL_ROOT, empty_root());
+	walls_note(ready, WALL_ROOT, birth->flags & BIRTH_NAMESPACES ? empty_root() : -EPERM);
+	if (birth->flags & BIRTH_NAMESPACES)
 		sethostname("ukvmm", 5);
-	}
-	if (inside) {
-		ready->walls |= WALL_USER_NS;
-	} else if (geteuid() == 0) {
-		rc = become_nobody(birth);
-		if (rc < 0)
-			return failure(err, rc, "setresuid", "worker");
-		ready->walls |= WALL_UID;
-	}
-	if (!inside)
-		walls_note(ready, WALL_USER_NS, unshare(CLONE_NEWUSER) < 0 ? -errno : 0);
+	change_user(birth, ready);
 	rc = drop(ready);
 	return rc < 0 ? failure(err, rc, "prctl", "worker") : 0;
 }

@@ -15,8 +15,7 @@ bool walls_are_soft(void);
 
 /*
  * All but the filters; to be called by a process of one thread, before it opens anything. What cannot be built is left
- * out, and `ready` says so. What it may not live without (it would keep the rights of root) is an error. 0 or negative
- * errno with err.
+ * out, and `ready` says so. 0 or negative errno with err.
  */
 int walls_build(const struct message_birth *birth, struct message_ready *ready, struct ukvmm_err *err);
 

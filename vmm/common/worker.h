@@ -32,8 +32,8 @@ struct worker;
  * kvm_fd         an open /dev/kvm, kept by the caller; -1: it is opened.
  * uid, gid       what the worker becomes where the caller is root; 0: nobody's, 65534.
  * memory, vcpus, irqchip
- *                of the jobs to come: a VM of this kind is made ahead. A job of another kind works, slower. memory 0: no
- *                VM is made ahead.
+ *                of the job to come: a VM of this kind is made ahead. A job of another kind works, slower. memory 0:
+ *                no VM is made ahead.
  * cgroup         where it is born; NULL: the caller's. Kept open until the worker is freed.
  * cpus, cpus_len the CPUs that it may use; none: the caller's.
  */

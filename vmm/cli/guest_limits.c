@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "limits.h"
+#include "guest_limits.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cgroup of `ukvmm run`'s worker: --cpu-quota, --memory-overhead. */
-#ifndef CLI_LIMITS_H
-#define CLI_LIMITS_H
+#ifndef CLI_GUEST_LIMITS_H
+#define CLI_GUEST_LIMITS_H
 
 #include "machine.h"
 
