@@ -10,6 +10,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -331,6 +332,7 @@ static void *serve(void *arg)
 	struct request *r = calloc(1, sizeof *r);
 
 	r->fd = (int)(long)arg;
+	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	while (read_head(r)) {
 		size_t i = 0;
 
