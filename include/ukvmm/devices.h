@@ -119,12 +119,22 @@ int ukvmm_vm_add_rng(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_rn
  * path  where the guest's own connects go: one to port P of the host (CID 2) is a connect to the AF_UNIX stream
  *       socket `path`_P. NULL: they are refused. If `listen` is set, `path` itself is bound and listened on:
  *       who connects sends "CONNECT P\n", is answered "OK <port>\n" and is then connected to port P of the guest.
+ * For a process without a file system, instead of path:
+ * listener  with UKVMM_VSOCK_LISTENER: a listening AF_UNIX stream socket. dup'ed; its name is the caller's.
+ * connect   called for each connect of the guest's, on the thread that serves the device, with no lock held: a connected,
+ *           non-blocking AF_UNIX stream, which becomes the library's, or a negative errno, which is a refusal. The device
+ *           and its kicks wait for it.
  */
+#define UKVMM_VSOCK_LISTENER 1u
+
 struct ukvmm_vsock_config {
 	uint32_t size, flags;
 	uint64_t cid;
 	const char *path;
-	uint32_t listen, reserved;
+	uint32_t listen;
+	int32_t listener;
+	int (*connect)(void *ctx, uint32_t port);
+	void *ctx;
 };
 
 /* Adds the vsock device, before seal. -EEXIST: the VM has one; -EADDRINUSE: `path` exists. */

@@ -61,7 +61,11 @@ struct ukvmm_x86_config; /* ukvmm/x86.h */
  *              while that thread is inside ukvmm_vcpu_run, needs no handler, and must not be used for
  *              anything else by threads that run vCPUs.
  * max_vms      how many VMs may live at once; 0: no limit but the system's.
+ * flags        UKVMM_HOST_URING: the io_uring of disks (UKVMM_BLK_URING) is made now or never, for a process whose
+ *              sandbox would not let it be made later. Where it cannot be made, such disks are -ENOTSUP.
  */
+#define UKVMM_HOST_URING 1u
+
 struct ukvmm_host_config {
 	uint32_t size, flags;
 	uint32_t kick_signal, max_vms;

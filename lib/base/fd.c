@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int fd_dup(int fd)
@@ -41,6 +43,22 @@ int fd_pread_full(int fd, void *dst, size_t len, uint64_t off)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+ssize_t fd_send(int fd, const void *buf, size_t len)
+{
+	struct iovec all = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+	const struct msghdr m = { .msg_iov = &all, .msg_iovlen = 1 };
+
+	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+ssize_t fd_recv(int fd, void *buf, size_t len, int flags)
+{
+	struct iovec all = { .iov_base = buf, .iov_len = len };
+	struct msghdr m = { .msg_iov = &all, .msg_iovlen = 1 };
+
+	return recvmsg(fd, &m, MSG_DONTWAIT | flags);
 }
 
 void fd_event_set(int fd)

@@ -12,6 +12,9 @@ int fd_dup(int fd);
 int fd_close(int fd);
 /* Reads exactly len bytes at off. -EIO: the file ends before. */
 int fd_pread_full(int fd, void *dst, size_t len, uint64_t off);
+/* send(2) and recv(2), not waiting and without SIGPIPE; by sendmsg and recvmsg, which spares a filter two calls. */
+ssize_t fd_send(int fd, const void *buf, size_t len);
+ssize_t fd_recv(int fd, void *buf, size_t len, int flags);
 /* An eventfd: adds one to it, takes what is in it. */
 void fd_event_set(int fd);
 void fd_event_clear(int fd);

@@ -42,7 +42,7 @@ static int packet_send(struct net_backend *b, const uint8_t *buf, size_t len)
 
 	if (p->gone)
 		return -EPIPE;
-	return sent(p, send(b->fd, buf + NET_HDR, len - NET_HDR, MSG_DONTWAIT | MSG_NOSIGNAL));
+	return sent(p, fd_send(b->fd, buf + NET_HDR, len - NET_HDR));
 }
 
 static int packet_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
@@ -88,7 +88,7 @@ static int64_t packet_recv(struct net_backend *b, uint8_t *buf)
 	if (p->gone)
 		return -EPIPE;
 	/* MSG_TRUNC: the packet's own length, so that a cut one is not taken for a frame */
-	n = recv(b->fd, buf + NET_HDR, NET_FRAME_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	n = fd_recv(b->fd, buf + NET_HDR, NET_FRAME_MAX, MSG_TRUNC);
 	if (n == 0)
 		return empty_read(p);
 	if (n < 0) {

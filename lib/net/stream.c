@@ -61,7 +61,7 @@ static int stream_flush(struct net_backend *b)
 	struct stream *s = (struct stream *)b;
 
 	while (!s->gone && waiting(&s->tx)) {
-		ssize_t n = send(b->fd, s->tx.data + s->tx.at, waiting(&s->tx), MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = fd_send(b->fd, s->tx.data + s->tx.at, waiting(&s->tx));
 
 		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
 			b->wants_write = true;
@@ -162,7 +162,7 @@ static int64_t fill(struct stream *s)
 	if (!waiting(&s->rx) || RX_BYTES - s->rx.at < PREFIX + NET_FRAME_MAX)
 		compact(&s->rx);
 	room = RX_BYTES - s->rx.end;
-	n = recv(s->b.fd, s->rx.data + s->rx.end, room, MSG_DONTWAIT);
+	n = fd_recv(s->b.fd, s->rx.data + s->rx.end, room, 0);
 	if (n < 0 && !net_peer_gone(errno))
 		return -EAGAIN;
 	if (n <= 0)

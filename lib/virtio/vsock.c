@@ -16,7 +16,7 @@ static int config_check(const struct ukvmm_vsock_config *c, const char *object, 
 {
 	size_t path_bytes = sizeof((struct virtio_vsock *)0)->path;
 
-	if (c->flags || c->reserved || c->listen > 1)
+	if (c->flags & ~UKVMM_VSOCK_LISTENER || c->listen > 1 || (c->flags && c->listen))
 		return err_set(err, -EINVAL, "ukvmm_vm_add_vsock", object, "unknown flag or value in ukvmm_vsock_config");
 	if (c->cid && (c->cid < VSOCK_CID_DEFAULT || c->cid > VSOCK_CID_LAST))
 		return err_set(err, -EINVAL, "ukvmm_vm_add_vsock", object, "cid is not in 3 to 2^32 - 2");
@@ -60,11 +60,15 @@ int virtio_vsock_new(struct virtio_vsock **out, const struct ukvmm_vsock_config 
 		v->client[i].fd = -1;
 	if (config->path)
 		memcpy(v->path, config->path, strlen(config->path) + 1);
+	v->connect = config->connect;
+	v->connect_ctx = config->ctx;
 	v->buf = malloc(VSOCK_BUF_BYTES);
 	if (!v->buf)
 		rc = err_set(err, -ENOMEM, "malloc", object, "out of memory");
 	else if (config->listen)
 		rc = vsock_listen(v, object, err);
+	else if (config->flags & UKVMM_VSOCK_LISTENER)
+		rc = vsock_listen_given(v, config->listener, object, err);
 	if (rc) {
 		vsock_free(v);
 		return rc;

@@ -133,6 +133,8 @@ struct virtio_vsock {
 	} data;
 
 	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": none */
+	int (*connect)(void *ctx, uint32_t port); /* NULL: by path */
+	void *connect_ctx;
 	int listener;
 	dev_t listener_dev; /* of the path that was bound */
 	ino_t listener_ino;
@@ -206,6 +208,8 @@ void vsock_event(struct virtio_vsock *v);
 /* vsock_host.c: AF_UNIX */
 
 int vsock_listen(struct virtio_vsock *v, const char *object, struct ukvmm_err *err);
+/* A socket that listens already. dup'ed. */
+int vsock_listen_given(struct virtio_vsock *v, int fd, const char *object, struct ukvmm_err *err);
 void vsock_unlisten(struct virtio_vsock *v);
 void vsock_listener_event(struct virtio_vsock *v);
 void vsock_listener_timer(struct virtio_vsock *v);

@@ -4,6 +4,7 @@
 #include "vsock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -30,6 +31,8 @@ int vsock_host_connect(const struct virtio_vsock *v, uint32_t port)
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd, rc, n;
 
+	if (v->connect)
+		return v->connect(v->connect_ctx, port);
 	if (!v->path[0])
 		return -ECONNREFUSED;
 	n = snprintf(to.sun_path, sizeof to.sun_path, "%s_%u", v->path, port);
@@ -88,6 +91,24 @@ int vsock_listen(struct virtio_vsock *v, const char *object, struct ukvmm_err *e
 	memcpy(at.sun_path, v->path, sizeof at.sun_path);
 	rc = listen_at(v, &at, &call);
 	return rc ? err_set(err, rc, call, object, "%s: %s", v->path, strerror(-rc)) : 0;
+}
+
+int vsock_listen_given(struct virtio_vsock *v, int fd, const char *object, struct ukvmm_err *err)
+{
+	int on = 0, flags;
+	socklen_t len = sizeof on;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) || !on)
+		return err_set(err, -EINVAL, "getsockopt", object, "fd %d is not a listening socket", fd);
+	v->listener = fd_dup(fd);
+	if (v->listener < 0)
+		return err_set(err, v->listener, "dup", object, "%s", strerror(-v->listener));
+	atomic_fetch_add(&v->fds, 1);
+	/* whoever else accepts must not make us wait */
+	flags = fcntl(v->listener, F_GETFL);
+	if (flags < 0 || fcntl(v->listener, F_SETFL, flags | O_NONBLOCK))
+		return err_set(err, -errno, "F_SETFL", object, "%s", strerror(errno));
+	return 0;
 }
 
 /* The name goes with the VM, but not another one's that has taken its place. */
@@ -201,13 +222,13 @@ static void client_line(struct virtio_vsock *v, struct vsock_client *c)
 void vsock_client_event(struct virtio_vsock *v, struct vsock_client *c)
 {
 	char *at = c->line + c->len, *end;
-	ssize_t n = recv(c->fd, at, sizeof c->line - c->len, MSG_DONTWAIT | MSG_PEEK);
+	ssize_t n = fd_recv(c->fd, at, sizeof c->line - c->len, MSG_PEEK);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0) {
 		end = memchr(at, '\n', (size_t)n);
-		n = recv(c->fd, at, end ? (size_t)(end - at) + 1 : (size_t)n, MSG_DONTWAIT);
+		n = fd_recv(c->fd, at, end ? (size_t)(end - at) + 1 : (size_t)n, 0);
 	}
 	if (n <= 0) {
 		client_drop(v, c);

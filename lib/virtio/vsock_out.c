@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "fd.h"
+
 /* errno says why the socket took nothing. A peer that does not read may still write: only that half ends. */
 static void send_failed(struct virtio_vsock *v, struct vsock_stream *s)
 {
@@ -76,7 +78,7 @@ void vsock_out(struct virtio_vsock *v, struct vsock_stream *s, const uint8_t *by
 		return;
 	}
 	if (!s->ring_len) {
-		n = send(s->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = fd_send(s->fd, bytes, len);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			s->forwarded += len; /* to nowhere */
 			send_failed(v, s);

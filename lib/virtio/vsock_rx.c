@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fd.h"
+
 bool vsock_rst_add(struct virtio_vsock *v, const struct vsock_header *to)
 {
 	if (v->rst_len == VSOCK_RSTS)
@@ -60,7 +62,7 @@ static void no_more_data(struct virtio_vsock *v, struct vsock_stream *s)
 static void read_some(struct virtio_vsock *v, struct vsock_stream *s)
 {
 	uint32_t credit = peer_credit(s), len = credit < VSOCK_PIECE ? credit : VSOCK_PIECE;
-	ssize_t n = recv(s->fd, v->buf + VSOCK_HEAD, credit ? len : 1, MSG_DONTWAIT | (credit ? 0 : MSG_PEEK));
+	ssize_t n = fd_recv(s->fd, v->buf + VSOCK_HEAD, credit ? len : 1, credit ? 0 : MSG_PEEK);
 
 	if (n < 0 && errno == EINTR)
 		return;

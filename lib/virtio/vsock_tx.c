@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "fd.h"
+
 static bool for_us(const struct virtio_vsock *v, const struct vsock_header *h)
 {
 	return h->src_cid == v->cid && h->dst_cid == VSOCK_CID_HOST && h->type == VSOCK_TYPE_STREAM;
@@ -67,7 +69,7 @@ static void on_response(struct virtio_vsock *v, struct vsock_stream *s)
 		return;
 	len = snprintf(line, sizeof line, "OK %u\n", s->host_port);
 	/* the first bytes of a socket always fit */
-	if (send(s->fd, line, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) != len)
+	if (fd_send(s->fd, line, (size_t)len) != len)
 		vsock_stream_kill(v, s);
 }
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "err.h"
 #include "host.h"
 
 enum { DISK_JOBS = 16, JOB_REQUESTS = 16 };
@@ -154,10 +156,18 @@ void engine_threads_init(struct engine_threads *t, struct ukvmm_host *host)
 	t->host = host;
 }
 
+void host_ring_now(struct ukvmm_host *host)
+{
+	host->uring_refused = uring_new(&host->uring, &host->threads.engine, NULL);
+}
+
 int host_ring(struct ukvmm_host *host, struct uring **out, struct ukvmm_err *err)
 {
 	int rc = 0;
 
+	if (host->uring_refused)
+		return err_set(err, -ENOTSUP, "io_uring_setup", "host", "no io_uring here: %s",
+			strerror(-host->uring_refused));
 	pthread_mutex_lock(&host->lock);
 	if (!host->uring)
 		rc = uring_new(&host->uring, &host->threads.engine, err);

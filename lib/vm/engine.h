@@ -19,6 +19,8 @@ struct engine_threads {
 };
 
 void engine_threads_init(struct engine_threads *t, struct ukvmm_host *host);
+/* Makes the host's ring; if that fails nobody tries again. */
+void host_ring_now(struct ukvmm_host *host);
 /* The host's ring, made when first asked for. -ENOTSUP: the kernel has none for us. Any thread. */
 int host_ring(struct ukvmm_host *host, struct uring **out, struct ukvmm_err *err);
 

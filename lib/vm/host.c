@@ -50,7 +50,7 @@ int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
 	int rc = struct_take(&c, sizeof c, config);
 
 	*out = NULL;
-	if (!rc && (c.flags || (int)c.kick_signal < 0 || (int)c.kick_signal > SIGRTMAX))
+	if (!rc && (c.flags & ~UKVMM_HOST_URING || (int)c.kick_signal < 0 || (int)c.kick_signal > SIGRTMAX))
 		rc = -EINVAL;
 	if (rc)
 		return err_set(err, rc, "ukvmm_host_open", "host", "bad ukvmm_host_config");
@@ -62,6 +62,8 @@ int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
 		host_free(host);
 		return rc;
 	}
+	if (c.flags & UKVMM_HOST_URING)
+		host_ring_now(host);
 	*out = host;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define VM_HOST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,6 +52,7 @@ struct ukvmm_host {
 	struct kvm_host kvm;
 	int kick_signal;
 	uint32_t max_vms;
+	atomic_bool poller_serves; /* a vCPU thread under a filter may not touch devices */
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t work;
 	uint32_t live_vms, pollers, images;
@@ -60,6 +62,7 @@ struct ukvmm_host {
 	struct shell_pool *pools;
 	struct engine_threads threads;
 	struct uring *uring; /* NULL: nobody has asked for it */
+	int uring_refused;   /* a negative errno: it could not be made when there was a time for it */
 };
 
 /* ukvmm_host_open on another KVM: `sys` outlives the host. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -75,9 +74,14 @@ bool kicker_take_signals(struct ukvmm_kicker *k)
 
 void kicker_leave(struct ukvmm_kicker *k, const sigset_t *saved)
 {
+	const struct timespec moment = { .tv_nsec = 50000 };
+	sigset_t set;
+
+	kicker_set(k, &set);
 	atomic_store(&k->tid, 0);
+	/* who counts as a sender is about to send what is waited for, or has found that it need not */
 	while (atomic_load(&k->senders))
-		sched_yield();
+		sigtimedwait(&set, NULL, &moment);
 	kicker_take_signals(k);
 	pthread_sigmask(SIG_SETMASK, saved, NULL);
 }

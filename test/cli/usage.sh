@@ -17,7 +17,8 @@ for command in run inspect doctor; do
 	done
 done
 run run --help
-for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress kvm-fd timeout timeline; do
+for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress kvm-fd \
+	cpu-quota memory-overhead no-sandbox sandbox-trace timeout timeline; do
 	like "run --help has --$option" "$out" "--$option"
 done
 [ -c /dev/full ] && "$UKVMM" --help >/dev/full 2>"$dir/err"
@@ -53,7 +54,7 @@ refused --kvm-fd --kvm-fd -- 2147483648 image
 refused --timeline --timeline=xml image
 refused --mem image --mem
 refused --frobnicate --frobnicate image
-refused --cpus --cp=0 image
+refused --hugepages --hug=yes image
 refused -x image -x
 refused '--decompress=1' --decompress=1 image
 refused IMAGE

@@ -13,6 +13,7 @@
 
 #include <ukvmm/ukvmm.h>
 #include <ukvmm/run.h>
+#include <ukvmm/sandbox.h>
 #include <ukvmm/x86.h>
 
 enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 60 };
@@ -69,9 +70,18 @@ struct guest_case {
 	uint32_t pvm_skip_chips;
 };
 
+/* Under which filters a case runs; such a process runs one. */
+enum sealed {
+	SEALED_NOT,
+	SEALED_STRICT,	/* a vCPU thread is left with the least; Solo5 guests as in SERVE */
+	SEALED_SERVE,	/* vCPU threads serve devices */
+	SEALED_THREADS, /* threads are made after the fact and born with the filter */
+};
+
 /* A run of one case. */
 struct drive {
 	const struct guest_case *c;
+	enum sealed sealed;
 	struct ukvmm_host *host;
 	struct ukvmm_poller *poller;
 	struct ukvmm_image *image;
@@ -106,6 +116,8 @@ int drive_open(struct drive *d, int guests, uint32_t irqchip);
 /* Runs it to its end, by ukvmm_vm_run or by the script. 0 or a negative errno. */
 int drive_run(struct drive *d);
 int drive_script(struct drive *d);
+/* Leaves this thread with its role's calls, if the case is sealed. Ends the process if that fails. */
+void drive_enter(const struct drive *d, uint32_t role);
 /* Takes it all down; what is wrong, or NULL. */
 const char *drive_close(struct drive *d);
 

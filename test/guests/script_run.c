@@ -16,6 +16,14 @@ struct cpu {
 	pthread_t thread;
 };
 
+/* A sealed case without a script comes here too. */
+static const struct script *script_of(const struct drive *d)
+{
+	static const struct script none;
+
+	return d->c->script ? d->c->script : &none;
+}
+
 static void wait_runnable(struct cpu *c)
 {
 	struct drive *d = c->d;
@@ -41,7 +49,7 @@ static void keep_trap(struct drive *d, const struct ukvmm_stop *stop)
 
 static void answer(struct cpu *c, const struct ukvmm_stop *stop)
 {
-	const struct script *s = c->d->c->script;
+	const struct script *s = script_of(c->d);
 
 	keep_trap(c->d, stop);
 	ukvmm_vcpu_answer(c->vcpu, s->trap ? s->trap(c->d, stop) : ~0ull);
@@ -65,6 +73,7 @@ static void *cpu_main(void *arg)
 	const struct ukvmm_limits limits = {.size = sizeof limits, .slice_ns = SLICE_NS};
 	struct cpu *c = arg;
 
+	drive_enter(c->d, UKVMM_ROLE_VCPU);
 	for (;;) {
 		struct ukvmm_stop stop = {.size = sizeof stop};
 		struct ukvmm_err err = {.size = sizeof err};
@@ -78,8 +87,8 @@ static void *cpu_main(void *arg)
 			pthread_mutex_lock(&c->d->lock);
 			c->d->idles++;
 			pthread_mutex_unlock(&c->d->lock);
-			if (c->d->c->script->idle)
-				c->d->c->script->idle(c->d);
+			if (script_of(c->d)->idle)
+				script_of(c->d)->idle(c->d);
 			wait_runnable(c);
 			break;
 		case UKVMM_STOP_PAUSED:
@@ -108,8 +117,8 @@ static void take_output(struct drive *d)
 			d->used += (uint64_t)n;
 	} while (n > 0);
 	d->output[d->used] = 0;
-	if (d->c->script->output)
-		d->c->script->output(d);
+	if (script_of(d)->output)
+		script_of(d)->output(d);
 }
 
 static void make_runnable(struct drive *d, uint64_t index)
@@ -124,7 +133,7 @@ static void make_runnable(struct drive *d, uint64_t index)
 /* 1 at the VM's last event. */
 static int event(struct drive *d, const struct ukvmm_event *e)
 {
-	const struct script *s = d->c->script;
+	const struct script *s = script_of(d);
 
 	switch (e->type) {
 	case UKVMM_EV_RUNNABLE:
@@ -177,6 +186,9 @@ int drive_script(struct drive *d)
 	uint32_t n = d->c->vcpus ? d->c->vcpus : 1;
 	struct cpu cpu[CPUS];
 
+	if (d->sealed == SEALED_THREADS)
+		drive_enter(d, UKVMM_ROLE_IO);
+
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->wake, NULL);
 	for (uint32_t i = 0; i < n; i++) {
@@ -185,6 +197,8 @@ int drive_script(struct drive *d)
 			pthread_create(&cpu[i].thread, NULL, cpu_main, &cpu[i]))
 			return -EAGAIN;
 	}
+	if (d->sealed != SEALED_THREADS)
+		drive_enter(d, UKVMM_ROLE_IO);
 	serve(d);
 	for (uint32_t i = 0; i < n; i++)
 		pthread_join(cpu[i].thread, NULL);

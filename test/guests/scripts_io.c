@@ -28,7 +28,7 @@ const struct script script_rng = {.prepare = rng_prepare};
 /* ---- disk ---- */
 
 struct disk {
-	struct ukvmm_host *host;
+	const struct drive *d;
 	pthread_t worker;
 	atomic_bool end;
 	int fd;
@@ -39,8 +39,9 @@ static void *work(void *arg)
 {
 	struct disk *disk = arg;
 
+	drive_enter(disk->d, UKVMM_ROLE_WORK);
 	while (!atomic_load(&disk->end))
-		ukvmm_host_work(disk->host, ukvmm_now() + TURN_NS);
+		ukvmm_host_work(disk->d->host, ukvmm_now() + TURN_NS);
 	return NULL;
 }
 
@@ -68,7 +69,7 @@ static int disk_prepare(struct drive *d)
 	d->io = disk;
 	if (!disk)
 		return -ENOMEM;
-	disk->host = d->host;
+	disk->d = d;
 	config.fd = disk->fd = make_disk();
 	if (config.fd < 0 || pthread_create(&disk->worker, NULL, work, disk))
 		return -ENOMEM;

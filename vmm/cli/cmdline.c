@@ -2,6 +2,7 @@
 #include "cmdline.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +25,9 @@ static char *put_arg(char *to, const char *arg)
 	return to;
 }
 
-int cmdline_join(const char *text, char *const *args, int args_len, bool separate, char **out)
+int cmdline_join(char *const *args, int args_len, char **out)
 {
-	size_t room = (text ? strlen(text) : 0) + sizeof " --";
+	size_t room = 1;
 	char *to;
 
 	for (int i = 0; i < args_len; i++) {
@@ -40,11 +41,8 @@ int cmdline_join(const char *text, char *const *args, int args_len, bool separat
 	to = *out = malloc(room);
 	if (!to)
 		return -ENOMEM;
-	to = stpcpy(to, text ? text : "");
-	if (args_len > 0 && separate)
-		to = stpcpy(to, to > *out ? " --" : "--");
 	for (int i = 0; i < args_len; i++) {
-		if (to > *out)
+		if (i > 0)
 			*to++ = ' ';
 		to = put_arg(to, args[i]);
 	}

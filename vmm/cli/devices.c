@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 #include "report.h"
 #include "terminal.h"
-#include "vsock.h"
 
-enum {
-	/* Requests of one disk that may wait for the medium at the same time, and of all. */
-	WORKERS_PER_DISK = 4,
-	WORKERS_MAX = 16,
-};
-
+/* As guest_make.c calls them. */
 static const char console_name[] = "console0", rng_name[] = "rng0", vsock_name[] = "vsock0";
 
 static void set_name(char *name, const char *given, const char *kind, uint32_t i)
@@ -26,6 +19,9 @@ static void set_name(char *name, const char *given, const char *kind, uint32_t i
 
 int devices_open(struct devices *d, const struct device_options *o)
 {
+	for (uint32_t i = 0; i < DEVICES_MAX; i++)
+		d->disk[i].fd = d->disk[i].top_fd = -1;
+	d->vsock = (struct vsock){ .listener = -1, .door = -1, .worker_door = -1 };
 	for (uint32_t i = 0; i < o->disks_len; i++) {
 		set_name(d->disk_name[i], o->disks[i]->name, "disk", i);
 		if (disk_open(&d->disk[i], o->disks[i]) < 0)
@@ -36,46 +32,37 @@ int devices_open(struct devices *d, const struct device_options *o)
 		if (net_open(&d->net[i], o->nets[i], d->net_name[i]) < 0)
 			return -1;
 	}
+	return o->vsock.path ? vsock_open(&d->vsock, &o->vsock, vsock_name) : 0;
+}
+
+int devices_await(struct devices *d, const struct device_options *o)
+{
+	for (uint32_t i = 0; i < o->nets_len; i++)
+		if (o->nets[i]->to == NET_TO_PASST && passt_await(&d->net[i].passt) < 0)
+			return -1;
 	return 0;
 }
 
-static int add_console(struct ukvmm_vm *vm)
+void devices_fill(const struct devices *d, const struct device_options *o, struct message_job *job)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_console_config config = { .size = sizeof config, .ring_bytes = 1 << 20 };
-	int rc;
-
-	terminal_size(&config.cols, &config.rows);
-	rc = ukvmm_vm_add_console(vm, console_name, &config, &err);
-	if (rc < 0)
-		report_err(&err, NULL);
-	return rc;
-}
-
-static int add_rng(struct ukvmm_vm *vm)
-{
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_rng_config config = { .size = sizeof config };
-	int rc = ukvmm_vm_add_rng(vm, rng_name, &config, &err);
-
-	if (rc < 0)
-		report_err(&err, NULL);
-	return rc;
-}
-
-int devices_add(struct devices *d, const struct device_options *o, struct ukvmm_vm *vm)
-{
+	job->disks_len = o->disks_len;
 	for (uint32_t i = 0; i < o->disks_len; i++)
-		if (disk_add(&d->disk[i], o->disks[i], d->disk_name[i], vm) < 0)
-			return -1;
+		disk_fill(&d->disk[i], o->disks[i], d->disk_name[i], &job->disk[i]);
+	job->nets_len = o->nets_len;
 	for (uint32_t i = 0; i < o->nets_len; i++)
-		if (net_add(&d->net[i], o->nets[i], d->net_name[i], vm) < 0)
-			return -1;
-	if (o->console && add_console(vm) < 0)
-		return -1;
-	if (o->rng && add_rng(vm) < 0)
-		return -1;
-	return o->vsock.path && vsock_add(&o->vsock, vsock_name, vm) < 0 ? -1 : 0;
+		net_fill(&d->net[i], o->nets[i], d->net_name[i], &job->net[i]);
+	if (o->console) {
+		job->flags |= JOB_CONSOLE;
+		terminal_size(&job->cols, &job->rows);
+	}
+	if (o->rng)
+		job->flags |= JOB_RNG;
+	if (!o->vsock.path)
+		return;
+	job->flags |= JOB_VSOCK;
+	job->vsock_cid = (uint32_t)o->vsock.cid;
+	job->vsock_fd = d->vsock.listener;
+	job->connect_fd = d->vsock.worker_door;
 }
 
 const char *devices_name(const struct devices *d, const struct device_options *o, uint64_t index)
@@ -93,22 +80,9 @@ const char *devices_name(const struct devices *d, const struct device_options *o
 	return vsock_name;
 }
 
-static void *work(void *host)
+void devices_close(struct devices *d, const struct device_options *o)
 {
-	/* it dies with the process */
-	ukvmm_host_work(host, 0);
-	return NULL;
-}
-
-int devices_lend(const struct device_options *o, struct ukvmm_host *host)
-{
-	uint32_t len = o->disks_len * WORKERS_PER_DISK;
-	pthread_t thread;
-	int rc = 0;
-
-	if (len > WORKERS_MAX)
-		len = WORKERS_MAX;
-	for (uint32_t i = 0; i < len && rc == 0; i++)
-		rc = -pthread_create(&thread, NULL, work, host);
-	return rc;
+	for (uint32_t i = 0; i < o->disks_len; i++)
+		disk_close(&d->disk[i]);
+	vsock_close(&d->vsock);
 }

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "again.h"
+#include "rate_fill.h"
 #include "report.h"
 
 static int not_a_disk(const char *path, mode_t mode)
@@ -28,9 +30,12 @@ static int lock(int fd, const char *path, bool write)
 		.l_whence = SEEK_SET,
 		.l_len = write ? 0 : 1, /* 0: all of it */
 	};
+	uint64_t since = 0;
 
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-		return 0;
+	do
+		if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+			return 0;
+	while ((errno == EAGAIN || errno == EACCES) && again(&since));
 	if (errno != EAGAIN && errno != EACCES)
 		return 0; /* a file system without locks */
 	report("F_OFD_SETLK", path, "it is in use: %s, or given twice",
@@ -74,26 +79,36 @@ int disk_open(struct disk *d, const struct disk_options *o)
 	return d->top_fd < 0 ? -1 : 0;
 }
 
-int disk_add(const struct disk *d, const struct disk_options *o, const char *name,
-	struct ukvmm_vm *vm)
+static void unlock(int fd)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_blk_config config = {
-		.size = sizeof config,
-		.flags = o->flags,
-		.fd = d->fd,
-		.top_fd = d->top_fd,
-		.serial = o->serial,
-		.rate = &o->rate,
-	};
-	int rc;
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
-	if (o->overlay != OVERLAY_NONE)
-		config.flags |=
-			o->overlay == OVERLAY_FILE ? UKVMM_BLK_OVERLAY_FILE : UKVMM_BLK_OVERLAY;
-	rc = ukvmm_vm_add_blk(vm, name, &config, &err);
-	if (rc < 0)
-		/* trouble with a name is the library's to tell, the rest is the file's */
-		report_err(&err, rc == -EEXIST ? NULL : o->path);
-	return rc < 0 ? -1 : 0;
+	if (fd >= 0)
+		fcntl(fd, F_OFD_SETLK, &all);
+}
+
+void disk_close(const struct disk *d)
+{
+	unlock(d->fd);
+	unlock(d->top_fd);
+}
+
+static uint32_t flags_of(const struct disk_options *o)
+{
+	switch (o->overlay) {
+	case OVERLAY_MEMORY:
+		return o->flags | UKVMM_BLK_OVERLAY;
+	case OVERLAY_FILE:
+		return o->flags | UKVMM_BLK_OVERLAY_FILE;
+	default:
+		return o->flags;
+	}
+}
+
+void disk_fill(const struct disk *d, const struct disk_options *o, const char *name, struct message_disk *m)
+{
+	*m = (struct message_disk){ .flags = flags_of(o), .fd = d->fd, .top_fd = d->top_fd, .rate = rate_fill(&o->rate) };
+	snprintf(m->name, sizeof m->name, "%s", name);
+	if (o->serial)
+		snprintf(m->serial, sizeof m->serial, "%s", o->serial);
 }

@@ -4,6 +4,7 @@
 #define CLI_DISK_H
 
 #include "device_options.h"
+#include "message.h"
 
 struct disk {
 	int fd, top_fd; /* -1: none. Kept for the locks, which last as long as the process */
@@ -17,8 +18,10 @@ struct disk {
  */
 int disk_open(struct disk *d, const struct disk_options *o);
 
-/* 0, or -1 after a report. */
-int disk_add(const struct disk *d, const struct disk_options *o, const char *name,
-	struct ukvmm_vm *vm);
+/* Gives up the locks: a worker that died with an io_uring leaves its files open for a while. */
+void disk_close(const struct disk *d);
+
+/* What a worker is told of it. */
+void disk_fill(const struct disk *d, const struct disk_options *o, const char *name, struct message_disk *m);
 
 #endif

@@ -20,31 +20,39 @@ static int powered_off(const struct run *run, const struct ukvmm_stop *stop)
 	return stop->flags & UKVMM_STOP_PANICKED ? CLI_DEAD_HALT : CLI_OK;
 }
 
-int ending_status(const struct run *run, const struct outcome *o)
+int ending_status(const struct run *run, const struct message_stopped *m)
 {
 	const char *name = run->machine.name;
-	int cause = atomic_load(&run->cause);
 
-	if (o->rc < 0 || o->stop.reason == UKVMM_STOP_FAULT) {
-		report_err(&o->err, NULL);
+	if (m->rc < 0 || m->stop.reason == UKVMM_STOP_FAULT) {
+		report_err(&m->err, NULL);
 		return CLI_FAILED;
 	}
-	switch (o->stop.reason) {
+	switch (m->stop.reason) {
 	case UKVMM_STOP_POWEROFF:
-		return powered_off(run, &o->stop);
+		return powered_off(run, &m->stop);
 	case UKVMM_STOP_RESET:
-		if (o->stop.flags & UKVMM_STOP_TRIPLE_FAULT)
+		if (m->stop.flags & UKVMM_STOP_TRIPLE_FAULT)
 			report(call, name, "the guest reset itself by a triple fault");
 		return CLI_OK;
 	case UKVMM_STOP_DEAD_HALT:
 		report(call, name, "the guest halted with interrupts off: nothing can wake it");
 		return CLI_DEAD_HALT;
 	case UKVMM_STOP_STOPPED:
-		return cause;
+		return run->cause;
 	default:
-		report(call, name, "a reason to stop that is unknown here: %u", o->stop.reason);
+		report(call, name, "a reason to stop that is unknown here: %u", m->stop.reason);
 		return CLI_FAILED;
 	}
+}
+
+int ending_of_worker(const struct run *run, const struct worker_death *death)
+{
+	char text[128];
+
+	worker_death_text(death, text, sizeof text);
+	report("worker", run->machine.name, "%s", text);
+	return run->cause ? run->cause : death->status;
 }
 
 struct moment {
@@ -87,16 +95,16 @@ static void timeline_json(const struct moment *m, uint64_t started)
 
 void ending_timeline(const struct run *run, uint64_t started)
 {
-	struct ukvmm_vm_stats s = { .size = sizeof s };
+	const struct ukvmm_vm_stats *s = &run->stats.vm;
 
-	if (run->options.timeline == TIMELINE_NONE || ukvmm_vm_stats(run->machine.vm, &s) < 0)
+	if (run->options.timeline == TIMELINE_NONE)
 		return;
 	const struct moment moments[MOMENTS] = {
-		{ "create", s.created_at },
-		{ "load", s.sealed_at },
-		{ "first entry", s.first_entry_at },
-		{ "first output", s.first_output_at },
-		{ "exit", s.ended_at },
+		{ "create", s->created_at },
+		{ "load", s->sealed_at },
+		{ "first entry", s->first_entry_at },
+		{ "first output", s->first_output_at },
+		{ "exit", s->ended_at },
 	};
 	if (run->options.timeline == TIMELINE_JSON)
 		timeline_json(moments, started);

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <ukvmm/ukvmm.h>
+
 enum {
-	/* The library has no event for room in the guest's 4 KiB buffer: ask again. */
-	RETRY_NS = 5 * 1000 * 1000,
 	/* In the background: has the user brought us to the front? */
 	FOREGROUND_NS = 100 * 1000 * 1000,
 };
@@ -34,17 +35,9 @@ void input_init(struct io *io, uint64_t tag)
 
 /* A background job that reads its terminal is stopped by the kernel; a foreground one wants it
  * raw. */
-static bool may_read(struct io *io)
+static bool may_read(const struct io *io)
 {
-	bool raw;
-
-	if (!io->input.tty)
-		return true;
-	if (pthread_mutex_trylock(&io->lock))
-		return false;
-	raw = terminal_enter();
-	pthread_mutex_unlock(&io->lock);
-	return raw;
+	return !io->input.tty || terminal_enter();
 }
 
 /* Fills buf. False: nothing to give to the guest. */
@@ -66,45 +59,45 @@ static bool fill(struct input *in, bool *quit)
 	return in->len > 0;
 }
 
-static void give(struct io *io, struct ukvmm_vm *vm)
+/* A worker that is gone takes everything. */
+static void give(struct input *in, int console)
 {
-	struct input *in = &io->input;
-	int64_t n;
+	ssize_t n;
 
-	/* the guest has ended, and its VM may be gone */
-	if (pthread_mutex_trylock(&io->lock))
-		return;
-	n = ukvmm_vm_console_write(vm, in->port, in->buf + in->at, in->len - in->at);
-	pthread_mutex_unlock(&io->lock);
+	do
+		n = send(console, in->buf + in->at, in->len - in->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		n = (ssize_t)(in->len - in->at);
 	in->at += n > 0 ? (size_t)n : 0;
-	in->retry_at = 0;
-	if (in->at == in->len)
-		return;
 	if (in->tty)
 		in->at = in->len;
-	else
-		in->retry_at = ukvmm_now() + RETRY_NS;
 }
 
-void input_step(struct io *io, struct ukvmm_vm *vm, uint64_t tag, bool *quit)
+bool input_waits(const struct input *in)
+{
+	return in->at < in->len;
+}
+
+void input_step(struct io *io, int console, uint64_t tag, bool *quit)
 {
 	struct input *in = &io->input;
-	bool waiting = in->at < in->len;
+	bool waited = input_waits(in);
 
-	if (!waiting && !may_read(io)) {
+	in->retry_at = 0;
+	if (!waited && !may_read(io)) {
 		in->retry_at = ukvmm_now() + FOREGROUND_NS;
 		return;
 	}
-	in->retry_at = 0;
-	if (waiting || fill(in, quit))
-		give(io, vm);
-	if (in->open && !in->always && in->retry_at == 0)
+	if (waited || fill(in, quit))
+		give(in, console);
+	if (in->open && !in->always && !input_waits(in))
 		arm(io, EPOLL_CTL_MOD, tag);
 }
 
 uint64_t input_due(const struct input *in)
 {
-	if (in->retry_at)
+	if (in->retry_at || input_waits(in))
 		return in->retry_at;
 	return in->open && in->always ? 1 : 0;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -13,24 +12,16 @@
 #include "report.h"
 #include "run.h"
 #include "signals.h"
+#include "vsock_door.h"
 
-enum tag { TAG_POLLER, TAG_SIGNALS, TAG_INPUT, TAG_OUTPUT, TAG_PASST /* + the card's index */ };
+enum tag { TAG_WORKER, TAG_SIGNALS, TAG_INPUT, TAG_CONSOLE, TAG_OUTPUT, TAG_DOOR, TAG_PASST /* + the card's index */ };
 
 enum { EVENTS = 16 };
 
-void io_init(struct io *io, bool console)
+void io_init(struct io *io)
 {
 	io->epoll = io->signals = -1;
-	pthread_mutex_init(&io->lock, NULL);
-	io->input.port = console ? 1 : 0;
-	sink_init(&io->sink, console ? 2 : 1);
-}
-
-static int io_signals(struct io *io)
-{
-	if (io->signals < 0)
-		io->signals = signals_open();
-	return io->signals;
+	sink_init(&io->sink);
 }
 
 static int watch(struct io *io, int fd, uint32_t events, uint64_t tag)
@@ -45,59 +36,46 @@ static int watch(struct io *io, int fd, uint32_t events, uint64_t tag)
 }
 
 /* The status for output that could not be written. */
-static int output_failed(struct io *io, int rc)
+static int output_failed(struct run *run, int rc)
 {
-	io->output_broken = true;
+	run->io.output_broken = true;
 	if (rc == -EPIPE)
 		return CLI_SIGNAL + SIGPIPE;
 	report_errno("write", "stdout", rc);
 	return CLI_FAILED;
 }
 
+/* After each change of what we wait for. A console that nobody is at any more is not watched: its hang-up would wake us
+ * without end. */
+static void watch_console(struct run *run)
+{
+	struct io *io = &run->io;
+	uint32_t events = 0;
+
+	if (!io->waits)
+		events |= EPOLLIN;
+	if (input_waits(&io->input))
+		events |= EPOLLOUT;
+	if (io->sink.ended || events == io->console_events)
+		return;
+	watch(io, run->machine.console, events, TAG_CONSOLE);
+	io->console_events = events;
+}
+
+/* The guest's output, as far as stdout takes it. */
 static void pump(struct run *run)
 {
 	struct io *io = &run->io;
-	int rc = 0, status = 0;
+	int rc = io->output_broken ? sink_drop(&io->sink, run->machine.console)
+				   : sink_pump(&io->sink, run->machine.console);
 
-	if (pthread_mutex_trylock(&io->lock))
-		return;
-	if (!io->output_broken)
-		rc = sink_pump(&io->sink, run->machine.vm);
-	if (rc < 0)
-		status = output_failed(io, rc);
-	pthread_mutex_unlock(&io->lock);
+	io->waits = rc > 0;
 	if (rc > 0)
 		watch(io, sink_fd(&io->sink), EPOLLOUT | EPOLLONESHOT, TAG_OUTPUT);
-	if (status)
-		run_end(run, status);
-}
-
-/* Once a device: a guest may break and reset it as often as it likes. */
-static void device_broken(struct run *run, uint64_t index)
-{
-	uint32_t bit = 1u << (index % DEVICES_MAX);
-
-	if (!(run->io.broken & bit))
-		report("virtio", devices_name(&run->machine.devices, &run->options.devices, index),
-			"the guest's driver broke the rules; the device waits for its reset");
-	run->io.broken |= bit;
-}
-
-static void serve_poller(struct run *run)
-{
-	struct ukvmm_event events[EVENTS];
-	int n = ukvmm_poller_run(run->machine.poller, events, EVENTS, 0);
-
-	if (n < 0) {
-		report_errno("ukvmm_poller_run", run->machine.name, n);
-		run_end(run, CLI_FAILED);
-	}
-	for (int i = 0; i < n; i++) {
-		if (events[i].type == UKVMM_EV_CONSOLE)
-			pump(run);
-		else if (events[i].type == UKVMM_EV_DEVICE_BROKEN)
-			device_broken(run, events[i].value);
-	}
+	if (io->sink.ended)
+		epoll_ctl(io->epoll, EPOLL_CTL_DEL, run->machine.console, NULL);
+	if (rc < 0)
+		run_end(run, output_failed(run, rc));
 }
 
 /* Its socket says so; the library only sees a peer that is gone. */
@@ -113,16 +91,34 @@ static void serve_input(struct run *run)
 {
 	bool quit = false;
 
-	input_step(&run->io, run->machine.vm, TAG_INPUT, &quit);
+	input_step(&run->io, run->machine.console, TAG_INPUT, &quit);
 	if (quit)
 		run_end(run, CLI_QUIT);
 }
 
-static void serve(struct run *run, uint64_t tag)
+static void serve_door(struct run *run)
 {
-	switch (tag) {
-	case TAG_POLLER:
-		serve_poller(run);
+	struct vsock *v = &run->machine.devices.vsock;
+
+	if (vsock_door_answer(v->door, v->path) == 0)
+		return;
+	close(v->door);
+	v->door = -1;
+}
+
+static void serve_console(struct run *run, uint32_t events)
+{
+	if (events & EPOLLOUT)
+		serve_input(run);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		pump(run);
+}
+
+static void serve(struct run *run, const struct epoll_event *e)
+{
+	switch (e->data.u64) {
+	case TAG_WORKER:
+		run_serve_worker(run);
 		break;
 	case TAG_SIGNALS:
 		signals_serve(run);
@@ -130,15 +126,21 @@ static void serve(struct run *run, uint64_t tag)
 	case TAG_INPUT:
 		serve_input(run);
 		break;
+	case TAG_CONSOLE:
+		serve_console(run, e->events);
+		break;
 	case TAG_OUTPUT:
 		pump(run);
 		break;
+	case TAG_DOOR:
+		serve_door(run);
+		break;
 	default:
-		passt_ended(run, tag - TAG_PASST);
+		passt_ended(run, e->data.u64 - TAG_PASST);
 	}
 }
 
-/* Milliseconds from now until `at`, rounded up, for poll and epoll; 0: for ever. */
+/* Milliseconds from now until `at`, rounded up; 0: for ever. */
 static int wait_ms(uint64_t at)
 {
 	uint64_t now;
@@ -164,27 +166,64 @@ static bool due(uint64_t at)
 	return at && at <= ukvmm_now();
 }
 
-static void *io_thread(void *arg)
+static void serve_time(struct run *run)
 {
-	struct run *run = arg;
-	struct epoll_event events[EVENTS];
-	uint64_t deadline = run->deadline;
-	int n;
-
-	/* it dies with the process */
-	for (;;) {
-		n = epoll_wait(run->io.epoll, events, EVENTS,
-			wait_ms(sooner(deadline, input_due(&run->io.input))));
-		for (int i = 0; i < n; i++)
-			serve(run, events[i].data.u64);
-		if (due(input_due(&run->io.input)))
-			serve_input(run);
-		if (due(deadline)) {
-			run_end(run, CLI_TIMEOUT);
-			deadline = 0;
-		}
+	if (run->started && due(input_due(&run->io.input)))
+		serve_input(run);
+	if (due(run->deadline)) {
+		run->deadline = 0;
+		run_end(run, CLI_TIMEOUT);
 	}
-	return NULL;
+	if (due(run->patience)) {
+		run->patience = 0;
+		worker_kill(run->machine.worker);
+	}
+}
+
+static uint64_t next_time(const struct run *run)
+{
+	uint64_t at = sooner(run->deadline, run->patience);
+
+	return run->started ? sooner(at, input_due(&run->io.input)) : at;
+}
+
+/* The guest is over, and the console has all that it said. */
+static void serve_end(struct run *run)
+{
+	if (!run->started || run->finished) {
+		run->finished = true;
+		return;
+	}
+	pump(run);
+	if (!run->io.waits)
+		run->finished = true;
+}
+
+void io_step(struct run *run)
+{
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(run->io.epoll, events, EVENTS, wait_ms(next_time(run)));
+
+	for (int i = 0; i < n && !run->finished; i++)
+		serve(run, &events[i]);
+	serve_time(run);
+	if (run->ended)
+		serve_end(run);
+	else if (run->started)
+		watch_console(run);
+}
+
+int io_open(struct run *run)
+{
+	struct io *io = &run->io;
+	int rc;
+
+	io->epoll = epoll_create1(EPOLL_CLOEXEC);
+	io->signals = signals_open();
+	if (io->epoll < 0 || io->signals < 0)
+		return -errno;
+	rc = watch(io, io->signals, EPOLLIN, TAG_SIGNALS);
+	return rc < 0 ? rc : watch(io, worker_fd(run->machine.worker), EPOLLIN, TAG_WORKER);
 }
 
 static int watch_passts(struct run *run)
@@ -203,65 +242,23 @@ static int watch_passts(struct run *run)
 int io_start(struct run *run)
 {
 	struct io *io = &run->io;
-	pthread_t thread;
-	int rc;
+	int rc = watch_passts(run), door = run->machine.devices.vsock.door;
 
-	io->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (io->epoll < 0 || io_signals(io) < 0)
-		return -errno;
-	rc = watch(io, io->signals, EPOLLIN, TAG_SIGNALS);
-	if (rc == 0)
-		rc = watch(io, ukvmm_poller_fd(run->machine.poller), EPOLLIN, TAG_POLLER);
-	if (rc == 0)
-		rc = watch_passts(run);
-	if (rc < 0)
+	if (rc == 0 && door >= 0)
+		rc = watch(io, door, EPOLLIN, TAG_DOOR);
+	if (rc < 0) {
+		report_errno("epoll_ctl", run->machine.name, rc);
 		return rc;
+	}
 	terminal_enter();
 	input_init(io, TAG_INPUT);
-	io->started = true;
-	return -pthread_create(&thread, NULL, io_thread, run);
+	return 0;
 }
 
-/* stdout is full. 0 once it has room, else the status to give up with. Signals and the deadline are
- * the io thread's where there is one: run_end then ends the program. */
-static int await_room(struct run *run)
+void io_close(struct run *run)
 {
-	struct io *io = &run->io;
-	struct pollfd fds[2] = {
-		{ .fd = sink_fd(&io->sink), .events = POLLOUT },
-		{ .fd = io->started ? -1 : io_signals(io), .events = POLLIN },
-	};
-	int sig;
-
-	if (atomic_load(&run->cause))
-		return atomic_load(&run->cause);
-	while (!due(run->deadline)) {
-		poll(fds, 2, wait_ms(run->deadline));
-		sig = fds[1].revents ? signals_take(io->signals) : 0;
-		if (sig)
-			return CLI_SIGNAL + sig;
-		if (fds[0].revents)
-			return 0;
-	}
-	return CLI_TIMEOUT;
-}
-
-int io_finish(struct run *run, int status)
-{
-	struct io *io = &run->io;
-	int rc = 0, replaced = 0;
-
-	atomic_store(&run->finishing, true);
-	pthread_mutex_lock(&io->lock);
-	while (!io->output_broken && replaced == 0) {
-		rc = sink_pump(&io->sink, run->machine.vm);
-		if (rc == 0)
-			break;
-		replaced = rc < 0 ? output_failed(io, rc) : await_room(run);
-	}
 	terminal_leave();
-	if (io->sink.lost)
+	if (run->io.sink.lost)
 		report("write", "stdout", "%llu bytes of the guest's output were lost: its reader "
-					  "was too slow", (unsigned long long)io->sink.lost);
-	return replaced ? replaced : status;
+					  "was too slow", (unsigned long long)run->io.sink.lost);
 }

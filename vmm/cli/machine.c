@@ -3,149 +3,183 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <ukvmm/x86.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "cmdline.h"
+#include "limits.h"
 #include "report.h"
 
-enum {
-	/* Output that waits while stdout does: a slow reader should not lose a boot log. */
-	CONSOLE_BYTES = 1 << 20,
-};
+enum { DEFAULT_MEMORY = 128 << 20 };
 
-/* All files are opened before anything is asked of the host: a mistyped name is the likeliest
- * trouble. */
-struct files {
-	int image, initrd;
-};
-
-static int open_files(struct files *f, const struct run_options *o)
+static int open_files(struct machine *m, const struct run_options *o)
 {
-	f->initrd = -1;
-	f->image = cli_open_image(o->image);
-	if (f->image < 0)
-		return -f->image;
+	m->initrd = -1;
+	m->image = cli_open_image(o->image);
+	if (m->image < 0)
+		return -m->image;
 	if (!o->initrd)
 		return CLI_OK;
-	f->initrd = open(o->initrd, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (f->initrd >= 0)
+	m->initrd = open(o->initrd, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (m->initrd >= 0)
 		return CLI_OK;
 	report_errno("open", o->initrd, errno);
 	return CLI_FAILED;
 }
 
-/* The library was given descriptors and calls them "image" and "module 0". */
-static int image_status(const struct run_options *o, const struct ukvmm_err *err, int rc)
+static uint32_t worker_flags(const struct run_options *o)
 {
-	bool initrd = strncmp(err->object, "module", strlen("module")) == 0;
+	uint32_t flags = 0;
 
-	report_err(err, initrd ? o->initrd : o->image);
-	return !initrd && (rc == -ENOEXEC || rc == -EFBIG) ? CLI_NOT_BOOTABLE : CLI_FAILED;
+	if (o->no_sandbox)
+		flags |= WORKER_NO_SANDBOX;
+	if (o->sandbox_trace)
+		flags |= WORKER_TRACE;
+	for (uint32_t i = 0; i < o->devices.disks_len; i++)
+		if (o->devices.disks[i]->flags & UKVMM_BLK_URING)
+			flags |= WORKER_URING;
+	return flags;
 }
 
-static int read_image(struct machine *m, const struct run_options *o, const struct files *f)
+static void start_worker(struct machine *m, const struct run_options *o)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_image_config config = {
-		.size = sizeof config,
-		.flags = o->decompress ? UKVMM_IMAGE_DECOMPRESS : 0,
-		.boot = o->boot,
+	struct worker_config config = {
+		.flags = worker_flags(o),
+		.kvm_fd = o->kvm_fd,
+		.memory = o->memory ? o->memory : DEFAULT_MEMORY,
+		.vcpus = o->cpus,
+		.irqchip = o->irqchip,
+		.cgroup = m->cgroup,
 	};
-	int rc = ukvmm_image_open(m->host, f->image, f->initrd, &config, &m->image, &err);
 
-	return rc < 0 ? image_status(o, &err, rc) : CLI_OK;
+	/* ignored, which is inherited, it would lose us how a child ended */
+	signal(SIGCHLD, SIG_DFL);
+	if (worker_new(&config, &m->worker, &m->worker_err) < 0)
+		m->worker = NULL;
 }
 
-static int set_cmdline(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+static int open_console(struct machine *m)
 {
-	struct ukvmm_image_info info = { .size = sizeof info };
-	char *text;
-	int rc;
+	int pair[2];
 
-	if (!o->cmdline && o->args_len == 0)
-		return CLI_OK;
-	ukvmm_image_info(m->image, &info);
-	/* a Solo5 guest's command line is its program's arguments and nothing else */
-	rc = cmdline_join(o->cmdline, o->args, o->args_len, info.boot != UKVMM_BOOT_HVT, &text);
-	if (rc == -ENOMEM)
-		report_errno("malloc", "command line", rc);
-	if (rc < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		report_errno("socketpair", "console", errno);
 		return CLI_FAILED;
-	rc = ukvmm_vm_set_cmdline(m->vm, text, err);
-	free(text);
-	if (rc == 0)
-		return CLI_OK;
-	report_err(err, NULL);
-	return CLI_FAILED;
+	}
+	m->console = pair[0];
+	m->worker_console = pair[1];
+	return CLI_OK;
 }
 
-static int make_vm(struct machine *m, const struct run_options *o, struct ukvmm_err *err)
+int machine_open(struct machine *m, const struct run_options *o)
 {
 	const char *slash = strrchr(o->image, '/');
-	struct ukvmm_x86_config x86 = { .size = sizeof x86, .irqchip = o->irqchip };
-	struct ukvmm_vm_config config = {
-		.size = sizeof config,
-		.memory = o->memory,
-		.vcpus = o->cpus,
-		.console_bytes = CONSOLE_BYTES,
-		.hugepages = o->hugepages,
-		.kicks = o->kicks,
-		.x86 = o->irqchip == UKVMM_X86_IRQCHIP_AUTO ? NULL : &x86,
-	};
+	int status;
 
 	snprintf(m->name, sizeof m->name, "%s", slash ? slash + 1 : o->image);
-	if (ukvmm_vm_new(m->poller, m->name, m->image, &config, &m->vm, err) == 0)
-		return CLI_OK;
-	report_err(err, NULL);
-	return CLI_FAILED;
-}
-
-static int seal(struct machine *m, struct ukvmm_err *err)
-{
-	int rc = ukvmm_vm_seal(m->vm, err);
-
-	if (rc == 0)
-		return CLI_OK;
-	report_err(err, NULL);
-	return rc == -ENOEXEC ? CLI_NOT_BOOTABLE : CLI_FAILED;
-}
-
-int machine_make(struct machine *m, const struct run_options *o)
-{
-	struct ukvmm_err err = { .size = sizeof err };
-	struct files files;
-	int status = open_files(&files, o);
-
+	m->devices.vsock.door = m->devices.vsock.listener = -1;
+	if (limits_make(m, o) < 0)
+		return CLI_FAILED;
+	start_worker(m, o);
+	/* all files before anything that the host may refuse: a mistyped name is the likeliest trouble */
+	status = open_files(m, o);
 	if (status != CLI_OK)
 		return status;
 	/* programs that this starts get ready while we do the rest */
 	if (devices_open(&m->devices, &o->devices) < 0)
 		return CLI_FAILED;
-	if (ukvmm_host_open(&m->host, o->kvm_fd, NULL, &err) < 0 ||
-		ukvmm_poller_new(m->host, &m->poller, &err) < 0) {
-		report_err(&err, NULL);
+	if (!m->worker) {
+		report_err(&m->worker_err, NULL);
 		return CLI_FAILED;
 	}
-	status = read_image(m, o, &files);
-	if (status == CLI_OK)
-		status = make_vm(m, o, &err);
-	if (status == CLI_OK)
-		status = set_cmdline(m, o, &err);
-	if (status == CLI_OK && devices_add(&m->devices, &o->devices, m->vm) < 0)
-		status = CLI_FAILED;
-	if (status == CLI_OK)
-		status = seal(m, &err);
-	return status;
+	return open_console(m);
+}
+
+static void fill(const struct machine *m, const struct run_options *o, struct message_job *j)
+{
+	memcpy(j->name, m->name, sizeof j->name);
+	j->memory = o->memory;
+	j->vcpus = o->cpus;
+	j->boot = o->boot;
+	j->irqchip = o->irqchip;
+	j->hugepages = o->hugepages;
+	j->kicks = o->kicks;
+	j->image_flags = o->decompress ? UKVMM_IMAGE_DECOMPRESS : 0;
+	j->image_fd = m->image;
+	j->initrd_fd = m->initrd;
+	j->console_fd = m->worker_console;
+	devices_fill(&m->devices, &o->devices, j);
+}
+
+/* What is the worker's alone from now on: an end that nobody else has tells of its death. */
+static void let_go(struct machine *m)
+{
+	close(m->worker_console);
+	if (m->devices.vsock.worker_door >= 0)
+		close(m->devices.vsock.worker_door);
+}
+
+int machine_start(struct machine *m, const struct run_options *o)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	static struct worker_job job;
+	char *words;
+	int rc;
+
+	if (limits_set(m, o) < 0)
+		return CLI_FAILED;
+	rc = cmdline_join(o->args, o->args_len, &words);
+	if (rc == -ENOMEM)
+		report_errno("malloc", "command line", rc);
+	if (rc < 0)
+		return CLI_FAILED;
+	worker_job_init(&job);
+	fill(m, o, &job.config);
+	job.texts = (struct message_texts){ o->cmdline, words };
+	rc = worker_start(m->worker, &job, &err);
+	free(words);
+	let_go(m);
+	if (rc == 0)
+		return CLI_OK;
+	if (rc == -EMSGSIZE)
+		report("run", "--cmdline", "a command line has at most %d bytes", MESSAGE_TEXT);
+	else
+		report_err(&err, NULL);
+	return CLI_FAILED;
+}
+
+/* The library was given descriptors and names: the operator called them otherwise. */
+int machine_failed(const struct machine *m, const struct run_options *o, const struct message_failed *f)
+{
+	const struct ukvmm_err *err = &f->err;
+	const char *object = NULL;
+	char text[128];
+
+	if (f->phase == PHASE_IMAGE)
+		object = o->image;
+	else if (f->phase == PHASE_INITRD && o->initrd)
+		object = o->initrd;
+	else if (f->phase == PHASE_DISK && err->code != -EEXIST && f->index < o->devices.disks_len)
+		object = o->devices.disks[f->index]->path;
+	else if (f->phase == PHASE_NET && err->code != -EEXIST && f->index < o->devices.nets_len)
+		net_describe(o->devices.nets[f->index], m->devices.net_name[f->index], text, sizeof text);
+	if (f->phase == PHASE_NET && err->code != -EEXIST && f->index < o->devices.nets_len)
+		object = text;
+	report_err(err, object);
+	if (f->phase == PHASE_IMAGE && (err->code == -ENOEXEC || err->code == -EFBIG))
+		return CLI_NOT_BOOTABLE;
+	return f->phase == PHASE_SEAL && err->code == -ENOEXEC ? CLI_NOT_BOOTABLE : CLI_FAILED;
 }
 
 void machine_close(struct machine *m, const struct run_options *o)
 {
-	if (m->vm && device_options_len(&o->devices) > 0)
-		ukvmm_vm_destroy(m->vm);
+	worker_free(m->worker);
+	m->worker = NULL;
+	devices_close(&m->devices, &o->devices);
+	limits_close(m);
 }

@@ -11,6 +11,7 @@
 #include <ukvmm/ukvmm.h>
 
 #include "report.h"
+#include "worker.h"
 
 const char report_program[] = "ukvmm";
 
@@ -83,6 +84,7 @@ static void fill_standard_fds(void)
 
 int main(int argc, char **argv)
 {
+	worker_main_if_worker(argc, argv);
 	fill_standard_fds();
 	if (argc < 2) {
 		fputs(usage, stderr);

@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rate_fill.h"
 #include "report.h"
+#include "tap.h"
 
 /* A connected stream, or -1 after a report. */
 static int connect_unix(const char *path)
@@ -50,6 +52,9 @@ int net_open(struct net *n, const struct net_options *o, const char *name)
 	case NET_TO_SOCKET:
 		n->fd = take_over(o->fd);
 		break;
+	case NET_TO_TAP:
+		n->fd = tap_open(o->where);
+		break;
 	case NET_TO_UNIX:
 		n->fd = connect_unix(o->where);
 		break;
@@ -80,8 +85,7 @@ static uint32_t kind(enum net_to to)
 	}
 }
 
-/* What the user called it: the tap, the number, the path. */
-static void describe(const struct net_options *o, const char *name, char *text, size_t len)
+void net_describe(const struct net_options *o, const char *name, char *text, size_t len)
 {
 	if (o->where)
 		snprintf(text, len, "%s", o->where);
@@ -91,29 +95,10 @@ static void describe(const struct net_options *o, const char *name, char *text, 
 		snprintf(text, len, "%s", name);
 }
 
-int net_add(struct net *n, const struct net_options *o, const char *name, struct ukvmm_vm *vm)
+void net_fill(const struct net *n, const struct net_options *o, const char *name, struct message_net *m)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_net_config config = {
-		.size = sizeof config,
-		.flags = o->flags,
-		.kind = kind(o->to),
-		.fd = n->fd,
-		.tap = o->to == NET_TO_TAP ? o->where : NULL,
-		.mtu = o->mtu,
-		.rx = &o->rx,
-		.tx = &o->tx,
-	};
-	char object[128];
-	int rc;
-
-	memcpy(config.mac, o->mac, sizeof o->mac);
-	if (o->to == NET_TO_PASST && passt_await(&n->passt) < 0)
-		return -1;
-	rc = ukvmm_vm_add_net(vm, name, &config, &err);
-	if (rc == 0)
-		return 0;
-	describe(o, name, object, sizeof object);
-	report_err(&err, rc == -EEXIST ? NULL : object);
-	return -1;
+	*m = (struct message_net){ .kind = kind(o->to), .flags = o->flags, .mtu = o->mtu, .fd = n->fd,
+		.rx = rate_fill(&o->rx), .tx = rate_fill(&o->tx) };
+	memcpy(m->mac, o->mac, sizeof o->mac);
+	snprintf(m->name, sizeof m->name, "%s", name);
 }

@@ -34,6 +34,10 @@ const char options_usage[] =
 	"  --kicks HOW          how drivers notify devices: auto, exit or eventfd (default auto)\n"
 	"  --decompress         unpack a bzImage here instead of in the guest\n"
 	"  --kvm-fd N           an open /dev/kvm to use\n"
+	"  --cpu-quota PERCENT  of one CPU that the guest may use, all its threads together\n"
+	"  --memory-overhead N  beside its memory, what it may use of the host's before it is killed\n"
+	"  --no-sandbox         no walls around the guest's process, for debugging\n"
+	"  --sandbox-trace      its forbidden system calls are logged by the kernel, and done\n"
 	"  --timeout DURATION   end the guest after this time, as 500ms, 30s or 2m: status 124\n"
 	"  --timeline[=json]    print when things happened, in microseconds, to stderr\n"
 	"On a terminal, Ctrl-a x ends the guest (status 130) and Ctrl-a Ctrl-a sends a Ctrl-a.\n"
@@ -57,6 +61,10 @@ enum {
 	OPT_KICKS,
 	OPT_DECOMPRESS,
 	OPT_KVM_FD,
+	OPT_CPU_QUOTA,
+	OPT_MEMORY_OVERHEAD,
+	OPT_NO_SANDBOX,
+	OPT_SANDBOX_TRACE,
 	OPT_TIMEOUT,
 	OPT_TIMELINE,
 	OPT_HELP,
@@ -78,6 +86,10 @@ static const struct option known[] = {
 	{ "kicks", required_argument, NULL, OPT_KICKS },
 	{ "decompress", no_argument, NULL, OPT_DECOMPRESS },
 	{ "kvm-fd", required_argument, NULL, OPT_KVM_FD },
+	{ "cpu-quota", required_argument, NULL, OPT_CPU_QUOTA },
+	{ "memory-overhead", required_argument, NULL, OPT_MEMORY_OVERHEAD },
+	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+	{ "sandbox-trace", no_argument, NULL, OPT_SANDBOX_TRACE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "timeline", optional_argument, NULL, OPT_TIMELINE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -116,13 +128,13 @@ static int number(const char *option, uint32_t min, uint32_t max, uint32_t *out)
 	return -EINVAL;
 }
 
-static int take_mem(struct run_options *o)
+static int take_size(const char *option, uint64_t *bytes)
 {
-	int rc = parse_size(optarg, &o->memory);
+	int rc = parse_size(optarg, bytes);
 
-	if (rc == 0 && o->memory > 0)
+	if (rc == 0 && *bytes > 0)
 		return 0;
-	report("run", "--mem", "\"%s\" %s; a size is wanted, as 64M or 1G", optarg,
+	report("run", option, "\"%s\" %s; a size is wanted, as 64M or 1G", optarg,
 		rc == -ERANGE ? "does not fit 64 bits" : "is not a size");
 	return -EINVAL;
 }
@@ -167,6 +179,8 @@ static int take_number_option(struct run_options *o, int code)
 
 	if (code == OPT_CPUS)
 		return number("--cpus", 1, 1024, &o->cpus);
+	if (code == OPT_CPU_QUOTA)
+		return number("--cpu-quota", 1, 102400, &o->cpu_quota);
 	if (number("--kvm-fd", 0, INT_MAX, &fd) < 0)
 		return -EINVAL;
 	o->kvm_fd = (int)fd;
@@ -191,14 +205,27 @@ static int take_device(struct device_options *d, int code)
 	}
 }
 
+static void take_switch(struct run_options *o, int code)
+{
+	if (code == OPT_DECOMPRESS)
+		o->decompress = true;
+	else if (code == OPT_NO_SANDBOX)
+		o->no_sandbox = true;
+	else
+		o->sandbox_trace = true;
+}
+
 static int take(struct run_options *o, int code, char **argv)
 {
 	switch (code) {
 	case OPT_PLAIN:
 		return take_image(o, optarg);
 	case OPT_MEM:
-		return take_mem(o);
+		return take_size("--mem", &o->memory);
+	case OPT_MEMORY_OVERHEAD:
+		return take_size("--memory-overhead", &o->memory_overhead);
 	case OPT_CPUS:
+	case OPT_CPU_QUOTA:
 	case OPT_KVM_FD:
 		return take_number_option(o, code);
 	case OPT_INITRD:
@@ -222,7 +249,9 @@ static int take(struct run_options *o, int code, char **argv)
 	case OPT_VSOCK:
 		return take_device(&o->devices, code);
 	case OPT_DECOMPRESS:
-		o->decompress = true;
+	case OPT_NO_SANDBOX:
+	case OPT_SANDBOX_TRACE:
+		take_switch(o, code);
 		return 0;
 	case OPT_TIMEOUT:
 		return take_timeout(o);

@@ -19,7 +19,10 @@ struct run_options {
 	uint64_t timeout_ns; /* 0: none */
 	uint32_t cpus, boot, irqchip, hugepages, kicks;
 	int kvm_fd;	     /* -1: open /dev/kvm */
+	uint64_t memory_overhead; /* bytes; 0: not given */
+	uint32_t cpu_quota;  /* percent of one CPU; 0: not given */
 	bool decompress, help;
+	bool no_sandbox, sandbox_trace;
 	enum timeline_form timeline;
 	struct device_options devices;
 };

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,139 +10,127 @@
 #include "report.h"
 #include "signals.h"
 
-enum {
-	/* How long a guest runs before it is given an io thread: making one costs about as much as
-	 * making a VM, and many a unikernel is done by then. */
-	ALONE_NS = 1000 * 1000,
-	/* The library looks for a guest that halted for good whenever a slice ends. */
-	SLICE_NS = 100 * 1000 * 1000,
-};
+/* A worker that was asked to end has this long; its disks may have to be written. */
+#define PATIENCE_NS (10u * 1000 * 1000 * 1000ull)
 
-struct job {
-	struct run *run;
-	struct ukvmm_vcpu *vcpu;
-	pthread_t thread;
-	struct outcome outcome;
-};
+static void finish(struct run *run, int status)
+{
+	run->ended = run->finished = true;
+	run->status = status;
+}
 
 void run_end(struct run *run, int status)
 {
-	int none = 0;
+	bool again = run->cause != 0;
 
-	atomic_compare_exchange_strong(&run->cause, &none, status);
-	/* io_finish has the lock for good */
-	if (atomic_load(&run->finishing) || pthread_mutex_trylock(&run->io.lock)) {
-		terminal_leave();
-		_exit(status);
+	if (!again)
+		run->cause = status;
+	/* nothing to wait for: output that nobody reads, a guest that does not run yet; who asks twice wants the terminal
+	 * back now */
+	if (run->ended || again || !run->started) {
+		finish(run, status);
+		return;
 	}
-	ukvmm_vm_stop(run->machine.vm);
-	pthread_mutex_unlock(&run->io.lock);
+	run->patience = ukvmm_now() + PATIENCE_NS;
+	if (worker_stop(run->machine.worker) < 0)
+		worker_kill(run->machine.worker);
 }
 
-/* True while the vCPU is to be run again. */
-static bool goes_on(const struct outcome *o)
+/* Once, and only what is expected of this host: an ordinary user's worker cannot become another user. */
+static void tell_walls(const struct run *run, const struct message_ready *r)
 {
-	return o->rc >= 0 &&
-		(o->stop.reason == UKVMM_STOP_SLICE || o->stop.reason == UKVMM_STOP_KICKED);
+	char text[512] = "";
+	size_t len = 0;
+
+	if (!r->missing || run->options.no_sandbox)
+		return;
+	for (uint32_t wall = 1; wall & WALL_ALL; wall <<= 1)
+		if (r->missing & wall && len < sizeof text)
+			len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len ? ", " : "",
+				worker_wall_name(wall));
+	report("sandbox", run->machine.name, "not possible here: %s (%s)", text, strerror(-r->error));
 }
 
-static void run_for(struct job *job, uint64_t slice_ns)
+static void start(struct run *run, const struct message_ready *ready)
 {
-	struct ukvmm_limits limits = { .size = sizeof limits, .slice_ns = slice_ns };
-	struct outcome *o = &job->outcome;
+	int status;
 
-	o->stop = (struct ukvmm_stop){ .size = sizeof o->stop };
-	o->err = (struct ukvmm_err){ .size = sizeof o->err };
-	o->rc = ukvmm_vcpu_run(job->vcpu, &limits, &o->stop, &o->err);
+	tell_walls(run, ready);
+	status = machine_start(&run->machine, &run->options);
+	if (status == CLI_OK && io_start(run) < 0)
+		status = CLI_FAILED;
+	if (status != CLI_OK)
+		finish(run, status);
+	run->started = true;
 }
 
-static void *run_vcpu(void *arg)
+static void ended(struct run *run, int status)
 {
-	struct job *job = arg;
-
-	do
-		run_for(job, SLICE_NS);
-	while (goes_on(&job->outcome));
-	/* after a failure of ours the other vCPUs would go on */
-	ukvmm_vm_stop(job->run->machine.vm);
-	return NULL;
+	run->ended = true;
+	/* a guest whose output could not be written has not ended well */
+	run->status = run->io.output_broken && run->cause ? run->cause : status;
 }
 
-static int start_failed(struct run *run, const char *what, int rc)
+static void failed(struct run *run, const struct message_failed *m)
 {
-	report_errno("pthread_create", what, rc);
-	run_end(run, CLI_FAILED);
-	return CLI_FAILED;
+	ended(run, machine_failed(&run->machine, &run->options, m));
 }
 
-static void run_one(struct job *job)
+static void serve(struct run *run, const struct worker_event *event)
 {
-	int rc;
+	const struct message *m = &event->message;
 
-	/* devices want their poller from the first moment */
-	if (device_options_len(&job->run->options.devices) == 0) {
-		run_for(job, ALONE_NS);
-		if (!goes_on(&job->outcome))
-			return;
+	switch (event->type) {
+	case WORKER_READY:
+		start(run, &m->ready);
+		break;
+	case WORKER_BROKEN:
+		report("virtio", devices_name(&run->machine.devices, &run->options.devices, m->broken.index),
+			"the guest's driver broke the rules; the device waits for its reset");
+		break;
+	case WORKER_FAILED:
+		failed(run, &m->failed);
+		break;
+	case WORKER_STOPPED:
+		run->stats = m->stopped.stats;
+		run->io.sink.lost += m->stopped.lost;
+		ended(run, ending_status(run, &m->stopped));
+		break;
+	case WORKER_DEAD:
+		if (!run->ended)
+			ended(run, ending_of_worker(run, &event->death));
+		break;
+	default:
+		break;
 	}
-	rc = io_start(job->run);
-	if (rc < 0)
-		start_failed(job->run, "io thread", rc);
-	run_vcpu(job);
 }
 
-static void run_several(struct job *jobs, uint32_t len)
+void run_serve_worker(struct run *run)
 {
-	uint32_t started = 1;
-	int rc = io_start(jobs[0].run);
+	static struct worker_event event;
+	/* bounded: a worker that floods must not keep us from signals */
+	int turn = 64;
 
-	if (rc < 0)
-		start_failed(jobs[0].run, "io thread", rc);
-	while (rc == 0 && started < len) {
-		rc = -pthread_create(&jobs[started].thread, NULL, run_vcpu, &jobs[started]);
-		if (rc < 0)
-			start_failed(jobs[0].run, "vCPU thread", rc);
-		else
-			started++;
-	}
-	run_vcpu(&jobs[0]);
-	for (uint32_t i = 1; i < started; i++)
-		pthread_join(jobs[i].thread, NULL);
-}
-
-/* The vCPU that ended the VM; the others only came back because it did. */
-static const struct outcome *decisive(const struct job *jobs, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i++)
-		if (jobs[i].outcome.rc < 0 || jobs[i].outcome.stop.reason != UKVMM_STOP_STOPPED)
-			return &jobs[i].outcome;
-	return &jobs[0].outcome;
+	while (turn-- && !run->ended && worker_next(run->machine.worker, &event))
+		serve(run, &event);
 }
 
 static int run_machine(struct run *run)
 {
-	uint32_t len = run->options.cpus;
-	struct job *jobs = calloc(len, sizeof *jobs);
-	int rc = jobs ? 0 : -ENOMEM;
+	int rc;
 
-	for (uint32_t i = 0; i < len && rc == 0; i++) {
-		jobs[i].run = run;
-		/* a vCPU without a thread counts as stopped */
-		jobs[i].outcome.stop.reason = UKVMM_STOP_STOPPED;
-		rc = ukvmm_vm_vcpu(run->machine.vm, i, &jobs[i].vcpu);
-	}
+	/* a passt says what is wrong with it before any guest runs */
+	if (devices_await(&run->machine.devices, &run->options.devices) < 0)
+		return CLI_FAILED;
+	rc = io_open(run);
 	if (rc < 0) {
-		report_errno("ukvmm_vm_vcpu", run->machine.name, rc);
+		report_errno("epoll_ctl", run->machine.name, rc);
 		return CLI_FAILED;
 	}
-	rc = devices_lend(&run->options.devices, run->machine.host);
-	if (rc < 0)
-		return start_failed(run, "disk thread", rc);
-	if (len == 1)
-		run_one(&jobs[0]);
-	else
-		run_several(jobs, len);
-	return io_finish(run, ending_status(run, decisive(jobs, len)));
+	while (!run->finished)
+		io_step(run);
+	io_close(run);
+	return run->status;
 }
 
 /* The kernel tells a start time to 10 ms only; up to here we have been busy, so CPU time is wall
@@ -173,15 +159,16 @@ int cli_run(int argc, char **argv)
 	if (run.options.timeout_ns &&
 		__builtin_add_overflow(started, run.options.timeout_ns, &run.deadline))
 		run.deadline = 0; /* in 500 years */
+	if (run.options.no_sandbox)
+		report("run", "--no-sandbox", "the guest's process has all rights of yours: for debugging only");
 	signals_block();
-	io_init(&run.io, run.options.devices.console);
-	status = machine_make(&run.machine, &run.options);
+	io_init(&run.io);
+	status = machine_open(&run.machine, &run.options);
 	if (status == CLI_OK)
 		status = run_machine(&run);
-	if (run.machine.vm)
-		ending_timeline(&run, started);
-	/* no teardown but of devices: the kernel does it faster, and an io thread may still be
-	 * about */
 	machine_close(&run.machine, &run.options);
+	if (run.stats.vm.created_at)
+		ending_timeline(&run, started);
+	/* what is left the kernel frees faster */
 	_exit(status);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signals.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
@@ -49,48 +48,40 @@ int signals_open(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Ctrl-Z typed before raw mode, or sent: the shell's terminal must be its own while we are
- * stopped. */
-static void suspend(struct io *io)
+static void signal_worker(const struct run *run, int sig)
 {
-	if (pthread_mutex_trylock(&io->lock))
-		return;
+	pid_t pid = worker_pid(run->machine.worker);
+
+	if (pid > 0)
+		kill(pid, sig);
+}
+
+static void resume(const struct run *run)
+{
+	signal_worker(run, SIGCONT);
+	if (run->started && !run->finished)
+		terminal_enter();
+}
+
+/* Ctrl-Z typed before raw mode, or sent: the guest stands still too, and the shell's terminal must be its own while we
+ * are stopped. */
+static void suspend(const struct run *run)
+{
 	terminal_leave();
-	/* to this thread: a process's signal may find another one, and we would not stop here */
+	signal_worker(run, SIGSTOP);
 	raise(SIGSTOP);
-	terminal_enter();
-	pthread_mutex_unlock(&io->lock);
+	resume(run);
 }
 
-/* A guest is ended politely once; whoever asks again wants the terminal back now. */
-static void end_for_signal(struct run *run, int sig)
-{
-	if (atomic_load(&run->cause) == 0) {
-		run_end(run, CLI_SIGNAL + sig);
-		return;
-	}
-	terminal_leave();
-	_exit(CLI_SIGNAL + sig);
-}
-
-static void resume(struct io *io)
-{
-	if (pthread_mutex_trylock(&io->lock))
-		return;
-	terminal_enter();
-	pthread_mutex_unlock(&io->lock);
-}
-
-static void resize(struct run *run)
+static void resize(const struct run *run)
 {
 	uint32_t cols = 0, rows = 0;
 
-	if (!run->options.devices.console || pthread_mutex_trylock(&run->io.lock))
+	if (!run->options.devices.console || !run->started)
 		return;
 	terminal_size(&cols, &rows);
 	if (cols && rows)
-		ukvmm_vm_console_resize(run->machine.vm, cols, rows);
-	pthread_mutex_unlock(&run->io.lock);
+		worker_resize(run->machine.worker, cols, rows);
 }
 
 void signals_serve(struct run *run)
@@ -99,13 +90,13 @@ void signals_serve(struct run *run)
 
 	while (read(run->io.signals, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGTSTP)
-			suspend(&run->io);
+			suspend(run);
 		else if (info.ssi_signo == SIGCONT)
-			resume(&run->io);
+			resume(run);
 		else if (info.ssi_signo == SIGWINCH)
 			resize(run);
 		else
-			end_for_signal(run, (int)info.ssi_signo);
+			run_end(run, CLI_SIGNAL + (int)info.ssi_signo);
 	}
 }
 

@@ -12,11 +12,10 @@ void signals_block(void);
 /* A new non-blocking signalfd that reads them, or -1. */
 int signals_open(void);
 
-/* Reads what has come: stops and continues with the terminal in order, ends the guest for the rest.
- * The io thread's. */
+/* Reads what has come: stops and continues with the guest, the terminal in order; ends the guest for the rest. */
 void signals_serve(struct run *run);
 
-/* The next one that ends us; 0: none has come. For a thread that only waits. */
+/* The next one that ends us; 0: none has come. For who only waits. */
 int signals_take(int fd);
 
 #endif

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void sink_init(struct sink *s, uint32_t ports)
+enum { TURN = 64 };
+
+void sink_init(struct sink *s)
 {
-	s->ports = ports;
-	s->port = 0;
 	s->fd = -1;
-	s->socket = false;
+	s->socket = s->ended = false;
 	s->at = s->len = 0;
 	s->lost = 0;
 }
@@ -48,6 +48,8 @@ static int flush(struct sink *s)
 {
 	ssize_t n;
 
+	if (s->fd < 0)
+		open_sink(s);
 	while (s->at < s->len) {
 		n = put(s, s->buf + s->at, s->len - s->at);
 		if (n < 0 && errno == EINTR)
@@ -59,39 +61,41 @@ static int flush(struct sink *s)
 	return 0;
 }
 
-/* Ports take turns: a guest that floods one must not silence the other. As ukvmm_vm_console_read;
- * 0: all are empty. */
-static int64_t refill(struct sink *s, struct ukvmm_vm *vm)
+/* How much it was; 0: nothing is there now, or ever again. */
+static size_t refill(struct sink *s, int console)
 {
-	uint64_t lost;
-	int64_t n = 0;
+	ssize_t n;
 
-	for (uint32_t i = 0; i < s->ports && n == 0; i++) {
-		lost = 0;
-		s->port = (s->port + 1) % s->ports;
-		n = ukvmm_vm_console_read(vm, s->port, s->buf, sizeof s->buf, &lost);
-		s->lost += lost;
-	}
-	return n;
+	do
+		n = s->ended ? 0 : recv(console, s->buf, sizeof s->buf, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		s->ended = true;
+	s->at = 0;
+	s->len = n > 0 ? (size_t)n : 0;
+	return s->len;
 }
 
-int sink_pump(struct sink *s, struct ukvmm_vm *vm)
+int sink_pump(struct sink *s, int console)
 {
-	int64_t n;
 	int rc;
 
-	if (s->fd < 0)
-		open_sink(s);
-	for (;;) {
-		rc = flush(s);
+	for (int turn = 0; turn < TURN; turn++) {
+		rc = s->len > s->at ? flush(s) : 0;
 		if (rc != 0)
 			return rc;
-		n = refill(s, vm);
-		if (n <= 0)
-			return (int)n;
-		s->at = 0;
-		s->len = (size_t)n;
+		if (refill(s, console) == 0)
+			return 0;
 	}
+	return flush(s);
+}
+
+int sink_drop(struct sink *s, int console)
+{
+	for (int turn = 0; turn < TURN && refill(s, console) > 0; turn++)
+		;
+	s->len = s->at = 0;
+	return 0;
 }
 
 int sink_fd(const struct sink *s)

@@ -2,14 +2,17 @@
 #include "vsock.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "report.h"
+
+enum { STREAMS = 64, PORT_DIGITS = 11 /* "_4294967295" */ };
 
 static bool is_socket(const char *path)
 {
@@ -37,21 +40,68 @@ static bool is_stale(const char *path)
 	return refused;
 }
 
-int vsock_add(const struct vsock_options *o, const char *name, struct ukvmm_vm *vm)
+static int listen_at(struct vsock *v, const struct sockaddr_un *at, const char **call)
 {
-	struct ukvmm_err err = { .size = sizeof err };
-	struct ukvmm_vsock_config config = {
-		.size = sizeof config,
-		.cid = o->cid,
-		.path = o->path,
-		.listen = o->listen,
-	};
+	struct stat st;
 
-	/* failing to is the library's to tell: the path is in use then */
-	if (o->listen && is_stale(o->path))
-		unlink(o->path);
-	if (ukvmm_vm_add_vsock(vm, name, &config, &err) == 0)
+	*call = "socket";
+	v->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (v->listener < 0)
+		return -1;
+	*call = "bind";
+	if (bind(v->listener, (const struct sockaddr *)at, sizeof *at) < 0)
+		return -1;
+	*call = "lstat";
+	if (lstat(v->path, &st) < 0)
+		return -1;
+	v->dev = st.st_dev;
+	v->ino = st.st_ino;
+	*call = "listen";
+	return listen(v->listener, STREAMS);
+}
+
+static int open_listener(struct vsock *v, const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	uint64_t since = 0;
+	const char *call;
+
+	strcpy(at.sun_path, v->path);
+	while (is_socket(v->path) && !is_stale(v->path) && again(&since))
+		;
+	if (is_stale(v->path))
+		unlink(v->path);
+	if (listen_at(v, &at, &call) == 0)
 		return 0;
-	report_err(&err, NULL);
+	report(call, name, "%s: %s", v->path, strerror(errno));
 	return -1;
+}
+
+int vsock_open(struct vsock *v, const struct vsock_options *o, const char *name)
+{
+	int pair[2];
+
+	if (strlen(o->path) + PORT_DIGITS >= sizeof((struct sockaddr_un *)0)->sun_path) {
+		report("vsock", name, "%s: the path of a socket, with _PORT behind it, has at most 107 bytes", o->path);
+		return -1;
+	}
+	v->path = o->path;
+	if (o->listen && open_listener(v, name) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		report_errno("socketpair", name, errno);
+		return -1;
+	}
+	v->door = pair[0];
+	v->worker_door = pair[1];
+	return 0;
+}
+
+void vsock_close(struct vsock *v)
+{
+	struct stat st;
+
+	if (v->ino && lstat(v->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == v->dev && st.st_ino == v->ino)
+		unlink(v->path);
+	v->ino = 0;
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox-used PROGRAM [ARG...] [-- PROGRAM [ARG...]]...: runs programs that seal themselves, and holds the tables
+ * against what they call: each rule must be used by each kind of thread that has it, and no call may be outside.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "trace.h"
+
+enum { TABLES = 16, RULES = 128 };
+
+static uint16_t used[TABLES][RULES];
+static uint32_t calls, outside;
+
+static void on_call(void *arg, uint16_t grants, const struct probe_call *call, const struct probe_who *who)
+{
+	bool any = false;
+
+	(void)arg;
+	calls++;
+	for (size_t t = 0; call_tables[t]; t++)
+		for (size_t i = 0; i < call_tables[t]->n; i++) {
+			const struct call_rule *rule = &call_tables[t]->rule[i];
+
+			if (!(rule->grants & grants) || !probe_matches(rule, call, who))
+				continue;
+			used[t][i] |= rule->grants & grants;
+			any = true;
+		}
+	if (any)
+		return;
+	outside++;
+	printf("not ok: call %ld(%#llx, %#llx, %#llx, %#llx) of a thread with %#x\n", call->nr,
+		(unsigned long long)call->arg[0], (unsigned long long)call->arg[1], (unsigned long long)call->arg[2],
+		(unsigned long long)call->arg[3], grants);
+}
+
+static const char *grant_names(uint16_t grants)
+{
+	static const char *const names[] = { "vcpu", "io", "work", "create", "threads", "serve", "connect", "state" };
+	static char text[128];
+
+	*text = 0;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (grants >> i & 1)
+			snprintf(text + strlen(text), sizeof text - strlen(text), " %s", names[i]);
+	return text;
+}
+
+static uint32_t report(void)
+{
+	uint32_t unused = 0, n = 0;
+
+	for (size_t t = 0; call_tables[t]; t++)
+		for (size_t i = 0; i < call_tables[t]->n; i++) {
+			const struct call_rule *rule = &call_tables[t]->rule[i];
+			uint16_t missing = rule->grants & (uint16_t)~used[t][i];
+
+			if (probe_number(rule->call) < 0)
+				continue;
+			n++;
+			if (!missing)
+				continue;
+			unused++;
+			printf("not ok: %s, %s (%s): not used by%s\n", call_tables[t]->room, rule->call, rule->why,
+				grant_names(missing));
+		}
+	printf("%u rules, %u calls seen, %u rules not used, %u calls outside\n", n, calls, unused, outside);
+	return unused;
+}
+
+int main(int argc, char **argv)
+{
+	bool failed = false;
+
+	for (int i = 1; i < argc;) {
+		int from = i, status;
+
+		while (i < argc && strcmp(argv[i], "--"))
+			i++;
+		argv[i++] = NULL;
+		status = trace_run(&argv[from], on_call, NULL);
+		if (status < 0) {
+			printf("skipped: ptrace is not allowed here\n");
+			return 77;
+		}
+		if (status && WEXITSTATUS(status) != 77) {
+			printf("not ok: %s ended with status %#x\n", argv[from], status);
+			failed = true;
+		}
+	}
+	return report() || outside || failed;
+}

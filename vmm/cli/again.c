@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "again.h"
+
+#include <poll.h>
+#include <stddef.h>
+
+#include <ukvmm/ukvmm.h>
+
+enum { STEP_MS = 5 };
+
+#define PATIENCE_NS (250u * 1000 * 1000)
+
+bool again(uint64_t *since)
+{
+	uint64_t now = ukvmm_now();
+
+	if (*since == 0)
+		*since = now;
+	if (now - *since >= PATIENCE_NS)
+		return false;
+	poll(NULL, 0, STEP_MS);
+	return true;
+}

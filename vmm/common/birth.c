@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "birth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "failure.h"
+#include "walls.h"
+
+enum { EXEC_FAILED = 125 };
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* What the child needs to know; nothing in it may allocate: the parent may have threads, whose locks it inherits. */
+struct child {
+	const struct worker_config *config;
+	int sock, kvm, null;
+	char uid_map[32], gid_map[32];
+	cpu_set_t cpus;
+	bool user_ns, keeps_stderr;
+};
+
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return good;
+}
+
+/* Root of its own user namespace, which an execve keeps; whoever it was is what it is outside. */
+static bool become_root_inside(const struct child *c)
+{
+	/* without the first, an ordinary user may not write the last; root has no need of it */
+	put("/proc/self/setgroups", "deny");
+	return put("/proc/self/uid_map", c->uid_map) && put("/proc/self/gid_map", c->gid_map);
+}
+
+/* The sources are 5 or more: none is overwritten before it is used. */
+static bool place_fds(const struct child *c)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if ((fd != STDERR_FILENO || !c->keeps_stderr) && dup2(c->null, fd) < 0)
+			return false;
+	return dup2(c->sock, BIRTH_SOCKET) >= 0 && dup2(c->kvm, BIRTH_KVM) >= 0 && close_range(BIRTH_FDS, ~0u, 0) == 0;
+}
+
+static char **environment(void)
+{
+	static char *none[] = { NULL };
+
+	extern char **environ;
+	/* a sanitizer's options come by it */
+	return walls_are_soft() ? environ : none;
+}
+
+__attribute__((noreturn)) static void be_born(const struct child *c)
+{
+	static char name[] = "ukvmm", word[] = BIRTH_WORD;
+	char *argv[] = { name, word, NULL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid();
+	if (c->user_ns && !become_root_inside(c))
+		_exit(EXEC_FAILED);
+	if (c->config->cpus_len && sched_setaffinity(0, sizeof c->cpus, &c->cpus) < 0)
+		_exit(EXEC_FAILED);
+	if (!place_fds(c))
+		_exit(EXEC_FAILED);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve("/proc/self/exe", argv, environment());
+	_exit(EXEC_FAILED);
+}
+
+static pid_t clone_with(uint64_t namespaces, const struct child *c, int *pidfd)
+{
+	struct clone_args args = {
+		.flags = namespaces | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	int cgroup = c->config->cgroup ? cgroup_birth_fd(c->config->cgroup) : -1;
+	long pid;
+
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)cgroup;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid == 0)
+		be_born(c);
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static bool not_allowed(pid_t rc)
+{
+	return rc == -EPERM || rc == -EACCES || rc == -ENOSPC || rc == -EUSERS || rc == -EINVAL;
+}
+
+/* What it is to become is in its socket before it lives. */
+static int announce(const struct worker_config *config, int to, uint32_t flags)
+{
+	struct message_birth m = {
+		.flags = flags,
+		.uid = config->uid ? config->uid : 65534,
+		.gid = config->gid ? config->gid : 65534,
+		.vcpus = config->vcpus,
+		.irqchip = config->irqchip,
+		.memory = config->memory,
+	};
+
+	if (config->flags & WORKER_NO_SANDBOX)
+		m.flags |= BIRTH_NO_SANDBOX;
+	if (config->flags & WORKER_URING)
+		m.flags |= BIRTH_URING;
+	if (config->flags & WORKER_TRACE)
+		m.flags |= BIRTH_TRACE;
+	return message_send(to, MESSAGE_BIRTH, &m);
+}
+
+/* Root needs no user namespace to make the others, and gives its worker another uid instead. */
+static const struct attempt {
+	uint64_t namespaces;
+	uint32_t flags;
+	bool for_root;
+} attempts[] = {
+	{ NAMESPACES, BIRTH_NAMESPACES, true },
+	{ NAMESPACES | CLONE_NEWUSER, BIRTH_NAMESPACES | BIRTH_USER_NS, false },
+	{ 0, 0, false },
+};
+
+static int try_all(struct child *c, int to, struct birth *b, struct ukvmm_err *err)
+{
+	bool bare = c->config->flags & WORKER_NO_SANDBOX;
+	int rc;
+
+	for (size_t i = bare ? 2 : 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+		if (attempts[i].for_root && geteuid() != 0)
+			continue;
+		c->user_ns = attempts[i].flags & BIRTH_USER_NS;
+		b->pid = clone_with(attempts[i].namespaces, c, &b->pidfd);
+		if (b->pid < 0 && not_allowed(b->pid))
+			continue;
+		if (b->pid < 0)
+			break;
+		/* it waits for this; if it cannot be told it ends with the socket */
+		rc = announce(c->config, to, attempts[i].flags);
+		return rc < 0 ? failure(err, rc, "sendmsg", "worker") : 0;
+	}
+	return failure(err, (int)b->pid, "clone3", "worker");
+}
+
+static int spare(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, BIRTH_FDS);
+}
+
+int birth_give(const struct worker_config *config, int to, int sock, int kvm, struct birth *b, struct ukvmm_err *err)
+{
+	struct child c = { .config = config, .keeps_stderr = walls_are_soft() || config->flags & WORKER_NO_SANDBOX };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), rc;
+
+	c.null = null >= 0 ? spare(null) : -1;
+	c.sock = spare(sock);
+	c.kvm = spare(kvm);
+	snprintf(c.uid_map, sizeof c.uid_map, "0 %u 1", geteuid());
+	snprintf(c.gid_map, sizeof c.gid_map, "0 %u 1", getegid());
+	CPU_ZERO(&c.cpus);
+	for (uint32_t i = 0; i < config->cpus_len; i++)
+		CPU_SET(config->cpus[i], &c.cpus);
+	if (c.null < 0 || c.sock < 0 || c.kvm < 0)
+		rc = failure(err, -errno, c.null < 0 ? "open" : "fcntl", c.null < 0 ? "/dev/null" : "worker");
+	else
+		rc = try_all(&c, to, b, err);
+	close(null);
+	close(c.null);
+	close(c.sock);
+	close(c.kvm);
+	return rc;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is a message and what is not: bytes in, a checked copy out. The socket is message_io.c's. */
+#include "message.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Room behind the head for each type; 0: no such type on this side. */
+static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
+{
+	static const struct message *const m;
+
+	*known = true;
+	if (side == MESSAGE_AT_WORKER) {
+		switch (type) {
+		case MESSAGE_BIRTH:
+			return sizeof m->birth;
+		case MESSAGE_JOB:
+			return sizeof m->job;
+		case MESSAGE_RESIZE:
+			return sizeof m->resize;
+		case MESSAGE_STOP:
+		case MESSAGE_ASK:
+			return 0;
+		}
+	} else {
+		switch (type) {
+		case MESSAGE_READY:
+			return sizeof m->ready;
+		case MESSAGE_NOTIFY:
+			return sizeof m->notify;
+		case MESSAGE_BROKEN:
+			return sizeof m->broken;
+		case MESSAGE_STATS:
+			return sizeof m->stats;
+		case MESSAGE_FAILED:
+			return sizeof m->failed;
+		case MESSAGE_STOPPED:
+			return sizeof m->stopped;
+		}
+	}
+	*known = false;
+	return 0;
+}
+
+static bool text_ends(const char *text, size_t room)
+{
+	return memchr(text, '\0', room) != NULL;
+}
+
+static bool fd_is(int32_t fd, uint32_t fds)
+{
+	return fd == -1 || (fd >= 0 && (uint32_t)fd < fds);
+}
+
+/* Two devices on one descriptor would be the broker's mistake; it is refused as any other. */
+static bool fd_once(int32_t fd, uint32_t fds, uint64_t *seen)
+{
+	if (!fd_is(fd, fds))
+		return false;
+	if (fd < 0)
+		return true;
+	if (*seen >> fd & 1)
+		return false;
+	*seen |= 1ull << fd;
+	return true;
+}
+
+static bool disks_right(const struct message_job *j, uint32_t fds, uint64_t *seen)
+{
+	if (j->disks_len > MESSAGE_DEVICES)
+		return false;
+	for (uint32_t i = 0; i < j->disks_len; i++) {
+		const struct message_disk *d = &j->disk[i];
+
+		if (!text_ends(d->name, sizeof d->name) || !text_ends(d->serial, sizeof d->serial) ||
+			!fd_once(d->fd, fds, seen) || !fd_once(d->top_fd, fds, seen) || d->fd < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool nets_right(const struct message_job *j, uint32_t fds, uint64_t *seen)
+{
+	if (j->nets_len > MESSAGE_DEVICES - j->disks_len)
+		return false;
+	for (uint32_t i = 0; i < j->nets_len; i++) {
+		const struct message_net *n = &j->net[i];
+
+		if (!text_ends(n->name, sizeof n->name) || !fd_once(n->fd, fds, seen) ||
+			(n->fd < 0) != (n->kind == UKVMM_NET_NONE))
+			return false;
+	}
+	return true;
+}
+
+/* What the library checks (sizes, kinds, flags, doubled names) is left to it. texts: bytes behind the structure. */
+static bool job_right(const struct message_job *j, size_t texts, uint32_t fds)
+{
+	uint64_t seen = 0;
+
+	if (fds > MESSAGE_FDS || !text_ends(j->name, sizeof j->name) || !disks_right(j, fds, &seen) ||
+		!nets_right(j, fds, &seen))
+		return false;
+	if (j->cmdline_len > MESSAGE_TEXT || j->words_len > MESSAGE_TEXT ||
+		(size_t)j->cmdline_len + j->words_len != texts)
+		return false;
+	return j->image_fd >= 0 && fd_once(j->image_fd, fds, &seen) && fd_once(j->initrd_fd, fds, &seen) &&
+	       fd_once(j->console_fd, fds, &seen) && fd_once(j->vsock_fd, fds, &seen) &&
+	       fd_once(j->connect_fd, fds, &seen);
+}
+
+/* It goes to terminals and logs: no escape sequences, no second line. */
+static void make_printable(char *text, size_t room)
+{
+	text[room - 1] = '\0';
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+static void err_clean(struct ukvmm_err *err)
+{
+	make_printable(err->call, sizeof err->call);
+	make_printable(err->object, sizeof err->object);
+	make_printable(err->text, sizeof err->text);
+	err->size = sizeof *err;
+	if (err->code >= 0 || err->code < -4095)
+		err->code = -EIO;
+}
+
+static int from_worker(struct message *m)
+{
+	switch (m->head.type) {
+	case MESSAGE_READY:
+		return m->ready.walls & ~WALL_ALL || m->ready.missing & ~WALL_ALL ? -EBADMSG : 0;
+	case MESSAGE_BROKEN:
+		return m->broken.index < MESSAGE_DEVICES ? 0 : -EBADMSG;
+	case MESSAGE_FAILED:
+		err_clean(&m->failed.err);
+		return m->failed.phase <= PHASE_LAST && m->failed.index < MESSAGE_DEVICES ? 0 : -EBADMSG;
+	case MESSAGE_STOPPED:
+		err_clean(&m->stopped.err);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int message_take(enum message_side side, const void *from, size_t bytes, uint32_t fds, struct message *m)
+{
+	struct message_head head;
+	size_t body;
+	bool known;
+
+	if (bytes < sizeof head || bytes > MESSAGE_BYTES)
+		return -EBADMSG;
+	memcpy(&head, from, sizeof head);
+	body = body_bytes(side, head.type, &known);
+	if (!known || head.bytes != bytes || bytes - sizeof head < body)
+		return -EBADMSG;
+	m->head = head;
+	memcpy(&m->birth, (const char *)from + sizeof head, body);
+	if (head.type == MESSAGE_JOB)
+		return job_right(&m->job, bytes - sizeof head - body, fds) ? 0 : -EBADMSG;
+	if (bytes - sizeof head != body || fds)
+		return -EBADMSG;
+	return side == MESSAGE_AT_CONTROL ? from_worker(m) : 0;
+}
+
+const char *message_texts(const void *room)
+{
+	return (const char *)room + sizeof(struct message_head) + sizeof(struct message_job);
+}

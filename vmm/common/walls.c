@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "walls.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ukvmm/sandbox.h>
+
+#include "failure.h"
+
+enum {
+	/* 16 disks with tops, 16 cards, 64 streams, what KVM and the poller hold: three times that. */
+	FILES_MAX = 1024,
+};
+
+bool walls_are_soft(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+	return true;
+#else
+	return false;
+#endif
+#else
+	return false;
+#endif
+}
+
+void walls_note(struct message_ready *ready, uint32_t wall, int rc)
+{
+	if (rc == 0) {
+		ready->walls |= wall;
+		return;
+	}
+	if (!ready->missing)
+		ready->error = rc;
+	ready->missing |= wall;
+}
+
+/* On top of what is there for certain: /proc/self/exe is what we are. The old root is gone afterwards, /proc with it. */
+static int empty_root(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0555") < 0 ||
+		chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+		chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+/* The rights over its namespaces stay with the user namespace that it was born in: in the one that it makes now it
+ * owns nothing. */
+static int become_nobody(const struct message_birth *birth)
+{
+	gid_t gid = birth->gid;
+	uid_t uid = birth->uid;
+
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int leave_no_trace(struct message_ready *ready)
+{
+	struct ukvmm_sandbox_limits limits = {
+		.size = sizeof limits,
+		.files = FILES_MAX,
+		.core_bytes = UKVMM_LIMIT_ZERO,
+	};
+
+	if (!walls_are_soft())
+		walls_note(ready, WALL_LIMITS, ukvmm_sandbox_limit(&limits, NULL));
+	walls_note(ready, WALL_UNDUMPABLE, ukvmm_sandbox_undumpable(NULL));
+	/* a change of uid has taken it back */
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+}
+
+static int drop(struct message_ready *ready)
+{
+	uint32_t abi = 0;
+	int rc = ukvmm_sandbox_no_capabilities(NULL);
+
+	/* -EPERM: only the bounding set is left, and no exec that could use it is */
+	walls_note(ready, WALL_CAPABILITIES, rc == -EPERM ? 0 : rc);
+	walls_note(ready, WALL_NO_NEW_PRIVS, ukvmm_sandbox_no_new_privs(NULL));
+	walls_note(ready, WALL_LANDLOCK, ukvmm_sandbox_landlock(&abi, NULL));
+	return leave_no_trace(ready);
+}
+
+int walls_build(const struct message_birth *birth, struct message_ready *ready, struct ukvmm_err *err)
+{
+	bool inside = birth->flags & BIRTH_USER_NS;
+	int rc = 0;
+
+	if (birth->flags & BIRTH_NO_SANDBOX)
+		return 0;
+	walls_note(ready, WALL_NAMESPACES, birth->flags & BIRTH_NAMESPACES ? 0 : -EPERM);
+	if (birth->flags & BIRTH_NAMESPACES) {
+		walls_note(ready, WALL_ROOT, empty_root());
+		sethostname("ukvmm", 5);
+	}
+	if (inside) {
+		ready->walls |= WALL_USER_NS;
+	} else if (geteuid() == 0) {
+		rc = become_nobody(birth);
+		if (rc < 0)
+			return failure(err, rc, "setresuid", "worker");
+		ready->walls |= WALL_UID;
+	}
+	if (!inside)
+		walls_note(ready, WALL_USER_NS, unshare(CLONE_NEWUSER) < 0 ? -errno : 0);
+	rc = drop(ready);
+	return rc < 0 ? failure(err, rc, "prctl", "worker") : 0;
+}

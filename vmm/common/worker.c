@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "birth.h"
+#include "cgroup.h"
+#include "failure.h"
+
+enum state { BORN, READY, BUSY, DONE };
+
+struct worker {
+	int sock, pidfd, epoll; /* sock -1: it has hung up */
+	pid_t pid;
+	enum state state;
+	bool killed, lied;
+	bool dead, told; /* the kernel is done with it; so has the caller been told */
+	siginfo_t end;
+	const struct cgroup *cgroup;
+};
+
+static int watch(const struct worker *w, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static int open_kvm(int given)
+{
+	return given >= 0 ? given : open("/dev/kvm", O_RDWR | O_CLOEXEC);
+}
+
+static int start(struct worker *w, const struct worker_config *config, int theirs, struct ukvmm_err *err)
+{
+	struct birth b = { .pid = 0, .pidfd = -1 };
+	int kvm = open_kvm(config->kvm_fd), rc;
+
+	if (kvm < 0)
+		return failure(err, -errno, "open", "/dev/kvm");
+	rc = birth_give(config, w->sock, theirs, kvm, &b, err);
+	if (config->kvm_fd < 0)
+		close(kvm);
+	w->pid = b.pid > 0 ? b.pid : 0;
+	w->pidfd = b.pidfd;
+	if (rc == 0 && config->cgroup)
+		rc = cgroup_place(config->cgroup, w->pid, err);
+	if (rc < 0)
+		return rc;
+	rc = watch(w, w->sock);
+	if (rc == 0)
+		rc = watch(w, w->pidfd);
+	return rc < 0 ? failure(err, rc, "epoll_ctl", "worker") : 0;
+}
+
+int worker_new(const struct worker_config *config, struct worker **out, struct ukvmm_err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	int pair[2] = { -1, -1 }, rc;
+
+	if (!w)
+		return failure(err, -ENOMEM, "calloc", "worker");
+	w->cgroup = config->cgroup;
+	w->sock = w->pidfd = -1;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0) {
+		rc = failure(err, -errno, "epoll_create1", "worker");
+	} else if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		rc = failure(err, -errno, "socketpair", "worker");
+	} else {
+		w->sock = pair[0];
+		rc = start(w, config, pair[1], err);
+		close(pair[1]);
+	}
+	if (rc < 0) {
+		worker_free(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+int worker_fd(const struct worker *w)
+{
+	return w->epoll;
+}
+
+pid_t worker_pid(const struct worker *w)
+{
+	return w->dead ? 0 : w->pid;
+}
+
+void worker_job_init(struct worker_job *job)
+{
+	*job = (struct worker_job){ 0 };
+	job->config.vcpus = 1;
+	job->config.image_fd = job->config.initrd_fd = job->config.console_fd = -1;
+	job->config.vsock_fd = job->config.connect_fd = -1;
+}
+
+struct fds {
+	int fd[MESSAGE_FDS];
+	uint32_t len;
+};
+
+/* A descriptor becomes the place it has in the message. */
+static void send_fd(struct fds *fds, int32_t *field)
+{
+	if (*field < 0)
+		return;
+	fds->fd[fds->len] = *field;
+	*field = (int32_t)fds->len++;
+}
+
+static void send_fds(struct fds *fds, struct message_job *j)
+{
+	send_fd(fds, &j->image_fd);
+	send_fd(fds, &j->initrd_fd);
+	send_fd(fds, &j->console_fd);
+	send_fd(fds, &j->vsock_fd);
+	send_fd(fds, &j->connect_fd);
+	for (uint32_t i = 0; i < j->disks_len; i++) {
+		send_fd(fds, &j->disk[i].fd);
+		send_fd(fds, &j->disk[i].top_fd);
+	}
+	for (uint32_t i = 0; i < j->nets_len; i++)
+		send_fd(fds, &j->net[i].fd);
+}
+
+int worker_start(struct worker *w, const struct worker_job *job, struct ukvmm_err *err)
+{
+	struct message_job config = job->config;
+	struct fds fds = { .len = 0 };
+	int rc;
+
+	if (w->state != READY)
+		return failure(err, -EBADFD, "worker_start", "worker");
+	if (config.disks_len > MESSAGE_DEVICES || config.nets_len > MESSAGE_DEVICES - config.disks_len)
+		return failure(err, -E2BIG, "worker_start", "worker");
+	config.cmdline_len = job->texts.cmdline ? (uint32_t)strnlen(job->texts.cmdline, MESSAGE_TEXT + 1) : 0;
+	config.words_len = job->texts.words ? (uint32_t)strnlen(job->texts.words, MESSAGE_TEXT + 1) : 0;
+	send_fds(&fds, &config);
+	rc = message_send_job(w->sock, &config, &job->texts, fds.fd, fds.len);
+	if (rc < 0)
+		return failure(err, rc, "sendmsg", "worker");
+	w->state = BUSY;
+	return 0;
+}
+
+static int tell(struct worker *w, enum message_type type, const void *body)
+{
+	return w->sock < 0 ? -EPIPE : message_send(w->sock, type, body);
+}
+
+int worker_stop(struct worker *w)
+{
+	return tell(w, MESSAGE_STOP, NULL);
+}
+
+int worker_ask(struct worker *w)
+{
+	return tell(w, MESSAGE_ASK, NULL);
+}
+
+int worker_resize(struct worker *w, uint32_t cols, uint32_t rows)
+{
+	struct message_resize size = { cols, rows };
+
+	return tell(w, MESSAGE_RESIZE, &size);
+}
+
+static void kill_now(const struct worker *w)
+{
+	if (w->pidfd >= 0 && !w->dead)
+		pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
+}
+
+void worker_kill(struct worker *w)
+{
+	w->killed = true;
+	kill_now(w);
+}
+
+/* Nothing more is heard from it; nor is it wanted to go on. */
+static void hang_up(struct worker *w)
+{
+	close(w->sock);
+	w->sock = -1;
+	kill_now(w);
+}
+
+/* options: WNOHANG or 0. */
+static void reap(struct worker *w, int options)
+{
+	int rc;
+
+	if (w->dead)
+		return;
+	w->end = (siginfo_t){ 0 };
+	do
+		rc = waitid(P_PIDFD, (id_t)w->pidfd, &w->end, WEXITED | __WALL | options);
+	while (rc < 0 && errno == EINTR);
+	/* ECHILD: where SIGCHLD is ignored the kernel keeps no status */
+	w->dead = rc < 0 || w->end.si_pid != 0;
+}
+
+/* Which event a message is in this state; 0: a worker does not say that now. */
+static enum worker_event_type meaning(struct worker *w, uint32_t type)
+{
+	switch (type) {
+	case MESSAGE_READY:
+		return w->state == BORN ? WORKER_READY : 0;
+	case MESSAGE_FAILED:
+		return w->state == BORN || w->state == BUSY ? WORKER_FAILED : 0;
+	default:
+		break;
+	}
+	if (w->state != BUSY)
+		return 0;
+	switch (type) {
+	case MESSAGE_NOTIFY:
+		return WORKER_NOTIFY;
+	case MESSAGE_BROKEN:
+		return WORKER_BROKEN;
+	case MESSAGE_STATS:
+		return WORKER_STATS;
+	case MESSAGE_STOPPED:
+		return WORKER_STOPPED;
+	default:
+		return 0;
+	}
+}
+
+/* One message, if there is one: true. */
+static bool hear(struct worker *w, struct worker_event *event)
+{
+	int rc = w->sock < 0 ? 0 : message_receive(w->sock, &event->message);
+
+	if (rc == 0)
+		return false;
+	if (rc > 0) {
+		event->type = meaning(w, event->message.head.type);
+		if (event->type == WORKER_READY)
+			w->state = READY;
+		else if (event->type == WORKER_FAILED || event->type == WORKER_STOPPED)
+			w->state = DONE;
+		if (event->type)
+			return true;
+	}
+	w->lied = rc != -EPIPE;
+	hang_up(w);
+	return false;
+}
+
+static struct worker_death death_of(const struct worker *w)
+{
+	struct worker_death d = { .number = w->end.si_status, .done = w->state == DONE };
+
+	if (w->end.si_code == CLD_EXITED || w->end.si_pid == 0) {
+		d.cause = CAUSE_EXIT;
+		d.status = d.done ? d.number : 125;
+	} else {
+		d.cause = CAUSE_SIGNAL;
+		d.status = 128 + d.number;
+	}
+	if (d.cause == CAUSE_SIGNAL && d.number == SIGKILL) {
+		if (w->lied)
+			d = (struct worker_death){ CAUSE_LIES, 0, 125, d.done };
+		else if (w->killed)
+			d.cause = CAUSE_KILLED;
+		else if (w->cgroup && cgroup_ran_out(w->cgroup))
+			d.cause = CAUSE_MEMORY;
+	}
+	return d;
+}
+
+int worker_next(struct worker *w, struct worker_event *event)
+{
+	if (w->told)
+		return 0;
+	/* in this order: what it said before its end is still there */
+	reap(w, WNOHANG);
+	if (hear(w, event))
+		return 1;
+	if (!w->dead)
+		return 0;
+	if (w->sock >= 0)
+		hang_up(w);
+	w->told = true;
+	event->type = WORKER_DEAD;
+	event->death = death_of(w);
+	return 1;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->sock >= 0)
+		hang_up(w);
+	if (w->pidfd >= 0) {
+		kill_now(w);
+		reap(w, 0);
+		close(w->pidfd);
+	}
+	if (w->epoll >= 0)
+		close(w->epoll);
+	free(w);
+}
