@@ -34,6 +34,7 @@ struct replica {
 	size_t words_len;
 	enum replica_state state;
 	bool retiring;	/* serves what it has, and nothing new */
+	bool noted;
 	bool first_used; /* a cold start's first byte has been told */
 	uint32_t inflight;
 	uint64_t born, ready_at, idle_since, wanted_at;
@@ -95,6 +96,7 @@ void replica_stop(struct replica *r);
 void replica_retire(struct replica *r); /* stops when it is idle */
 void replica_idle(struct replica *r);	/* its last request is over */
 void replica_is_ready(struct replica *r);
+void replica_note_phases(struct replica *r);
 bool replica_free_slot(const struct replica *r);
 uint64_t replica_memory(const struct dispatcher *d, const struct spec *spec);
 

@@ -202,6 +202,7 @@ void ticket_done(struct ticket *t, bool broken)
 	t->replica = NULL;
 	r->inflight--;
 	r->function->inflight--;
+	replica_note_phases(r);
 	if (broken && r->state != REPLICA_ENDING)
 		replica_stop(r);
 	pass_on(r);

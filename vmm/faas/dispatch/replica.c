@@ -188,12 +188,15 @@ void replica_idle(struct replica *r)
 	loop_timer_in(r->d->loop, &r->timer, r->revision->spec->idle_ns);
 }
 
-/* Each phase from the end of the last one that is known. */
-static void note_phases(struct replica *r)
+/* Each phase from the end of the last one that is known. Not at once: some are told later. */
+void replica_note_phases(struct replica *r)
 {
 	struct instance_times t = { 0 };
 	uint64_t last = r->wanted_at;
 
+	if (r->noted || !r->ready_at)
+		return;
+	r->noted = true;
 	r->d->ops->times(r->instance, &t);
 	const uint64_t at[] = { r->born, t.taken, t.created, t.loaded, t.entered, r->ready_at };
 
@@ -215,7 +218,6 @@ void replica_is_ready(struct replica *r)
 	loop_timer_stop(r->d->loop, &r->timer);
 	r->ready_at = loop_clock();
 	counted_as(r, REPLICA_READY);
-	note_phases(r);
 	f->failures = 0;
 	event(r, "ready", "");
 	if (r == f->tryout)
@@ -316,6 +318,7 @@ static void on_died(void *user, const struct instance_end *end)
 	if (!asked)
 		f->counts.instances_died++;
 	event(r, asked ? "stopped" : "died", why);
+	replica_note_phases(r);
 	charge(r, &end->cost);
 	tell_tickets(r, why);
 	if (tried)
