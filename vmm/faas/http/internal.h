@@ -46,7 +46,7 @@ struct call {
 	const struct call_ops *ops;
 	void *user;
 	enum call_stage stage;
-	bool begun, held, suspended, expects, aborted, queued;
+	bool refused, begun, held, suspended, expects, aborted, queued;
 	struct loop_fd watch; /* of the client's end while libmicrohttpd does not look */
 	struct MHD_Response *response;
 	unsigned int status;

@@ -37,6 +37,7 @@ static void begin(struct call *call, const char *method, const char *version)
 	call->begun = true;
 	conn_head_done(call->conn);
 	if (status) {
+		call->refused = true;
 		call_error(call, status, "%s", why);
 		return;
 	}
@@ -45,15 +46,16 @@ static void begin(struct call *call, const char *method, const char *version)
 		call_error(call, 404, "there is nothing here");
 }
 
-/* Answering before the body is read ends the connection: worth it for a long one, or where it is not sent yet. */
+/* Answering before the body is read ends the connection: worth it for a long one, or where it is not sent yet; and due
+ * where nobody can say which bytes are the body. */
 static bool answer_ahead(const struct call *call)
 {
-	return call->body_len == 0 || call->expects || call->body_len > DISCARD_AHEAD;
+	return call->refused || call->expects || call->body_len > DISCARD_AHEAD;
 }
 
 static enum MHD_Result at_head(struct call *call)
 {
-	if (call->response && call->body_len != 0 && answer_ahead(call))
+	if (call->response && answer_ahead(call))
 		return call_queue(call);
 	if (call->held && !call->response) {
 		call_suspend(call);
