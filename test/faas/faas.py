@@ -247,12 +247,32 @@ class Background(threading.Thread):
 
 
 class Gate:
-	"""A fifo that an instance waits at until it is opened, once per waiter."""
+	"""Where instances come by and wait until they are let through."""
 
 	def __init__(self, server, name):
 		self.path = os.path.join(server.state, name)
-		os.mkfifo(self.path)
+		self.socket = socket.socket(socket.AF_UNIX)
+		self.socket.bind(self.path)
+		self.socket.listen(256)
+		self.socket.settimeout(LIMIT)
+
+	def arrival(self):
+		"""The next one that is there; .open() lets it through."""
+		return Waiting(self.socket.accept()[0])
+
+	def hold(self, server, function):
+		"""A request that has reached an instance and waits here: (request, waiting)."""
+		request = Background(server.get, f"/function/{function}/gate{self.path}")
+		return request, self.arrival()
+
+
+class Waiting:
+	def __init__(self, connection):
+		self.connection = connection
 
 	def open(self):
-		with open(self.path, "wb", buffering=0) as f:
-			f.write(b"1")
+		with self.connection:
+			try:
+				self.connection.sendall(b"1")
+			except BrokenPipeError:
+				pass  # it was killed meanwhile

@@ -3,7 +3,7 @@
  * An instance of a function for the server's tests: HTTP by hand, so that it can be wrong. Words of its arguments:
  *	start=die	ends before it is ready
  *	start=never	never is
- *	start=FIFO	is ready once somebody has written to the fifo
+ *	start=SOCKET	is ready once the test says so there
  *	ready=callback	says so by the callback
  *	version=TEXT	what / answers
  * fd 3: a bound socket, 4: the doorbell, 5: secrets. What it does with a request is said by its path, see answers[].
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { HEAD = 128 << 10 };
@@ -194,20 +195,21 @@ static void big(struct request *r)
 		put(r->fd, block, left < (long long)sizeof block ? (size_t)left : sizeof block);
 }
 
-static void wait_for(const char *fifo)
+/* Connects to a socket of the test's, which so learns that we are here, until it says something. */
+static void wait_for(const char *path)
 {
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	char byte;
-	int fd = open(fifo, O_RDONLY);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (fd < 0 || read(fd, &byte, 1) != 1)
+	snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 || read(fd, &byte, 1) != 1)
 		exit(3);
 	close(fd);
 }
 
 static void gate(struct request *r)
 {
-	printf("waits\n");
-	fflush(stdout);
 	wait_for(r->path + 5);
 	hello(r);
 }

@@ -146,6 +146,7 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	CURL *e = call->easy;
 	char url[128];
 
+	call->uploads = r->body_len != 0;
 	snprintf(url, sizeof url, "http://%s/", r->instance);
 	set_method(e, r);
 	curl_easy_setopt(e, CURLOPT_URL, url);
@@ -165,7 +166,8 @@ static void release(struct upstream_call *call)
 
 	curl_multi_remove_handle(up->multi, call->easy);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-	if (up->n_spare < SPARES)
+	/* libcurl keeps pauses, and more, beyond a transfer that did not end as it should */
+	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;
 	else
 		curl_easy_cleanup(call->easy);
@@ -250,6 +252,7 @@ void exchange_ended(struct upstream_call *call, CURLcode code)
 	void *user = call->user;
 	char why[CURL_ERROR_SIZE];
 
+	call->clean = end == UPSTREAM_WHOLE && !call->uploads && !call->write_waits;
 	snprintf(why, sizeof why, "%s", call->why[0] ? call->why : curl_easy_strerror(code));
 	release(call);
 	ops->done(user, end, why);

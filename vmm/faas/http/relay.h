@@ -21,6 +21,8 @@ struct relay_context {
 	void *arg;
 	void (*over)(void *arg, const char *function, unsigned int status, uint64_t ns);
 	void (*begun)(void *arg, const char *function);
+	/* An instance did not answer as it should: for the log, its client is told less. */
+	void (*problem)(void *arg, const char *function, const char *instance, const char *what, const char *text);
 	uint32_t active;
 };
 

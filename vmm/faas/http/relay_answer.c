@@ -94,7 +94,6 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 {
 	struct relay *r = user;
 
-	(void)why;
 	r->upstream = NULL;
 	if (end == UPSTREAM_WHOLE) {
 		r->ended = true;
@@ -102,6 +101,8 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 		loop_defer(r->context->loop, &r->pump);
 		return;
 	}
+	if (r->context->problem && r->ticket.replica)
+		r->context->problem(r->context->arg, r->function, ticket_instance(&r->ticket), "answer", why);
 	if (end == UPSTREAM_GARBAGE)
 		relay_let_go(r, true);
 	relay_fail(r, 502, end == UPSTREAM_REFUSED ? "the function's instance takes no connection" :

@@ -35,7 +35,8 @@ struct upstream_call {
 	void *user;
 	struct curl_slist *fields, *to;
 	unsigned int status;
-	bool headed, too_much, read_waits, write_waits;
+	bool clean; /* its handle can be used again */
+	bool uploads, headed, too_much, read_waits, write_waits;
 	char why[CURL_ERROR_SIZE];
 };
 
