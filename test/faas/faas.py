@@ -82,7 +82,9 @@ class Server:
 			os.unlink(path)
 		self.notify.bind(path)
 		self.notify.settimeout(LIMIT)
-		environment = dict(os.environ, NOTIFY_SOCKET=path, **(env or {}))
+		# what was freed counts as memory otherwise, in a build with sanitizers
+		asan = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
+		environment = dict(os.environ, NOTIFY_SOCKET=path, ASAN_OPTIONS=asan, **(env or {}))
 		self.process = subprocess.Popen(args + list(options), stderr=subprocess.PIPE, env=environment, text=True,
 			errors="replace", pass_fds=inherit)
 		threading.Thread(target=self._read, daemon=True).start()

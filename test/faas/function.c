@@ -258,7 +258,9 @@ static void stall(struct request *r)
 
 static void early(struct request *r)
 {
-	say(r->fd, 413, "too much for me\n");
+	static const char text[] = "HTTP/1.1 413 Status\r\nConnection: close\r\nContent-Length: 16\r\n\r\ntoo much for me\n";
+
+	put(r->fd, text, sizeof text - 1);
 	stall(r);
 }
 

@@ -166,7 +166,7 @@ static void release(struct upstream_call *call)
 
 	curl_multi_remove_handle(up->multi, call->easy);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-	/* libcurl keeps pauses, and more, beyond a transfer that did not end as it should */
+	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;
 	else
