@@ -149,6 +149,7 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	call->uploads = r->body_len != 0;
 	snprintf(url, sizeof url, "http://%s/", r->instance);
 	set_method(e, r);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, r->last ? 1L : 0L);
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
 	curl_easy_setopt(e, CURLOPT_CONNECT_TO, call->to);

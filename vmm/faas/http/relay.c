@@ -55,6 +55,7 @@ static int start_upstream(struct relay *r)
 	struct fields fields = { 0 };
 	int rc = -1;
 
+	q.last = ticket_spec(&r->ticket)->single_use;
 	ticket_address(&r->ticket, &q.address);
 	if (fields_for_instance(&fields, r->call)) {
 		q.fields = (const char *const *)fields.at;

@@ -45,6 +45,7 @@ struct upstream_ops {
  * instance  a name that no other instance has ever had, of letters, digits and '-'
  * fields    "Name: value" each, or "Name;" for an empty value
  * body_len  -1: as much as comes, in chunks; 0: none
+ * last      the instance is asked nothing else: its connection is closed afterwards
  */
 struct upstream_request {
 	const char *instance, *method, *target;
@@ -52,6 +53,7 @@ struct upstream_request {
 	const char *const *fields;
 	uint32_t n_fields;
 	int64_t body_len;
+	bool last;
 };
 
 int upstream_new(struct loop *loop, struct upstream **out);
