@@ -3,47 +3,161 @@
  * Acquire, seal, drop, run; and still make VMs afterwards, from shells made ahead. Start it as root.
  * usage: drop-privileges IMAGE
  *
- * The library adds no system call filter here: the per-thread filter comes with ukvmm/sandbox.h.
+ * Three threads, each left with the system calls of its role: this one polls and makes VMs, one runs vCPUs, one is
+ * lent to the library. A guest that took over any of them would find no file, no network and no other process.
  */
-#include <ukvmm/run.h>
+#include <ukvmm/sandbox.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cost.h"
 
-enum { NOBODY = 65534 };
+enum { NOBODY = 65534, SHELLS = 4, DEADLINE_MS = 5000 };
 
-static int drop(void)
+/* A vCPU on its way to the thread that runs it, and what it came back with. */
+struct lane {
+	struct ukvmm_host *host;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct ukvmm_vcpu *vcpu;
+	struct ukvmm_stop stop;
+};
+
+static void enter(struct ukvmm_host *host, uint32_t role, uint32_t may)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
-		return -errno;
-	/* from here on neither /dev/kvm nor a root of ours can be had back */
-	return setuid(0) == 0 || getuid() != NOBODY ? -EPERM : 0;
+	const struct ukvmm_sandbox_config s = { .size = sizeof s, .role = role, .may = may };
+	struct ukvmm_err err = { .size = sizeof err };
+
+	if (ukvmm_sandbox_enter(host, &s, &err) == 0)
+		return;
+	fprintf(stderr, "%s(%s): %s\n", err.call, err.object, err.text);
+	_exit(125);
 }
 
-static int run(struct ukvmm_vm *vm, struct ukvmm_err *err)
+static void *run_vcpus(void *arg)
 {
-	struct ukvmm_stop stop = { .size = sizeof stop };
-	static char out[65536];
-	struct ukvmm_capture cap = { .size = sizeof cap, .buf = out, .len = sizeof out };
-	int rc = ukvmm_vm_run(vm, ukvmm_now() + 5000000000u, &cap, &stop, err);
+	struct lane *l = arg;
 
-	if (rc < 0)
+	enter(l->host, UKVMM_ROLE_VCPU, 0);
+	pthread_mutex_lock(&l->lock);
+	for (;;) {
+		struct ukvmm_stop stop = { .size = sizeof stop };
+
+		while (!l->vcpu)
+			pthread_cond_wait(&l->changed, &l->lock);
+		pthread_mutex_unlock(&l->lock);
+		ukvmm_vcpu_run(l->vcpu, NULL, &stop, NULL);
+		pthread_mutex_lock(&l->lock);
+		l->stop = stop;
+		l->vcpu = NULL;
+		pthread_cond_broadcast(&l->changed);
+	}
+	return NULL;
+}
+
+static void *work(void *arg)
+{
+	enter(arg, UKVMM_ROLE_WORK, UKVMM_MAY_CREATE);
+	ukvmm_host_work(arg, 0);
+	return NULL;
+}
+
+/* In this order: the user is changed for all threads at once, which filtered ones could not follow. */
+static int drop(struct lane *l, struct ukvmm_err *err)
+{
+	pthread_t thread;
+	int rc;
+
+	if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
+		return -errno;
+	rc = ukvmm_sandbox_no_capabilities(err);
+	/* -EPERM: this user had none left to take from the bounding set, nor can it get any */
+	if ((rc && rc != -EPERM) || (rc = ukvmm_sandbox_undumpable(err)) || (rc = ukvmm_sandbox_no_new_privs(err)))
 		return rc;
-	printf("uid %u: ", (unsigned)getuid());
-	fwrite(out, 1, cap.used, stdout);
-	return stop.reason == UKVMM_STOP_POWEROFF ? (int)stop.value : 125;
+	rc = ukvmm_sandbox_landlock(NULL, err);
+	if (rc && rc != -ENOSYS && rc != -EOPNOTSUPP)
+		return rc;
+	rc = -pthread_create(&thread, NULL, run_vcpus, l);
+	if (!rc)
+		rc = -pthread_create(&thread, NULL, work, l->host);
+	if (!rc)
+		enter(l->host, UKVMM_ROLE_IO, UKVMM_MAY_CREATE);
+	return rc;
+}
+
+static void say_output(struct ukvmm_vm *vm)
+{
+	char out[4096];
+	int64_t n;
+
+	while ((n = ukvmm_vm_console_read(vm, 0, out, sizeof out, NULL)) > 0)
+		fwrite(out, 1, (size_t)n, stdout);
+}
+
+static void poll_until_stopped(struct ukvmm_poller *io, struct ukvmm_vm *vm)
+{
+	struct pollfd p = { .fd = ukvmm_poller_fd(io), .events = POLLIN };
+	struct ukvmm_event ev[16];
+
+	for (;;) {
+		int n;
+
+		if (poll(&p, 1, DEADLINE_MS) == 0)
+			ukvmm_vm_stop(vm);
+		n = ukvmm_poller_run(io, ev, 16, 0);
+		for (int i = 0; i < n; i++) {
+			if (ev[i].type == UKVMM_EV_CONSOLE)
+				say_output(vm);
+			if (ev[i].type == UKVMM_EV_STOPPED)
+				return;
+		}
+	}
+}
+
+/* The guest's exit status. */
+static int run(struct lane *l, struct ukvmm_poller *io, struct ukvmm_vm *vm, uid_t uid)
+{
+	pthread_mutex_lock(&l->lock);
+	ukvmm_vm_vcpu(vm, 0, &l->vcpu);
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->lock);
+	printf("uid %u: ", (unsigned)uid);
+	poll_until_stopped(io, vm);
+	pthread_mutex_lock(&l->lock);
+	while (l->vcpu)
+		pthread_cond_wait(&l->changed, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+	say_output(vm);
+	return l->stop.reason == UKVMM_STOP_POWEROFF ? (int)l->stop.value : 125;
+}
+
+/* What a guest that took this thread over would do first: here a child does it, and is gone. */
+static void try_a_socket(struct ukvmm_host *host)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		enter(host, UKVMM_ROLE_IO, UKVMM_MAY_CREATE);
+		socket(AF_INET, SOCK_STREAM, 0);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	printf("a socket would be: %s\n", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "made");
 }
 
 int main(int argc, char **argv)
 {
-	struct ukvmm_host *host = NULL;
+	struct lane lane = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 	struct ukvmm_poller *io = NULL;
 	struct ukvmm_image *image = NULL;
 	struct ukvmm_vm *vm = NULL;
@@ -52,33 +166,30 @@ int main(int argc, char **argv)
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int fd = argc > 1 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1, rc;
 
-	if ((rc = ukvmm_host_open(&host, kvm, NULL, &err)) < 0 || (rc = ukvmm_poller_new(host, &io, &err)) < 0 ||
-		(rc = ukvmm_image_open(host, fd, -1, NULL, &image, &err)) < 0 ||
-		(rc = ukvmm_vm_new(io, "first", image, &c, &vm, &err)) < 0 || (rc = ukvmm_vm_seal(vm, &err)) < 0 ||
-		(rc = ukvmm_host_prepare(host, &c, 4, &err)) < 0)
+	if (ukvmm_host_open(&lane.host, kvm, NULL, &err) < 0 || ukvmm_poller_new(lane.host, &io, &err) < 0 ||
+		ukvmm_image_open(lane.host, fd, -1, NULL, &image, &err) < 0 ||
+		ukvmm_vm_new(io, "first", image, &c, &vm, &err) < 0 || ukvmm_vm_seal(vm, &err) < 0 ||
+		ukvmm_host_prepare(lane.host, &c, SHELLS, &err) < 0)
 		goto fail;
 	printf("fds of a sealed VM: %d\n", ukvmm_vm_fds(vm));
+	cost_print("before the drop", 1);
+	try_a_socket(lane.host);
 	close(kvm);
 	close(fd);
-	if ((rc = drop()) < 0) {
+	fflush(stdout);
+	rc = drop(&lane, &err);
+	if (rc < 0) {
 		fprintf(stderr, "cannot drop privileges: %s\n", strerror(-rc));
-		goto out;
+		return 125;
 	}
-	if ((rc = run(vm, &err)) < 0)
+	rc = run(&lane, io, vm, NOBODY);
+	if (ukvmm_vm_destroy(vm) < 0 || ukvmm_vm_new(io, "later", image, &c, &vm, &err) < 0 ||
+		ukvmm_vm_seal(vm, &err) < 0)
 		goto fail;
-	ukvmm_vm_destroy(vm);
-	vm = NULL;
-	if ((rc = ukvmm_vm_new(io, "later", image, &c, &vm, &err)) < 0 || (rc = ukvmm_vm_seal(vm, &err)) < 0 ||
-		(rc = run(vm, &err)) < 0)
-		goto fail;
-	cost_print("after two runs", 1);
-	goto out;
+	rc |= run(&lane, io, vm, NOBODY);
+	fflush(stdout);
+	_exit(rc); /* the other threads wait for work; what is held goes with the process */
 fail:
 	fprintf(stderr, "%s(%s): %s\n", err.call, err.object, err.text);
-out:
-	ukvmm_vm_destroy(vm);
-	ukvmm_image_unref(image);
-	ukvmm_poller_free(io);
-	ukvmm_host_close(host);
-	return rc < 0 ? 125 : rc;
+	return 125;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks the platform. mode=: all (default), net (echoes n= frames), disk, or a fault: null, text, data, stack, low. */
+/* Checks the platform. mode=: all (default), net, disk, console, waits, or a fault: null, text, data, stack, low. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +19,15 @@ static void check_time(void)
 		rt_wait(until);
 	if (rt_now() < until)
 		fail("time");
+}
+
+/* Three times of idling, nothing else: for who counts instructions. */
+static void waits(void)
+{
+	for (int i = 0; i < 3; i++)
+		rt_wait(rt_now() + 5000000);
+	rt_log("OK");
+	rt_exit(0);
 }
 
 static void check_memory(void)
@@ -66,9 +75,16 @@ static void count_sent(void *arg)
 	went++;
 }
 
-static void got(void *arg, const uint8_t *bytes, uint32_t len, bool checked)
+static void got(void *arg, const struct rt_piece *piece, uint32_t n, bool checked)
 {
+	static uint8_t bytes[FRAME];
+	uint32_t len = 0;
+
 	(void)checked;
+	for (uint32_t i = 0; i < n && len + piece[i].len <= FRAME; i++) {
+		memcpy(bytes + len, piece[i].at, piece[i].len);
+		len += piece[i].len;
+	}
 	if (bytes[14] == ECHOED && (len < FRAME || memcmp(bytes + 16, (uint8_t *)arg + 16, FRAME - 16)))
 		fail("a frame came back otherwise");
 	came++;
@@ -87,7 +103,7 @@ static void check_net(void)
 	rt_log("mtu %u features %u", info.mtu, info.features);
 	for (uint32_t i = 0; i < FRAMES; i++) {
 		frame[14] = i ? ECHO : HELLO;
-		if (!rt_net_send(piece, 2, 0, 0, count_sent, NULL))
+		if (!rt_net_send(piece, 2, NULL, count_sent, NULL))
 			fail("the ring is full");
 		while (came <= i) {
 			rt_wait(0);
@@ -95,6 +111,28 @@ static void check_net(void)
 		}
 	}
 	rt_log("result net %u frames, %u sent", came, went);
+}
+
+/* Gives back two lines that were typed. */
+static void check_console(void)
+{
+	char typed[64];
+	uint32_t lines = 0;
+	size_t n;
+
+	if (!rt_hvc_open() || !rt_hvc_write("hello from a virtio console\n", 28))
+		fail("no console");
+	rt_log("ready");
+	while (lines < 2) {
+		n = rt_hvc_read(typed, sizeof typed);
+		if (!n) {
+			rt_wait(0);
+			continue;
+		}
+		for (size_t i = 0; i < n; i++)
+			lines += typed[i] == '\n';
+		rt_hvc_write(typed, n);
+	}
 }
 
 static __attribute__((noinline)) int deep(int n)
@@ -105,19 +143,51 @@ static __attribute__((noinline)) int deep(int n)
 	return n ? deep(n - 1) + here[0] : 0;
 }
 
-static void fault(const char *mode)
+static void divide(void)
+{
+	volatile int zero = 0, one = 1;
+
+	one /= zero;
+}
+
+/* Nobody may do these; the rest is an access to an address. */
+static void instruction(const char *mode)
 {
 	static uint8_t code[] = {0xc3};
+	void (*volatile nowhere)(void) = NULL;
+
+	if (!strcmp(mode, "data"))
+		((void (*)(void))(uintptr_t)code)();
+	else if (!strcmp(mode, "stack"))
+		deep(1 << 20);
+	else if (!strcmp(mode, "jump"))
+		nowhere();
+	else if (!strcmp(mode, "divide"))
+		divide();
+	else if (!strcmp(mode, "invalid"))
+		__asm__ volatile("ud2");
+	else if (!strcmp(mode, "privileged"))
+		__asm__ volatile("mov %%cr0, %%rax" : : : "rax");
+	else if (!strcmp(mode, "panic"))
+		rt_panic("on purpose");
+}
+
+static void fault(const char *mode)
+{
+	static const char constant[] = "constant";
 	volatile uint8_t *at = NULL;
 
+	instruction(mode);
 	if (!strcmp(mode, "text"))
 		at = (volatile uint8_t *)(uintptr_t)rt_main;
 	else if (!strcmp(mode, "low"))
 		at = (volatile uint8_t *)0x7000;
-	else if (!strcmp(mode, "data"))
-		((void (*)(void))(uintptr_t)code)();
-	else if (!strcmp(mode, "stack"))
-		deep(1 << 20);
+	else if (!strcmp(mode, "rodata"))
+		at = (volatile uint8_t *)(uintptr_t)constant;
+	else if (!strcmp(mode, "wild"))
+		at = (volatile uint8_t *)0x8000000000000000;
+	else if (!strcmp(mode, "ring0"))
+		rt_log("%u", *(volatile uint8_t *)0x110000);
 	*at = 1;
 	fail("nothing stopped that");
 }
@@ -126,6 +196,8 @@ int rt_main(void)
 {
 	const char *mode = rt_arg("mode");
 
+	if (mode && !strcmp(mode, "waits"))
+		waits();
 	check_time();
 	check_memory();
 	check_random();
@@ -133,6 +205,8 @@ int rt_main(void)
 		check_disk();
 	else if (mode && !strcmp(mode, "net"))
 		check_net();
+	else if (mode && !strcmp(mode, "console"))
+		check_console();
 	else if (mode)
 		fault(mode);
 	rt_ready(1);

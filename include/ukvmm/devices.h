@@ -4,8 +4,8 @@
  * 16 devices a VM, those of device.h included. Included by ukvmm.h.
  *
  * A Solo5 hvt guest (UKVMM_BOOT_HVT) has no virtio: net and blk are attached to the device of that name in its
- * manifest, -ENODEV if there is none, and ukvmm_vm_seal is -ENODEV unless all are; -ENOTSUP: any other device, rate
- * limits, URING. Disks are served on the vCPU's thread.
+ * manifest, -ENODEV if there is none, and ukvmm_vm_seal is -ENODEV unless all are; -ENOTSUP: any other device, URING.
+ * They are served on the vCPU's thread, disks in steps of 256 KiB, between which a kick, pause or stop is heard.
  */
 #ifndef UKVMM_DEVICES_H
 #define UKVMM_DEVICES_H
@@ -74,6 +74,8 @@ int ukvmm_vm_add_net(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_ne
  * fd      a regular file or block device, raw: its content never chooses a format. dup'ed. Its size, less what
  *         does not fill a sector of 512 bytes, is the capacity.
  * serial  what GET_ID answers, at most 20 bytes are told; NULL: the device's name.
+ * block_bytes  the size of a block that a Solo5 guest is told, a power of two up to 32768, by which the capacity is
+ *         divisible; 0: 512, and nothing else for other guests (-ENOTSUP).
  * Requests that may block run in ukvmm_host_work: without a thread in there they wait.
  */
 struct ukvmm_blk_config {
@@ -81,6 +83,7 @@ struct ukvmm_blk_config {
 	int32_t fd, top_fd;
 	const char *serial;
 	const struct ukvmm_rate *rate; /* NULL: no limit */
+	uint32_t block_bytes, reserved;
 };
 
 /* Adds a disk, before seal. -ENOTBLK: neither a regular file nor a block device; -EBADF: fd not open for what is wanted. */
@@ -133,8 +136,8 @@ struct ukvmm_vsock_config {
 	const char *path;
 	uint32_t listen;
 	int32_t listener;
-	int (*connect)(void *ctx, uint32_t port);
-	void *ctx;
+	int (*connect)(uint64_t cookie, uint32_t port);
+	uint64_t cookie;
 };
 
 /* Adds the vsock device, before seal. -EEXIST: the VM has one; -EADDRINUSE: `path` exists. */

@@ -26,8 +26,9 @@ extern "C" {
 #define UKVMM_ROLE_WORK 3u /* a thread lent to ukvmm_host_work */
 
 /* may: what a thread of that role is left with beyond running sealed VMs */
-#define UKVMM_MAY_CREATE 1u  /* ukvmm_image_open, ukvmm_vm_new, _add_*, _rebind, _seal, _destroy and ukvmm_host_prepare, of
-				fds that it has or receives; and a narrower filter later. IO, WORK */
+#define UKVMM_MAY_CREATE 1u  /* ukvmm_image_open, ukvmm_vm_new, _add_*, _rebind, _seal, _destroy and ukvmm_host_prepare,
+				of fds that it has or receives; and a narrower filter later. The host's io_uring
+				must be there: a disk with UKVMM_BLK_URING, of any VM, has made it. IO, WORK */
 #define UKVMM_MAY_THREADS 2u /* threads of any role, which are born with this filter: ukvmm_vm_run. IO */
 #define UKVMM_MAY_SERVE 4u   /* devices are served on the vCPU's thread too: see below. VCPU */
 #define UKVMM_MAY_CONNECT 8u /* AF_UNIX sockets, made, connected and accepted: the streams of vsock. IO, and VCPU with
@@ -35,8 +36,9 @@ extern "C" {
 #define UKVMM_MAY_STATE 16u  /* ukvmm/debug.h, and saving and loading the state of a paused VM. IO */
 
 #define UKVMM_VIOLATION_KILL 0u /* the process ends by SIGSYS */
-#define UKVMM_VIOLATION_TRAP 1u /* the call fails and the thread gets SIGSYS, si_syscall says which: for development */
-#define UKVMM_VIOLATION_LOG 2u	/* the call is made, and logged by the kernel's audit: for development */
+/* for development: */
+#define UKVMM_VIOLATION_TRAP 1u /* the call fails and the thread gets SIGSYS; si_syscall says which it was */
+#define UKVMM_VIOLATION_LOG 2u	/* the call is made, and logged by the kernel's audit */
 
 struct ukvmm_sandbox_config {
 	uint32_t size;
@@ -50,9 +52,10 @@ struct ukvmm_sandbox_config {
  * are born so. Other threads of the process are not touched. Sets no-new-privs if it is not set. May be called again
  * with a narrower config where the first had UKVMM_MAY_CREATE.
  *
- * What is allowed is what the library needs, what reading, writing and waiting on fds that are there needs, and what a C
- * library needs to allocate memory, lock and end a thread. Memory cannot be made executable; no file, no socket but
- * UKVMM_MAY_CONNECT's is opened; signals reach threads of the calling process only, and only the host's kick signal.
+ * What is allowed is what the library needs, what reading, writing and waiting on fds that are there needs (IO), and
+ * what a C library needs to allocate memory (not VCPU alone), lock and end a thread. Memory cannot be made executable;
+ * no file, no socket but UKVMM_MAY_CONNECT's is opened; signals reach threads of the calling process only, and only
+ * the host's kick signal.
  *
  * A vCPU thread without UKVMM_MAY_SERVE may not touch what is behind a device: from the call on, no VM of this host is
  * served on vCPU threads, all devices (UKVMM_DEVICE_INLINE) are the poller's. Solo5 hvt guests, which
@@ -64,9 +67,9 @@ struct ukvmm_sandbox_config {
 int ukvmm_sandbox_enter(struct ukvmm_host *host, const struct ukvmm_sandbox_config *config, struct ukvmm_err *err);
 
 /*
- * The same filter as classic BPF (an array of struct sock_filter, at most 4096), for programs that load filters of
- * their own. It holds the calling process's id: not for a child. Returns the bytes that it needs and stores it if `bytes`
- * is enough; filters may be NULL with bytes 0. For VCPU without UKVMM_MAY_SERVE the VMs of the host are served as with
+ * The same filter as classic BPF (an array of struct sock_filter), for programs that load filters of their own. It
+ * holds the calling process's id: not for a child. Returns the bytes that it needs and stores it if `bytes` is enough;
+ * filters may be NULL with bytes 0. Once it was stored for VCPU without UKVMM_MAY_SERVE, VMs of the host are served as with
  * ukvmm_sandbox_enter. -EINVAL: bad config. Any thread.
  */
 int64_t ukvmm_sandbox_bpf(struct ukvmm_host *host, const struct ukvmm_sandbox_config *config, void *filters,
@@ -77,9 +80,9 @@ int64_t ukvmm_sandbox_bpf(struct ukvmm_host *host, const struct ukvmm_sandbox_co
 /* No exec gives privileges any more, and filters may be loaded without any. This thread and what it makes. */
 int ukvmm_sandbox_no_new_privs(struct ukvmm_err *err);
 
-/* Empties the bounding (where CAP_SETPCAP allows), ambient, inheritable, permitted and effective sets of this thread,
- * and sets the secure bits that keep a uid 0 from having them back. Call it before threads are made. -EPERM: the
- * bounding set or the secure bits could not be changed for want of CAP_SETPCAP; the other sets are empty all the same. */
+/* Empties the bounding, ambient, inheritable, permitted and effective sets of this thread, and sets the secure bits
+ * that keep a uid 0 from having them back. Call it before threads are made. -EPERM: the bounding set or the secure bits
+ * could not be changed for want of CAP_SETPCAP; the other sets are empty all the same. */
 int ukvmm_sandbox_no_capabilities(struct ukvmm_err *err);
 
 /* No core dump, no ptrace and no /proc/PID of this process for others of its user. */

@@ -303,6 +303,9 @@ struct ukvmm_vm_stats {
 	uint64_t console_bytes, console_lost;
 	/* the boot timeline, 0 where not reached */
 	uint64_t created_at, sealed_at, first_entry_at, first_output_at, ready_at, ended_at;
+	uint64_t pci_probes;  /* reads of PCI configuration space, which there is not (x86) */
+	uint32_t unused_devices; /* virtio devices that no driver has started yet */
+	uint32_t reserved1;
 };
 
 /* Accounting and boot timeline; fills in what fits stats->size. Any thread. */
@@ -319,7 +322,7 @@ int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats);
 #define UKVMM_STOP_RESET 5u    /* last; keyboard controller, ACPI or triple fault (see flags) */
 #define UKVMM_STOP_DEAD_HALT 6u /* last; hlt with interrupts off and nobody left to wake it; noticed at the
 				   end of a slice (of the second one with several vCPUs): give one */
-#define UKVMM_STOP_FAULT 7u    /* last; the host's KVM cannot go on: err has address, bytes and cure */
+#define UKVMM_STOP_FAULT 7u    /* last; the host's KVM cannot go on: err has address, bytes and cure (see flags) */
 #define UKVMM_STOP_STOPPED 8u  /* last; ukvmm_vm_stop, or another vCPU ended the VM */
 #define UKVMM_STOP_DEADLINE 9u /* a limit other than the slice was reached (see flags) */
 #define UKVMM_STOP_TRAP 10u    /* finish with ukvmm_vcpu_answer, then run again */
@@ -331,6 +334,7 @@ int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *stats);
 #define UKVMM_STOP_PANICKED 4u /* the guest said so (pvpanic) */
 #define UKVMM_STOP_CPU_USED 8u /* DEADLINE by cpu_ns */
 #define UKVMM_STOP_WRITE 16u   /* TRAP: a write, value is what was written */
+#define UKVMM_STOP_GUEST_ERROR 32u /* FAULT: the guest's own doing, any host would end it (Solo5 hvt) */
 
 struct ukvmm_stop {
 	uint32_t size, reason;

@@ -53,14 +53,15 @@ struct call_table {
 
 #define CALL_EQ(i, v) { CALL_MASKED, i, UINT64_MAX, v }
 /* the kernel looks at the lower half only, and some C libraries extend its sign */
-#define CALL_EQ32(i, v) { CALL_MASKED, i, UINT32_MAX, v }
+#define CALL_EQ32(i, v) { CALL_MASKED, i, UINT32_MAX, (uint32_t)(v) }
 /* no bits but these may be set */
 #define CALL_ONLY(i, bits) { CALL_MASKED, i, ~(uint64_t)(bits), 0 }
 #define CALL_IS_PID(i) { CALL_PID, i, 0, 0 }
 #define CALL_IS_SIGNAL(i) { CALL_SIGNAL, i, 0, 0 }
 
 #define CALL(name, who, reason, ...) { .call = name, .grants = who, .arg = { __VA_ARGS__ }, .why = reason }
-#define CALL_REFUSED(name, who, error, reason) { .call = name, .grants = who, .refuse = error, .why = reason }
+#define CALL_REFUSED(name, who, error, reason, ...) \
+	{ .call = name, .grants = who, .refuse = error, .arg = { __VA_ARGS__ }, .why = reason }
 #define CALL_IOCTL(request, who, reason) CALL("ioctl", who, #request ": " reason, CALL_EQ32(1, request))
 #define CALL_TABLE(name) \
 	const struct call_table calls_##name = { #name, rules, sizeof rules / sizeof *rules }

@@ -4,12 +4,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* A close-on-exec duplicate, or negative errno. */
 int fd_dup(int fd);
 /* Closes unless negative; returns -1, to store. Keeps errno. */
 int fd_close(int fd);
+/* fstat: the system call of that name, where the C library may take one that can ask for paths too. */
+int fd_stat(int fd, struct stat *st);
 /* Reads exactly len bytes at off. -EIO: the file ends before. */
 int fd_pread_full(int fd, void *dst, size_t len, uint64_t off);
 /* send(2) and recv(2), not waiting and without SIGPIPE; by sendmsg and recvmsg, which spares a filter two calls. */

@@ -131,7 +131,7 @@ static bool same_file(const struct overlay *o, const struct stat *top)
 {
 	struct stat base;
 
-	return o->base->ring_fd >= 0 && !fstat(o->base->ring_fd, &base) && base.st_dev == top->st_dev &&
+	return o->base->ring_fd >= 0 && !fd_stat(o->base->ring_fd, &base) && base.st_dev == top->st_dev &&
 		base.st_ino == top->st_ino;
 }
 
@@ -140,7 +140,7 @@ int top_file_open(struct overlay *o, const char *object, struct ukvmm_err *err)
 	struct stat st;
 	int rc = 0;
 
-	if (fstat(o->fd, &st))
+	if (fd_stat(o->fd, &st))
 		return failed(-errno, "fstat", object, err);
 	if (!S_ISREG(st.st_mode))
 		return refuse(object, err, "the top is not a regular file");

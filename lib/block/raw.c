@@ -58,7 +58,7 @@ int file_bytes(int fd, uint64_t *bytes)
 {
 	struct stat st;
 
-	if (fstat(fd, &st))
+	if (fd_stat(fd, &st))
 		return -errno;
 	if (S_ISREG(st.st_mode))
 		*bytes = (uint64_t)st.st_size;

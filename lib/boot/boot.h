@@ -64,6 +64,9 @@ struct boot_image {
 	uint64_t initrd_max;		/* highest address of an initrd's last byte; ~0: any */
 	uint32_t hvt_entries;		/* of the manifest; entry 0 is no device */
 	uint64_t hvt_manifest;		/* its place in data */
+	bool unikraft;			/* its command line: a name first, announcements only before a " --" */
+	const char *pci_guest;		/* NULL; else it looks for devices on a PCI bus only: what would not */
+	uint32_t pci_devices;		/* that its Solo5 manifest names */
 	char guest[64];			/* what the image says it is, printable ASCII; "" unknown */
 };
 
@@ -79,6 +82,10 @@ void boot_image_fini(struct boot_image *image);
 
 /* index < hvt_entries */
 void boot_hvt_entry(const struct boot_image *image, uint32_t index, struct boot_hvt_entry *entry);
+
+/* hvt: the whole pages, from 1 MiB, that hold segment i and nothing that may be written; false: it has none.
+ * The guest's page tables let it write there, so that its host can tell an attempt from a page fault of the guest's. */
+bool boot_hvt_read_only(const struct boot_image *image, uint32_t i, uint64_t *gpa, uint64_t *len);
 
 struct boot_module {
 	const uint8_t *data;
@@ -116,7 +123,7 @@ struct boot_config {
 
 /* Fills guest memory (freshly zeroed) and *entry. -ENOSPC: RAM too small, text says what is needed;
  * -E2BIG: command line too long; -ENOEXEC: a segment overlaps the tables or lies outside RAM;
- * -ENOTSUP: hvt without a known TSC rate; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
+ * -ENOTSUP: hvt without a known TSC rate, a guest that needs PCI with devices; -EINVAL: the config cannot be (vCPUs, devices, several modules for the Linux protocol); -ENOMEM.
  * On failure nothing has been written. */
 int boot_load(const struct boot_config *config, const struct mem *mem, struct x86_entry *entry,
 	struct ukvmm_err *err);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TOKEN_BYTES = 64 };
+enum { TOKEN_BYTES = 64, EXTRA_BYTES = 16 /* a first word, " --", blanks, NUL */ };
 
-/* Where the words after a lone "--" begin: they are the application's. The end of the text without
+/* Where a lone "--" and the words after it begin: they are the application's. The end of the text without
  * one. */
 static size_t own_part(const char *text)
 {
@@ -26,11 +26,16 @@ static size_t own_part(const char *text)
 
 uint64_t boot_cmdline_bytes(const char *text, uint32_t devices)
 {
-	return strlen(text) + (uint64_t)devices * TOKEN_BYTES + 2;
+	return strlen(text) + (uint64_t)devices * TOKEN_BYTES + EXTRA_BYTES;
 }
 
-void boot_cmdline_build(
-	struct writer *w, const char *text, const struct boot_device *device, uint32_t devices)
+bool boot_cmdline_begins_with_arguments(const char *text)
+{
+	return !own_part(text + strspn(text, " "));
+}
+
+void boot_cmdline_build(struct writer *w, const char *text, const struct boot_device *device, uint32_t devices,
+	bool closed)
 {
 	size_t own = own_part(text), start = w->len;
 
@@ -45,8 +50,10 @@ void boot_cmdline_build(
 			writer_u8(w, ' ');
 		writer_bytes(w, token, (size_t)len);
 	}
-	if (devices && text[own])
+	if (devices && (text[own] || closed))
 		writer_u8(w, ' ');
+	if (devices && closed && !text[own])
+		writer_bytes(w, "--", 2);
 	writer_bytes(w, text + own, strlen(text + own));
 	writer_u8(w, 0);
 }

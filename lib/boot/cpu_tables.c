@@ -35,15 +35,23 @@ void boot_gdt_write(const struct mem *mem, enum x86_mode mode, struct x86_entry 
 	entry->tr = BOOT_TR;
 }
 
-void boot_page_tables_write(const struct mem *mem)
+/* Never 1 GiB pages: Nanos edits the first page directory. */
+static void map_gib(const struct mem *mem, uint64_t gib)
 {
-	uint8_t *pdpt = mem_ptr(mem, BOOT_PDPT, MEM_PAGE),
-		*pd = mem_ptr(mem, BOOT_PD, PDS * MEM_PAGE);
+	uint64_t gpa = BOOT_PD + gib * MEM_PAGE;
+	uint8_t *pd = mem_ptr(mem, gpa, MEM_PAGE);
 
+	put64(mem_ptr(mem, BOOT_PDPT, MEM_PAGE), gib * 8, gpa | PAGE_PRESENT_WRITE);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		put64(pd, i * 8, gib << 30 | i << 21 | PAGE_LARGE | PAGE_PRESENT_WRITE);
+}
+
+void boot_page_tables_write(const struct mem *mem, const struct boot_image *image)
+{
 	put64(mem_ptr(mem, BOOT_PML4, MEM_PAGE), 0, BOOT_PDPT | PAGE_PRESENT_WRITE);
-	for (size_t i = 0; i < PDS; i++)
-		put64(pdpt, i * 8, (BOOT_PD + i * MEM_PAGE) | PAGE_PRESENT_WRITE);
-	/* never 1 GiB pages: Nanos edits the first page directory */
-	for (size_t i = 0; i < (size_t)PDS * ENTRIES; i++)
-		put64(pd, i * 8, ((uint64_t)i << 21) | PAGE_LARGE | PAGE_PRESENT_WRITE);
+	/* No more than boot.rst asks for: Nanos goes on with these tables and puts a program's stack below
+	 * 4 GiB, which must not be there yet. */
+	for (uint64_t gib = 0; gib < PDS; gib++)
+		if (!gib || (image->low < (gib + 1) << 30 && image->high > gib << 30))
+			map_gib(mem, gib);
 }

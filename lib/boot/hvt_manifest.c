@@ -89,3 +89,12 @@ int boot_hvt_manifest(const struct boot_file *file, const struct boot_notes *not
 	image->hvt_entries = entries;
 	return 0;
 }
+
+uint32_t boot_solo5_devices(const struct boot_file *file, const struct boot_notes *notes)
+{
+	struct boot_file quiet = *file;
+	struct boot_image image = {.data = file->data};
+
+	quiet.err = NULL;
+	return boot_hvt_manifest(&quiet, notes, &image) ? 0 : image.hvt_entries - 1;
+}

@@ -22,7 +22,7 @@
 #define BOOT_STACK	    0x8ff0u
 #define BOOT_PML4	    0x9000u
 #define BOOT_PDPT	    0xa000u
-#define BOOT_PD		    0xb000u /* four, for 4 GiB */
+#define BOOT_PD		    0xb000u /* four, one a GiB */
 #define BOOT_PD_END	    0xf000u
 #define BOOT_CMDLINE	    0x20000u /* command line, then setup_data: random seed, device tree */
 #define BOOT_CMDLINE_END    0x9d000u

@@ -74,10 +74,13 @@ int boot_job_cmdline(struct boot_job *job, const char *prefix)
 	const char *text = config->cmdline ? config->cmdline : "";
 	size_t start = job->text.len;
 
+	/* Unikraft takes the first word for the program's name, and reads announcements only where a " --" ends them. */
+	if (job->image->unikraft && !*prefix && boot_cmdline_begins_with_arguments(text))
+		prefix = "kernel";
 	writer_bytes(&job->text, prefix, strlen(prefix));
 	if (*prefix && (*text || config->devices))
 		writer_u8(&job->text, ' ');
-	boot_cmdline_build(&job->text, text, config->device, config->devices);
+	boot_cmdline_build(&job->text, text, config->device, config->devices, job->image->unikraft);
 	job->cmdline_len = (uint32_t)(job->text.len - start - 1);
 	if (job->text.bad || job->cmdline_len > max)
 		return err_set(job->err, -E2BIG, "boot_load", config->name,
@@ -135,6 +138,10 @@ static int check_config(
 			return invalid(
 				config, err, "a device is one page below 4 GiB with an IOAPIC pin");
 	}
+	if (config->image->pci_guest && config->devices + config->image->pci_devices)
+		return err_set(err, -ENOTSUP, "boot_load", config->name,
+			"%s looks for its devices on a PCI bus, which there is not here (they are virtio-mmio): %s",
+			config->image->guest, config->image->pci_guest);
 	if (!mem->regions || mem->region[0].gpa)
 		return invalid(config, err, "RAM does not begin at 0");
 	return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Solo5's hvt: a 64-bit guest without any machine but memory, a CPU and hypercalls. As its own tender has it, what is
- * below the boot information is not mapped and the rest of the low megabyte is read-only; beyond that, each page has
- * the permissions of its segment, and what is in no segment (heap, stack) is not executable.
+ * below the boot information is not mapped and the rest of the low megabyte is read-only; beyond that, what is in no
+ * executable segment (heap, stack) cannot be executed. What may not be written is the host's to hold: see
+ * boot_hvt_read_only.
  */
 #include <elf.h>
 #include <errno.h>
@@ -133,28 +134,51 @@ static int plan(struct boot_job *job, struct writer *info)
 	return boot_job_reserve(job, BOOT_HVT_INFO, info->len, info->data, info->len, "the boot information");
 }
 
-/* Of a page: 0 is not mapped. Pages that two segments share have what either asks for. */
+/* Of a page: 0 is not mapped. A page that two segments share can be executed if either can. */
 static uint64_t protection(const struct boot_image *image, uint64_t page)
 {
 	uint64_t bits = PTE_PRESENT | PTE_NO_EXECUTE;
-	bool in_image = false;
 
 	if (page < BOOT_HVT_INFO)
 		return 0;
 	if (page < BOOT_HIGH_RAM)
 		return bits;
+	bits |= PTE_WRITE;
 	for (uint32_t i = 0; i < image->segments; i++) {
 		const struct boot_segment *s = &image->segment[i];
 
-		if (!overlaps(page, MEM_PAGE, s->gpa, s->mem_bytes))
-			continue;
-		in_image = true;
-		if (s->flags & PF_W)
-			bits |= PTE_WRITE;
-		if (s->flags & PF_X)
+		if (s->flags & PF_X && overlaps(page, MEM_PAGE, s->gpa, s->mem_bytes))
 			bits &= ~PTE_NO_EXECUTE;
 	}
-	return in_image ? bits : bits | PTE_WRITE;
+	return bits;
+}
+
+static bool written(const struct boot_image *image, uint64_t page)
+{
+	for (uint32_t i = 0; i < image->segments; i++) {
+		const struct boot_segment *s = &image->segment[i];
+
+		if (s->flags & PF_W && overlaps(page, MEM_PAGE, s->gpa, s->mem_bytes))
+			return true;
+	}
+	return false;
+}
+
+/* Segments overlap in their first and last pages at most: boot_job_image. */
+bool boot_hvt_read_only(const struct boot_image *image, uint32_t i, uint64_t *gpa, uint64_t *len)
+{
+	const struct boot_segment *s = &image->segment[i];
+	uint64_t end = align_down(s->gpa + s->mem_bytes + MEM_PAGE - 1, MEM_PAGE);
+
+	*gpa = align_down(s->gpa, MEM_PAGE);
+	if (s->flags & PF_W)
+		return false;
+	if (*gpa < end && written(image, *gpa))
+		*gpa += MEM_PAGE;
+	if (*gpa < end && written(image, end - MEM_PAGE))
+		end -= MEM_PAGE;
+	*len = end - *gpa;
+	return *gpa < end;
 }
 
 static void write_page_tables(const struct boot_job *job)

@@ -138,7 +138,7 @@ int boot_load_linux(struct boot_job *job, struct x86_entry *entry)
 	z.rsdp = job->rsdp;
 	boot_plan_write(&job->plan);
 	boot_gdt_write(job->mem, X86_LONG, entry);
-	boot_page_tables_write(job->mem);
+	boot_page_tables_write(job->mem, job->image);
 	boot_zero_page_write(job->mem, job->image, &z);
 	entry->rip = job->image->entry;
 	entry->rsi = BOOT_ZERO_PAGE;

@@ -45,6 +45,8 @@ static parse_fn *choose(const struct boot_found *f, enum boot_protocol wanted)
 	return boot_parse_linux;
 }
 
+enum { SOLO5_VIRTIO = 3 }; /* abi_target */
+
 static void describe(
 	const struct boot_file *file, const struct boot_found *f, struct boot_image *image)
 {
@@ -61,6 +63,10 @@ static void describe(
 			tender[target < sizeof tender / sizeof tender[0] ? target : 0],
 			f->elf.notes.solo5_abi);
 	boot_identify(file, image);
+	if (f->elf.notes.has_solo5 && target == SOLO5_VIRTIO) {
+		image->pci_guest = "build it for Solo5's hvt target";
+		image->pci_devices = boot_solo5_devices(file, &f->elf.notes);
+	}
 	if (image->protocol == BOOT_LINUX && !image->cmdline_max &&
 		!strncmp(image->guest, "Linux", 5))
 		image->cmdline_max = BOOT_LINUX_CMDLINE_MAX;

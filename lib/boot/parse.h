@@ -78,6 +78,9 @@ bool boot_multiboot_find(const struct boot_file *file, struct boot_multiboot *he
 int boot_multiboot_aout(const struct boot_file *file, const struct boot_multiboot *header,
 	struct boot_image *image);
 
+/* How many devices the manifest of a Solo5 guest of any target names; 0 where it has none or a bad one. */
+uint32_t boot_solo5_devices(const struct boot_file *file, const struct boot_notes *notes);
+
 /* What was found in a file before a protocol is chosen. */
 struct boot_found {
 	bool is_elf, is_bzimage, has_multiboot;

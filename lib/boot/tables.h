@@ -11,16 +11,18 @@
 #include "job.h"
 
 /* The user's text, and a `virtio_mmio.device=4K@0x<hex>:<irq>` per device before any " -- ", and a
- * NUL. */
-void boot_cmdline_build(
-	struct writer *w, const char *text, const struct boot_device *device, uint32_t devices);
-uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most */
+ * NUL. closed: a " --" follows the announcements in any case. */
+void boot_cmdline_build(struct writer *w, const char *text, const struct boot_device *device, uint32_t devices,
+	bool closed);
+/* Is there no word, or "--" the first one? */
+bool boot_cmdline_begins_with_arguments(const char *text);
+uint64_t boot_cmdline_bytes(const char *text, uint32_t devices); /* at most, a prefix "kernel" included */
 
 /* GDT at BOOT_GDT (flat segments of the mode, a TSS) and the BIOS data area's serial port; sets the
  * entry's mode, selectors and descriptor tables. */
 void boot_gdt_write(const struct mem *mem, enum x86_mode mode, struct x86_entry *entry);
-/* 4 GiB mapped to itself in 2 MiB pages. */
-void boot_page_tables_write(const struct mem *mem);
+/* The first GiB mapped to itself in 2 MiB pages, and those of the first four that hold the image. */
+void boot_page_tables_write(const struct mem *mem, const struct boot_image *image);
 
 struct boot_zero_page {
 	uint64_t setup_data, rsdp, initrd, initrd_bytes;

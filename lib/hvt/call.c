@@ -4,11 +4,29 @@
 
 #include <time.h>
 
-enum { WALLTIME = 1, PUTS, POLL, BLOCK_WRITE_CALL, BLOCK_READ_CALL, NET_WRITE, NET_READ, HALT };
+#include "checked.h"
+
+bool hvt_may_write(const struct hvt *h, uint64_t gpa, uint64_t len)
+{
+	if (gpa < HVT_LOW_END)
+		return false;
+	for (uint32_t i = 0; i < h->ranges; i++)
+		if (overlaps(gpa, len, h->read_only[i].gpa, h->read_only[i].len))
+			return false;
+	return true;
+}
+
+bool hvt_args_read(struct hvt *h, struct hvt_args *args, void *copy, size_t len)
+{
+	if (args->gpa >= HVT_LOW_END && !mem_read(h->mem, args->gpa, copy, len))
+		return true;
+	args->why = "its structure is not in memory";
+	return false;
+}
 
 bool hvt_args_take(struct hvt *h, struct hvt_args *args, void *copy, size_t len)
 {
-	if (args->gpa >= HVT_LOW_END && !mem_read(h->mem, args->gpa, copy, len))
+	if (hvt_may_write(h, args->gpa, len) && !mem_read(h->mem, args->gpa, copy, len))
 		return true;
 	args->why = "its structure is not in writable memory";
 	return false;
@@ -21,10 +39,12 @@ void hvt_args_give(struct hvt *h, const struct hvt_args *args, size_t at, const 
 
 void *hvt_buffer(struct hvt *h, struct hvt_args *args, uint64_t gpa, uint64_t len, bool written)
 {
-	void *p = written && gpa < HVT_LOW_END ? NULL : mem_ptr(h->mem, gpa, len);
+	void *p = mem_ptr(h->mem, gpa, len);
 
+	if (p && written && !hvt_may_write(h, gpa, len))
+		p = NULL;
 	if (!p)
-		args->why = "its buffer is not in memory";
+		args->why = written ? "its buffer is not in writable memory" : "its buffer is not in memory";
 	return p;
 }
 
@@ -47,7 +67,7 @@ static void puts_call(struct hvt *h, struct hvt_args *args)
 	} a;
 	const void *text;
 
-	if (!hvt_args_take(h, args, &a, sizeof a) || !a.len)
+	if (!hvt_args_read(h, args, &a, sizeof a) || !a.len)
 		return;
 	text = hvt_buffer(h, args, a.data, a.len, false);
 	if (text)
@@ -62,7 +82,7 @@ static void halt(struct hvt *h, struct hvt_args *args, int32_t *status)
 		int32_t status, padding;
 	} a = { 0 };
 
-	if (hvt_args_take(h, args, &a, sizeof a))
+	if (hvt_args_read(h, args, &a, sizeof a))
 		*status = a.status;
 	for (uint32_t i = 0; i < HVT_HANDLES; i++)
 		hvt_block_flush(&h->block[i]);
@@ -79,16 +99,13 @@ static enum hvt_result call_do(struct hvt *h, uint32_t call, struct hvt_args *ar
 		return HVT_DONE;
 	case POLL:
 		hvt_poll_begin(h, args);
-		return h->polling ? HVT_WAITS : HVT_DONE;
+		return h->open.call ? HVT_WAITS : HVT_DONE;
 	case BLOCK_WRITE_CALL:
-		hvt_block_rw(h, args, BLOCK_WRITE);
-		return HVT_DONE;
+		return hvt_block_rw(h, args, BLOCK_WRITE);
 	case BLOCK_READ_CALL:
-		hvt_block_rw(h, args, BLOCK_READ);
-		return HVT_DONE;
+		return hvt_block_rw(h, args, BLOCK_READ);
 	case NET_WRITE:
-		hvt_net_write(h, args);
-		return HVT_DONE;
+		return hvt_net_write(h, args);
 	case NET_READ:
 		hvt_net_read(h, args);
 		return HVT_DONE;
@@ -101,14 +118,52 @@ static enum hvt_result call_do(struct hvt *h, uint32_t call, struct hvt_args *ar
 	}
 }
 
-enum hvt_result hvt_call(struct hvt *h, uint32_t call, uint64_t gpa, int32_t *status, const char **why)
+static enum hvt_result judge(struct hvt *h, const struct hvt_args *args, enum hvt_result result, const char **why)
 {
-	struct hvt_args args = { .gpa = gpa };
-	enum hvt_result result = call_do(h, call, &args, status);
-
-	*why = args.why;
-	if (!args.why)
+	*why = args->why;
+	if (result != HVT_WAITS || args->why)
+		h->open.call = 0;
+	if (!args->why)
 		return result;
 	atomic_fetch_add_explicit(&h->violations, 1, memory_order_relaxed);
 	return HVT_BROKEN;
+}
+
+enum hvt_result hvt_call(struct hvt *h, uint32_t call, uint64_t gpa, int32_t *status, const char **why)
+{
+	struct hvt_args args = { .gpa = gpa };
+
+	h->open.call = 0;
+	h->open.done = 0;
+	h->open.paid = false;
+	return judge(h, &args, call_do(h, call, &args, status), why);
+}
+
+enum hvt_result hvt_leave_open(struct hvt *h, uint32_t call, const struct hvt_args *args, uint64_t at)
+{
+	h->open.call = call;
+	h->open.gpa = args->gpa;
+	h->open.at = at;
+	return HVT_WAITS;
+}
+
+uint32_t hvt_open(const struct hvt *h)
+{
+	return h->open.call;
+}
+
+enum hvt_result hvt_continue(struct hvt *h, const char **why)
+{
+	struct hvt_args args = { .gpa = h->open.gpa };
+	bool changed = atomic_exchange(&h->limits_changed, false);
+	int32_t status;
+
+	*why = NULL;
+	if (!h->open.call)
+		return HVT_DONE;
+	if (h->open.call == POLL)
+		return hvt_poll_try(h) ? HVT_DONE : HVT_WAITS;
+	if (!changed && h->host.now(h->ctx) < h->open.at)
+		return HVT_WAITS;
+	return judge(h, &args, call_do(h, h->open.call, &args, &status), why);
 }

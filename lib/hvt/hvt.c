@@ -9,6 +9,7 @@
 int hvt_new(struct hvt **out, struct mem *mem, const struct hvt_host *host, void *ctx)
 {
 	struct hvt *h = calloc(1, sizeof *h);
+	int rc;
 
 	*out = h;
 	if (!h)
@@ -16,7 +17,12 @@ int hvt_new(struct hvt **out, struct mem *mem, const struct hvt_host *host, void
 	h->mem = mem;
 	h->host = *host;
 	h->ctx = ctx;
-	return 0;
+	rc = -pthread_mutex_init(&h->lock, NULL);
+	if (rc) {
+		free(h);
+		*out = NULL;
+	}
+	return rc;
 }
 
 static void net_free(struct hvt_net *n)
@@ -43,7 +49,17 @@ void hvt_free(struct hvt *h)
 		net_free(&h->net[i]);
 		block_free(&h->block[i]);
 	}
+	pthread_mutex_destroy(&h->lock);
 	free(h);
+}
+
+int hvt_protect(struct hvt *h, uint64_t gpa, uint64_t len)
+{
+	if (h->ranges == HVT_RANGES)
+		return -ENOSPC;
+	h->read_only[h->ranges].gpa = gpa;
+	h->read_only[h->ranges++].len = len;
+	return 0;
 }
 
 bool hvt_attached(const struct hvt *h, uint32_t handle)
@@ -51,13 +67,13 @@ bool hvt_attached(const struct hvt *h, uint32_t handle)
 	return h->net[handle].backend || h->block[handle].backend;
 }
 
-int hvt_add_block(struct hvt *h, uint32_t handle, struct block_backend *backend, uint32_t flags)
+int hvt_add_block(struct hvt *h, uint32_t handle, struct block_backend *backend, uint32_t flags, uint32_t sector)
 {
 	if (hvt_attached(h, handle)) {
 		backend->ops->close(backend);
 		return -EEXIST;
 	}
-	h->block[handle] = (struct hvt_block){ .backend = backend, .flags = flags };
+	h->block[handle] = (struct hvt_block){ .backend = backend, .flags = flags, .sector = sector };
 	return 0;
 }
 
@@ -120,21 +136,37 @@ void hvt_stats(const struct hvt *h, struct hvt_stats *s)
 	s->violations = atomic_load_explicit(&h->violations, memory_order_relaxed);
 }
 
+static bool possible(uint32_t call, uint64_t gpa, uint64_t done, uint8_t paid)
+{
+	bool transfer = call == BLOCK_READ_CALL || call == BLOCK_WRITE_CALL;
+
+	if (gpa > UINT32_MAX || paid > 1 || done % BLOCK_SECTOR)
+		return false;
+	return transfer || ((call == POLL || call == NET_WRITE || !call) && !done && !paid);
+}
+
 int hvt_walk(struct hvt *h, struct ukvmm_state *s)
 {
-	uint32_t version = 1;
-	uint8_t polling = h->polling;
+	uint32_t version = 2, call = h->open.call;
+	uint64_t gpa = call ? h->open.gpa : 0, at = call ? h->open.at : 0, done = call ? h->open.done : 0;
+	uint8_t paid = call && h->open.paid;
 
 	state_begin(s, "hvt", &version);
-	state_field(s, polling);
-	state_field(s, h->poll_gpa);
-	state_field(s, h->poll_deadline);
-	if (s->loading && (version != 1 || polling > 1 || h->poll_gpa > UINT32_MAX))
-		return state_fail(s, version != 1 ? -ENOTSUP : -EINVAL);
-	if (!state_end(s) && s->loading) {
-		h->polling = polling;
-		for (uint32_t i = 0; i < HVT_HANDLES; i++)
-			h->net[i].have = 0;
-	}
-	return s->error;
+	state_field(s, call);
+	state_field(s, gpa);
+	state_field(s, at);
+	state_field(s, done);
+	state_field(s, paid);
+	if (s->loading && (version != 2 || !possible(call, gpa, done, paid)))
+		return state_fail(s, version != 2 ? -ENOTSUP : -EINVAL);
+	if (state_end(s) || !s->loading)
+		return s->error;
+	h->open.call = call;
+	h->open.gpa = gpa;
+	h->open.at = at;
+	h->open.done = done;
+	h->open.paid = paid;
+	for (uint32_t i = 0; i < HVT_HANDLES; i++)
+		h->net[i].have = 0;
+	return 0;
 }

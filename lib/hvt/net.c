@@ -32,7 +32,7 @@ static void send(struct hvt *h, struct hvt_net *n, const void *data, size_t len)
 	atomic_fetch_add_explicit(&h->tx_bytes, len, memory_order_relaxed);
 }
 
-void hvt_net_write(struct hvt *h, struct hvt_args *args)
+enum hvt_result hvt_net_write(struct hvt *h, struct hvt_args *args)
 {
 	int32_t ret = SOLO5_EINVAL;
 	struct frame_args a;
@@ -40,19 +40,25 @@ void hvt_net_write(struct hvt *h, struct hvt_args *args)
 	const void *data;
 
 	if (!hvt_args_take(h, args, &a, sizeof a))
-		return;
+		return HVT_DONE;
 	n = net_of(h, a.handle);
 	if (n && a.len >= ETHERNET && a.len <= NET_FRAME_MAX) {
+		uint64_t at;
+
 		data = hvt_buffer(h, args, a.data, a.len, false);
 		if (!data)
-			return;
+			return HVT_DONE;
+		at = hvt_limit_take(h, &n->tx, a.len);
+		if (at)
+			return hvt_leave_open(h, NET_WRITE, args, at);
 		send(h, n, data, a.len);
 		ret = SOLO5_OK;
 	}
 	hvt_args_give(h, args, offsetof(struct frame_args, ret), &ret, sizeof ret);
+	return HVT_DONE;
 }
 
-bool hvt_net_ready(struct hvt_net *n)
+bool hvt_net_ready(struct hvt *h, struct hvt_net *n)
 {
 	if (n->backend->wants_write && !n->gone)
 		n->backend->ops->flush(n->backend);
@@ -63,8 +69,13 @@ bool hvt_net_ready(struct hvt_net *n)
 			break;
 		n->gone = got == -EPIPE;
 		n->have = got > NET_HDR ? got : 0;
+		n->rx_paid = false;
 	}
-	return n->have;
+	if (n->have && !n->rx_paid) {
+		n->rx_at = hvt_limit_take(h, &n->rx, (uint64_t)n->have - NET_HDR);
+		n->rx_paid = !n->rx_at;
+	}
+	return n->have && n->rx_paid;
 }
 
 static int32_t receive(struct hvt *h, struct hvt_args *args, struct hvt_net *n, struct frame_args *a)
@@ -72,7 +83,7 @@ static int32_t receive(struct hvt *h, struct hvt_args *args, struct hvt_net *n, 
 	uint64_t len;
 	void *data;
 
-	if (!hvt_net_ready(n))
+	if (!hvt_net_ready(h, n))
 		return SOLO5_AGAIN;
 	len = (uint64_t)n->have - NET_HDR;
 	if (len > a->len)

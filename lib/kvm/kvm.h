@@ -41,7 +41,7 @@ struct kvm_host {
 	uint32_t max_vcpus;
 	uint32_t tsc_khz; /* of guests; 0 until the first VM was made: KVM does not tell without one */
 	size_t run_bytes;
-	bool has_split, has_halt_poll, has_sync_regs;
+	bool has_split, has_halt_poll, has_sync_regs, has_xcrs;
 	struct kvm_host_x86 *x86;
 };
 

@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "walk.h"
 
+enum { FIRMWARE_CONTROL = 0x34 }; /* both bytes, mode 2, binary */
 enum { CONTROL = 0x43, SPEAKER_CHANNEL = 2 };
 enum { BACK_NO_COUNT = 0x20, BACK_NO_STATUS = 0x10, READ_BACK = 3 };
 enum {
@@ -149,11 +150,15 @@ void pit_port61_write(struct legacy_board *b, uint16_t port, uint8_t value, stru
 	channel_gate(&b->pit.channel[SPEAKER_CHANNEL], value & P61_GATE, now(b));
 }
 
-/* Stopped: a real one would count on from what firmware left there, and interrupt. */
+/*
+ * Channel 0 is in the mode that firmware leaves it in: Solo5's virtio guests with kvmclock write counts without ever
+ * choosing one. But stopped: a real one would count on from what firmware wrote, and interrupt.
+ */
 void pit_reset(struct legacy_board *b)
 {
 	b->pit = (struct legacy_pit){ 0 };
 	b->pit.channel[0].gate = b->pit.channel[1].gate = true;
+	channel_program(&b->pit.channel[0], FIRMWARE_CONTROL);
 }
 
 #define RAN_MAX (1ull << 62)

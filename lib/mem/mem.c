@@ -67,6 +67,15 @@ int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_en
 	return rc;
 }
 
+int mem_protect(struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	void *p = mem_ptr(mem, gpa, len);
+
+	if (!p)
+		return -EFAULT;
+	return mprotect(p, len, PROT_READ) ? -errno : 0;
+}
+
 void mem_drop(struct mem *mem)
 {
 	if (mem->backed)

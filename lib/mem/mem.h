@@ -37,6 +37,9 @@ int mem_reserve(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t ga
 int mem_back(struct mem *mem, enum mem_huge huge);
 /* Both in one, which costs a mapping less. On failure nothing is left. */
 int mem_map(struct mem *mem, uint64_t bytes, uint64_t gap_start, uint64_t gap_end, enum mem_huge huge);
+/* [gpa, gpa + len), whole pages, can be written by nobody from here on: a guest that tries makes KVM_RUN fail with
+ * -EFAULT. It does not change mem_ptr: who writes for a guest asks elsewhere. -EFAULT, -ENOMEM. */
+int mem_protect(struct mem *mem, uint64_t gpa, uint64_t len);
 /* Gives the memory back to the system at once; what is read afterwards is zero. */
 void mem_drop(struct mem *mem);
 void mem_fini(struct mem *mem);

@@ -14,10 +14,10 @@ static const struct call_rule rules[] = {
 	CALL("recvmsg", SERVES, "frames from a socket, bytes of a vsock stream; the embedder's own messages, with fds"),
 	CALL("poll", SERVES, "is a peer of packets gone? the embedder's own loop"),
 	CALL_IOCTL(SIOCINQ, SERVES, "is anything left in a socket whose peer is gone?"),
-	CALL_IOCTL(TUNSETOFFLOAD, SERVES | CALL_CREATE, "what the guest's driver negotiated"),
+	CALL_IOCTL(TUNSETOFFLOAD, CALL_IO, "what a tap can do; what the guest's driver negotiated"),
 	CALL_IOCTL(TUNGETIFF, CALL_CREATE, "is the fd a tap, and of which kind?"),
 	CALL_IOCTL(TUNSETVNETHDRSZ, CALL_CREATE, "the header's length"),
-	CALL("getpeername", CALL_CREATE, "is it connected, and by AF_UNIX?"),
+	CALL("getpeername", CALL_CREATE, "is the socket connected?"),
 	CALL("getsockopt", CALL_CREATE, "is the fd a socket of the right kind?"),
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* capabilities(7). By the system calls themselves: libcap would be one more library in every process, for three of them. */
+/* capabilities(7). By the system calls themselves: libcap would be one more library in every process, for three. */
 #include <ukvmm/sandbox.h>
 
 #include <errno.h>

@@ -42,8 +42,8 @@ static uint16_t may_grants(uint32_t may)
 
 const struct sandbox_filter *sandbox_filter_find(const struct ukvmm_sandbox_config *c)
 {
-	const uint32_t all = UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | UKVMM_MAY_SERVE | UKVMM_MAY_CONNECT | UKVMM_MAY_STATE;
-	const uint32_t io = all & ~UKVMM_MAY_SERVE, vcpu = UKVMM_MAY_SERVE | UKVMM_MAY_CONNECT;
+	const uint32_t io = UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | UKVMM_MAY_CONNECT | UKVMM_MAY_STATE;
+	const uint32_t vcpu = UKVMM_MAY_SERVE | UKVMM_MAY_CONNECT;
 	const uint32_t of_role[] = { 0, vcpu, io, UKVMM_MAY_CREATE };
 	uint16_t role = role_grants(c), grants = role | may_grants(c->may);
 
@@ -69,7 +69,8 @@ static uint32_t action(uint32_t on_violation)
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-void sandbox_filter_complete(const struct sandbox_filter *f, int signal, uint32_t on_violation, struct sock_filter *code)
+void sandbox_filter_complete(const struct sandbox_filter *f, int signal, uint32_t on_violation,
+	struct sock_filter *code)
 {
 	uint32_t pid = (uint32_t)getpid();
 

@@ -24,7 +24,8 @@ static void die(const char *what, const char *object, int rc)
 
 static struct scmp_arg_cmp compare(const struct call_arg *a)
 {
-	struct scmp_arg_cmp c = { .arg = a->index, .op = SCMP_CMP_MASKED_EQ, .datum_a = a->mask, .datum_b = a->value };
+	struct scmp_arg_cmp c = { .arg = a->index, .op = SCMP_CMP_MASKED_EQ, .datum_a = a->mask,
+		.datum_b = a->value };
 
 	if (a->check == CALL_PID || a->check == CALL_SIGNAL) {
 		c.datum_a = UINT32_MAX; /* both are ints */
@@ -45,7 +46,8 @@ static void add_rule(scmp_filter_ctx ctx, const struct call_rule *rule)
 		return;
 	for (; n < CALL_ARGS && rule->arg[n].check; n++)
 		arg[n] = compare(&rule->arg[n]);
-	rc = seccomp_rule_add_exact_array(ctx, rule->refuse ? SCMP_ACT_ERRNO(rule->refuse) : SCMP_ACT_ALLOW, nr, n, arg);
+	rc = seccomp_rule_add_exact_array(ctx, rule->refuse ? SCMP_ACT_ERRNO(rule->refuse) : SCMP_ACT_ALLOW,
+		nr, n, arg);
 	if (rc && rc != -EEXIST) /* two rooms may have the same rule */
 		die("seccomp_rule_add", rule->call, rc);
 }

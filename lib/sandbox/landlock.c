@@ -53,12 +53,13 @@ static int restrict_self(int abi)
 
 UKVMM_API int ukvmm_sandbox_landlock(uint32_t *abi, struct ukvmm_err *err)
 {
-	int is = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION), rc = is < 0 ? -errno : restrict_self(is);
+	int is = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION),
+		rc = is < 0 ? -errno : restrict_self(is);
 
 	if (abi)
 		*abi = is < 0 ? 0 : (uint32_t)is;
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
-		return err_set(err, rc, "landlock_create_ruleset", "thread", "this kernel has no Landlock, or it is not in its "
-			"list of security modules (lsm=)");
+		return err_set(err, rc, "landlock_create_ruleset", "thread",
+			"this kernel has no Landlock, or it is not in its list of security modules (lsm=)");
 	return rc ? err_set(err, rc, "landlock", "thread", "%s", strerror(-rc)) : 0;
 }

@@ -7,8 +7,8 @@
 #define CALLS_ARCH
 #endif
 
-const struct call_table *const call_tables[] = { &calls_base, &calls_mem, &calls_kvm, CALLS_ARCH &calls_net, &calls_block,
-	&calls_virtio, &calls_sandbox, &calls_vm, NULL };
+const struct call_table *const call_tables[] = { &calls_base, &calls_mem, &calls_kvm, CALLS_ARCH &calls_net,
+	&calls_block, &calls_virtio, &calls_sandbox, &calls_vm, NULL };
 
 /* UKVMM_MAY_THREADS: threads of any role */
 #define THREADS (CALL_THREADS | CALL_SERVE | CALL_EVERY)

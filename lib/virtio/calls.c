@@ -6,8 +6,9 @@
 #include <sys/socket.h>
 
 static const struct call_rule rules[] = {
-	CALL("getrandom", CALL_IO | CALL_SERVE | CALL_CREATE, "the guest's random bytes; MAC addresses"),
-	CALL("socket", CALL_CONNECT, "the host's end of a stream that the guest opens: AF_UNIX only", CALL_EQ32(0, AF_UNIX),
+	CALL("getrandom", CALL_IO | CALL_SERVE, "the guest's random bytes; MAC addresses"),
+	CALL("socket", CALL_CONNECT, "the host's end of a stream that the guest opens: AF_UNIX only",
+		CALL_EQ32(0, AF_UNIX),
 		CALL_EQ32(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	CALL("connect", CALL_CONNECT, "the same"),
 	CALL("socketpair", CALL_CONNECT, "ukvmm_vm_connect", CALL_EQ32(0, AF_UNIX)),

@@ -107,6 +107,11 @@ uint64_t virtio_dev_violations_of(const struct virtio_dev *dev, enum virtio_viol
 	return atomic_load_explicit(&dev->violations[which], memory_order_relaxed);
 }
 
+bool virtio_dev_used(const struct virtio_dev *dev)
+{
+	return atomic_load_explicit(&dev->used, memory_order_relaxed);
+}
+
 uint64_t virtio_dev_violations(const struct virtio_dev *dev)
 {
 	uint64_t sum = 0;
@@ -148,6 +153,7 @@ void dev_wait_copies(struct virtio_dev *dev)
 
 void dev_live_begins(struct virtio_dev *dev)
 {
+	atomic_store_explicit(&dev->used, true, memory_order_relaxed);
 	dev->config.host->driver_ok(dev->config.ctx, dev->driver_features);
 	/* Buffers may have been made available before. */
 	for (uint32_t i = 0; i < dev->config.queues; i++)

@@ -96,6 +96,7 @@ struct virtio_dev {
 	struct pool *pools;
 	struct ukvmm_queue queue[VIRTIO_QUEUES];
 	_Atomic uint64_t violations[VIRTIO_VIOLATIONS];
+	atomic_bool used;
 };
 
 static inline void dev_lock(struct virtio_dev *dev)

@@ -10,7 +10,9 @@
 
 static uint64_t offered(const struct net_backend *b, const struct ukvmm_net_config *config)
 {
-	uint64_t f = NET_F_MAC | NET_F_STATUS | NET_F_MRG_RXBUF | NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_MAC_ADDR;
+	/* Unikraft accepts GUEST_ANNOUNCE without looking whether it was offered. */
+	uint64_t f = NET_F_MAC | NET_F_STATUS | NET_F_MRG_RXBUF | NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_MAC_ADDR |
+		     NET_F_GUEST_ANNOUNCE;
 
 	if (config->mtu)
 		f |= NET_F_MTU;
@@ -80,7 +82,7 @@ int virtio_net_attach(struct virtio_net *n, struct ukvmm_device *dev)
 	n->dev = dev;
 	for (uint32_t q = 0; q < NET_QUEUES; q++)
 		n->queue[q] = ukvmm_device_queue(dev, q);
-	n->told = true;
+	n->told = NET_LINK_UP;
 	ukvmm_device_config(dev, NET_CONFIG_MAC, n->mac, NET_MAC);
 	ukvmm_device_config(dev, NET_CONFIG_STATUS, status, sizeof status);
 	return ukvmm_device_config(dev, NET_CONFIG_MTU, mtu, sizeof mtu);
@@ -110,6 +112,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a && (!b || a < b) ? a : b;
 }
 
+static void tell_status(struct virtio_net *n)
+{
+	uint8_t now = (uint8_t)((n->link ? NET_LINK_UP : 0) | (n->announce ? NET_ANNOUNCE : 0)), status[2] = { now };
+
+	if (now == n->told)
+		return;
+	n->told = now;
+	ukvmm_device_config(n->dev, NET_CONFIG_STATUS, status, sizeof status);
+}
+
 static void settle(struct virtio_net *n)
 {
 	uint64_t at = earlier(n->rx_give_up, earlier(n->rx.until, n->tx.until));
@@ -120,12 +132,7 @@ static void settle(struct virtio_net *n)
 	n->timer_at = at;
 	if (n->rx.more || n->tx.more)
 		ukvmm_device_wake(n->dev);
-	if (n->link != n->told) {
-		uint8_t status[2] = { n->link ? NET_LINK_UP : 0 };
-
-		n->told = n->link;
-		ukvmm_device_config(n->dev, NET_CONFIG_STATUS, status, sizeof status);
-	}
+	tell_status(n);
 }
 
 int net_offload(struct virtio_net *n)
@@ -220,7 +227,7 @@ static void net_reset(void *ctx)
 {
 	struct virtio_net *n = ctx;
 
-	n->live = false;
+	n->live = n->announce = false;
 	n->features = 0;
 	n->rx_waits = n->tx_blocked = n->rx.more = n->tx.more = false;
 	n->rx_len = 0;
@@ -240,6 +247,14 @@ static int net_quiesce(void *ctx)
 	return 1;
 }
 
+/* The other end's switches and neighbours know nothing of the guest's address yet (§5.1.6.5.4). */
+static bool can_announce(const struct virtio_net *n)
+{
+	const uint64_t needed = NET_F_GUEST_ANNOUNCE | NET_F_STATUS | NET_F_CTRL_VQ;
+
+	return n->live && (n->features & needed) == needed;
+}
+
 int virtio_net_rebind(struct virtio_net *n, int fd)
 {
 	int rc;
@@ -250,6 +265,7 @@ int virtio_net_rebind(struct virtio_net *n, int fd)
 	rc = n->backend->ops->rebind(n->backend, fd);
 	if (!rc) {
 		n->link = !net_offload(n);
+		n->announce = n->link && can_announce(n);
 		n->tx_blocked = false;
 	}
 	ukvmm_device_wake(n->dev);

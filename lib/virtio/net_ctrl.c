@@ -8,9 +8,10 @@
 
 enum { COMMAND_MAX = 4096 }; /* about 680 addresses: Linux would send as many; a longer one is refused */
 enum { ACK_OK = 0, ACK_ERR = 1 };
-enum { CLASS_RX = 0, CLASS_MAC = 1 };
+enum { CLASS_RX = 0, CLASS_MAC = 1, CLASS_ANNOUNCE = 3 };
 enum { RX_PROMISC = 0, RX_ALLMULTI = 1 };
 enum { MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
+enum { ANNOUNCE_ACK = 0 };
 
 static bool rx_mode(struct virtio_net *n, uint8_t command, struct reader *r)
 {
@@ -70,6 +71,14 @@ static bool mac_set(struct virtio_net *n, struct reader *r)
 	return true;
 }
 
+static bool announced(struct virtio_net *n, uint8_t command)
+{
+	if (!(n->features & NET_F_GUEST_ANNOUNCE) || command != ANNOUNCE_ACK)
+		return false;
+	n->announce = false;
+	return true;
+}
+
 static bool command(struct virtio_net *n, struct reader *r)
 {
 	uint8_t class = reader_u8(r), what = reader_u8(r);
@@ -79,6 +88,8 @@ static bool command(struct virtio_net *n, struct reader *r)
 		return rx_mode(n, what, r);
 	case CLASS_MAC:
 		return what == MAC_TABLE_SET ? mac_table(n, r) : what == MAC_ADDR_SET && mac_set(n, r);
+	case CLASS_ANNOUNCE:
+		return announced(n, what);
 	default:
 		return false;
 	}

@@ -30,11 +30,12 @@ enum { NET_RXQ, NET_TXQ, NET_CTRLQ, NET_QUEUES };
 #define NET_F_STATUS (1ull << 16)
 #define NET_F_CTRL_VQ (1ull << 17)
 #define NET_F_CTRL_RX (1ull << 18)
+#define NET_F_GUEST_ANNOUNCE (1ull << 21)
 #define NET_F_CTRL_MAC_ADDR (1ull << 23)
 
 /* config space, §5.1.4 */
 enum { NET_CONFIG_MAC = 0, NET_CONFIG_STATUS = 6, NET_CONFIG_MTU = 10, NET_CONFIG_BYTES = 12 };
-enum { NET_LINK_UP = 1 };
+enum { NET_LINK_UP = 1, NET_ANNOUNCE = 2 };
 
 enum {
 	NET_MAC = 6,
@@ -72,7 +73,9 @@ struct virtio_net {
 	uint64_t offered, features; /* features: negotiated, while live */
 	bool live;		    /* between driver_ok and reset */
 	bool any_mac, mac_given;
-	bool link, told; /* the back end is there; what the config space says */
+	bool link;	    /* the back end is there */
+	bool announce;	    /* the driver is asked to tell the network where it is now, and has not answered */
+	uint8_t told;	    /* the status that the config space has */
 	uint8_t own[NET_MAC]; /* that it was made with */
 	uint8_t mac[NET_MAC]; /* that it has now */
 	uint16_t mtu;

@@ -41,7 +41,7 @@ static bool possible(const struct virtio_net *n, const struct net_state *st)
 {
 	const uint64_t transport = ~0ull << 24 & ~(~0ull << 50);
 
-	if (st->live > 1 || st->told > 1 || st->features & ~(n->offered | transport) || (!st->live && st->features))
+	if (st->live > 1 || st->told > (NET_LINK_UP | NET_ANNOUNCE) || st->features & ~(n->offered | transport) || (!st->live && st->features))
 		return false;
 	if (st->own[0] & 1 || st->mac[0] & 1 || !net_filter_possible(&st->filter))
 		return false;
@@ -65,6 +65,7 @@ int net_load(void *ctx, struct ukvmm_state *s, uint32_t version)
 	n->features = st.features;
 	n->live = st.live;
 	n->told = st.told;
+	n->announce = st.told & NET_ANNOUNCE;
 	n->filter = st.filter;
 	memcpy(n->own, st.own, NET_MAC);
 	memcpy(n->mac, st.mac, NET_MAC);

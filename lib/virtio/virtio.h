@@ -109,6 +109,7 @@ int virtio_dev_set_config(struct virtio_dev *dev, uint32_t off, const void *byte
 void virtio_dev_reset_done(struct virtio_dev *dev);
 
 uint64_t virtio_dev_violations(const struct virtio_dev *dev); /* any thread */
+bool virtio_dev_used(const struct virtio_dev *dev); /* has a driver ever started it? Any thread */
 uint64_t virtio_dev_violations_of(const struct virtio_dev *dev, enum virtio_violation which);
 const char *virtio_violation_name(enum virtio_violation which);
 /* Chains popped and not yet pushed, void ones included, over all queues. */

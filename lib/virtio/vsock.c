@@ -61,7 +61,7 @@ int virtio_vsock_new(struct virtio_vsock **out, const struct ukvmm_vsock_config 
 	if (config->path)
 		memcpy(v->path, config->path, strlen(config->path) + 1);
 	v->connect = config->connect;
-	v->connect_ctx = config->ctx;
+	v->connect_cookie = config->cookie;
 	v->buf = malloc(VSOCK_BUF_BYTES);
 	if (!v->buf)
 		rc = err_set(err, -ENOMEM, "malloc", object, "out of memory");

@@ -133,8 +133,8 @@ struct virtio_vsock {
 	} data;
 
 	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": none */
-	int (*connect)(void *ctx, uint32_t port); /* NULL: by path */
-	void *connect_ctx;
+	int (*connect)(uint64_t cookie, uint32_t port); /* NULL: by path */
+	uint64_t connect_cookie;
 	int listener;
 	dev_t listener_dev; /* of the path that was bound */
 	ino_t listener_ino;

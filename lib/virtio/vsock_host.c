@@ -32,7 +32,7 @@ int vsock_host_connect(const struct virtio_vsock *v, uint32_t port)
 	int fd, rc, n;
 
 	if (v->connect)
-		return v->connect(v->connect_ctx, port);
+		return v->connect(v->connect_cookie, port);
 	if (!v->path[0])
 		return -ECONNREFUSED;
 	n = snprintf(to.sun_path, sizeof to.sun_path, "%s_%u", v->path, port);

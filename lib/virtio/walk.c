@@ -110,6 +110,8 @@ static int load_check(struct ukvmm_state *s, struct virtio_dev *next)
 static void load_commit(struct virtio_dev *dev, const struct virtio_dev *next)
 {
 	dev->status = next->status;
+	if (dev->status & STATUS_DRIVER_OK)
+		atomic_store_explicit(&dev->used, true, memory_order_relaxed);
 	dev->driver_features = next->driver_features;
 	dev->device_features_sel = next->device_features_sel;
 	dev->driver_features_sel = next->driver_features_sel;

@@ -14,6 +14,8 @@
 
 static const char call[] = "ukvmm_vm_add_blk";
 
+enum { BLOCK_BYTES_MAX = 32768 };
+
 enum { TOPS = UKVMM_BLK_OVERLAY | UKVMM_BLK_OVERLAY_FILE,
        FLAGS = UKVMM_BLK_READ_ONLY | TOPS | UKVMM_BLK_WRITETHROUGH | UKVMM_BLK_URING };
 
@@ -25,6 +27,12 @@ static int config_check(struct ukvmm_vm *vm, const char *dev, const struct ukvmm
 		return vm_check_new(vm, call, err);
 	if (c->flags & ~(uint32_t)FLAGS)
 		return err_set(err, -EINVAL, call, dev, "unknown flag in ukvmm_blk_config");
+	if (c->reserved || c->block_bytes & (c->block_bytes - 1) || (c->block_bytes && c->block_bytes < BLOCK_SECTOR) ||
+		c->block_bytes > BLOCK_BYTES_MAX)
+		return err_set(err, -EINVAL, call, dev, "a block is a power of two, 512 to 32768 bytes, not %u",
+			c->block_bytes);
+	if (c->block_bytes > BLOCK_SECTOR && !vm_is_hvt(vm))
+		return err_set(err, -ENOTSUP, call, dev, "blocks of other than 512 bytes are for Solo5 guests");
 	if (top == TOPS || (top && c->flags & UKVMM_BLK_READ_ONLY))
 		return err_set(err, -EINVAL, call, dev, "READ_ONLY, OVERLAY and OVERLAY_FILE exclude each other");
 	return 0;
@@ -115,14 +123,15 @@ static int hvt_add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_
 	uint32_t handle;
 	int rc = vm_hvt_handle(vm, dev, BOOT_HVT_BLOCK, call, &handle, err);
 
-	if (!rc && (vm_hvt_limited(c->rate) || c->flags & UKVMM_BLK_URING))
-		rc = err_set(err, -ENOTSUP, call, dev, "a Solo5 guest's disk has neither rate limits nor io_uring");
+	if (!rc && c->flags & UKVMM_BLK_URING)
+		rc = err_set(err, -ENOTSUP, call, dev, "a Solo5 guest's disk does not go through io_uring");
 	if (!rc)
 		rc = backend_open(dev, c, &backend, err);
 	if (rc)
 		return rc;
 	rc = vm_hvt_add_blk(vm, handle, backend, c);
-	return rc ? err_set(err, rc, call, dev, "%s", strerror(-rc)) : 0;
+	return rc ? err_set(err, rc, call, dev, rc == -EINVAL ? "it does not hold whole blocks of %u bytes" : "%u: %s",
+			    c->block_bytes, strerror(-rc)) : 0;
 }
 
 UKVMM_API int ukvmm_vm_add_blk(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_blk_config *config,

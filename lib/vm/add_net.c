@@ -93,8 +93,6 @@ static int hvt_add(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_net_
 	uint32_t handle;
 	int rc = vm_hvt_handle(vm, dev, BOOT_HVT_NET, "ukvmm_vm_add_net", &handle, err);
 
-	if (!rc && (vm_hvt_limited(c->rx) || vm_hvt_limited(c->tx)))
-		rc = err_set(err, -ENOTSUP, "ukvmm_vm_add_net", dev, "a Solo5 guest's network card has no rate limits");
 	if (!rc)
 		rc = backend_open(c, dev, &backend, err);
 	if (rc)

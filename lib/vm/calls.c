@@ -10,7 +10,7 @@ static const struct call_rule rules[] = {
 	CALL("rt_sigtimedwait", CALL_VCPU | CALL_STATE, "a kick that ended a run is taken"),
 	CALL("timer_create", CALL_VCPU, "limits of a run, at the first on this thread", CALL_EQ32(0, CLOCK_MONOTONIC)),
 	CALL("timer_settime", CALL_VCPU, "limits of a run"),
-	CALL("timer_delete", CALL_VCPU | CALL_IO, "a vCPU moved to another thread; its VM is over"),
+	CALL("timer_delete", CALL_VCPU | CALL_CREATE, "a vCPU moved to another thread; its VM is over"),
 	CALL("timerfd_settime", CALL_VCPU | CALL_IO, "the poller's next deadline"),
 	CALL("tgkill", CALL_VCPU | CALL_IO, "kicks: threads of this process, the kick signal", CALL_IS_PID(0),
 		CALL_IS_SIGNAL(2)),

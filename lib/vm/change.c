@@ -37,17 +37,19 @@ static int rate_set(struct ukvmm_device *d, uint32_t direction, const struct ukv
 UKVMM_API int ukvmm_vm_set_rate(struct ukvmm_vm *vm, const char *dev, uint32_t direction,
 	const struct ukvmm_rate *rate, struct ukvmm_err *err)
 {
-	struct ukvmm_device *d = named(vm, dev, "ukvmm_vm_set_rate", err);
+	bool hvt = vm_is_hvt(vm) && dev;
+	struct ukvmm_device *d = hvt ? NULL : named(vm, dev, "ukvmm_vm_set_rate", err);
 	struct ukvmm_rate r;
 	int rc;
 
-	if (!d)
+	if (!d && !hvt)
 		return -ENODEV;
 	rc = rate_struct_take(&r, rate);
 	if (rc)
 		return err_set(err, rc, "ukvmm_vm_set_rate", dev, "bad ukvmm_rate");
-	rc = rate_set(d, direction, &r);
-	return rc ? err_set(err, rc, "ukvmm_vm_set_rate", dev, "the device has no such limit") : 0;
+	rc = d ? rate_set(d, direction, &r) : vm_hvt_rate(vm, dev, direction, &r);
+	return rc ? err_set(err, rc, "ukvmm_vm_set_rate", dev, "%s", rc == -ENODEV ? "no device of this name" :
+			    "the device has no such limit") : 0;
 }
 
 static int rebind(struct ukvmm_device *d, int fd)

@@ -18,12 +18,17 @@
 
 enum { BUSY_KICKS = 256, BUSY_NS = 50000000 /* that many within this: 5,000 a second */ };
 
+bool device_inline(const struct ukvmm_device *d)
+{
+	return d->ops.flags & UKVMM_DEVICE_INLINE && !atomic_load(&d->vm->host->poller_serves);
+}
+
 int devices_kick_fds(struct ukvmm_vm *vm, struct ukvmm_err *err)
 {
 	for (uint32_t i = 0; vm->config.kicks != UKVMM_KICKS_EXIT && i < vm->devices; i++) {
 		struct ukvmm_device *d = vm->device[i];
 
-		if (d->kick_fd >= 0 || (vm->config.kicks == UKVMM_KICKS_AUTO && d->ops.flags & UKVMM_DEVICE_INLINE))
+		if (d->kick_fd >= 0 || (vm->config.kicks == UKVMM_KICKS_AUTO && device_inline(d)))
 			continue;
 		d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (d->kick_fd < 0)

@@ -169,8 +169,7 @@ void device_written(struct ukvmm_device *d)
 	if (!kicked)
 		return;
 	device_kick_counted(d);
-	if (!(d->ops.flags & UKVMM_DEVICE_INLINE) || atomic_load(&d->vm->host->poller_serves) ||
-		kicked & atomic_load(&d->batched) || pausing(d) || pthread_mutex_trylock(&d->turn)) {
+	if (!device_inline(d) || kicked & atomic_load(&d->batched) || pausing(d) || pthread_mutex_trylock(&d->turn)) {
 		poller_work(d->vm->poller, d->vm);
 		return;
 	}

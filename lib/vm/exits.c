@@ -10,6 +10,8 @@
 #include "export.h"
 #include "vm_hvt.h"
 
+enum { PCI_CONFIG_DATA = 0xcfc };
+
 static uint64_t all_ones(uint32_t width)
 {
 	return width >= 8 ? ~0ull : (1ull << width * 8) - 1;
@@ -69,8 +71,12 @@ static int port_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_st
 	pthread_mutex_unlock(&vm->board_lock);
 	if (end.kind != LEGACY_NOT_ENDED)
 		return ended(stop, &end);
-	if (!x->write)
-		*value = claimed ? v : all_ones(x->width);
+	if (x->write)
+		return 0;
+	*value = claimed ? v : all_ones(x->width);
+	/* PCI configuration mechanism 1: somebody reads of a device that is not there */
+	if (!claimed && x->addr >= PCI_CONFIG_DATA && x->addr < PCI_CONFIG_DATA + 4)
+		atomic_fetch_add_explicit(&vm->pci_probes, 1, memory_order_relaxed);
 	return 0;
 }
 
@@ -119,6 +125,8 @@ static int memory_access(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_
 		doorbell_access(vcpu, x->addr - X86_DOORBELL_BASE, value);
 	} else if (trap_find(vm, x->addr, UKVMM_SPACE_MEMORY)) {
 		return trapped(vcpu, *value, stop);
+	} else if (vm_is_hvt(vm)) {
+		return vm_hvt_memory(stop);
 	} else if (!x->write) {
 		*value = all_ones(x->width);
 	}

@@ -109,11 +109,6 @@ int vm_hvt_handle(struct ukvmm_vm *vm, const char *dev, enum boot_hvt_type type,
 		"the Solo5 guest's manifest has no %s of this name; it asks for %s", type_name(type), there);
 }
 
-bool vm_hvt_limited(const struct ukvmm_rate *rate)
-{
-	return rate && (rate->bytes_per_s || rate->ops_per_s);
-}
-
 static int mac_choose(uint8_t mac[HVT_MAC], const uint8_t *wanted)
 {
 	static const uint8_t none[HVT_MAC];
@@ -138,17 +133,53 @@ int vm_hvt_add_net(struct ukvmm_vm *vm, uint32_t handle, struct net_backend *bac
 		return rc;
 	}
 	d->mtu = (uint16_t)(c->mtu ? c->mtu : MTU_DEFAULT);
-	return hvt_add_net(vm->hvt.guest, handle, backend, d->mac, c->flags & UKVMM_NET_ANY_MAC);
+	rc = hvt_add_net(vm->hvt.guest, handle, backend, d->mac, c->flags & UKVMM_NET_ANY_MAC);
+	if (!rc && c->rx)
+		rc = hvt_set_rate(vm->hvt.guest, handle, UKVMM_RATE_RX, c->rx);
+	if (!rc && c->tx)
+		rc = hvt_set_rate(vm->hvt.guest, handle, UKVMM_RATE_TX, c->tx);
+	return rc;
 }
 
 int vm_hvt_add_blk(struct ukvmm_vm *vm, uint32_t handle, struct block_backend *backend,
 	const struct ukvmm_blk_config *c)
 {
 	struct boot_hvt_device *d = &vm->hvt.device[handle];
+	uint32_t sector = c->block_bytes ? c->block_bytes : BLOCK_SECTOR;
+	int rc;
 
+	if (backend->bytes % sector) {
+		backend->ops->close(backend);
+		return -EINVAL;
+	}
 	d->capacity = backend->bytes;
-	d->block_size = BLOCK_SECTOR;
-	return hvt_add_block(vm->hvt.guest, handle, backend, c->flags & UKVMM_BLK_WRITETHROUGH ? BLOCK_SYNC : 0);
+	d->block_size = (uint16_t)sector;
+	rc = hvt_add_block(vm->hvt.guest, handle, backend, c->flags & UKVMM_BLK_WRITETHROUGH ? BLOCK_SYNC : 0, sector);
+	if (!rc && c->rate)
+		rc = hvt_set_rate(vm->hvt.guest, handle, UKVMM_RATE_ALL, c->rate);
+	return rc;
+}
+
+/* A call that the old limit holds back is looked at anew. */
+static void poke(struct ukvmm_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (vm->state != VM_NEW && vm->vcpu[0].inside)
+		kicker_poke(vm->vcpu[0].kicker);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+int vm_hvt_rate(struct ukvmm_vm *vm, const char *dev, uint32_t direction, const struct ukvmm_rate *rate)
+{
+	uint32_t net = find(vm, dev, BOOT_HVT_NET), handle = net ? net : find(vm, dev, BOOT_HVT_BLOCK);
+	int rc;
+
+	if (!handle || !hvt_attached(vm->hvt.guest, handle))
+		return -ENODEV;
+	rc = hvt_set_rate(vm->hvt.guest, handle, direction, rate);
+	if (!rc)
+		poke(vm);
+	return rc;
 }
 
 int vm_hvt_rebind(struct ukvmm_vm *vm, const char *dev, int fd)
@@ -156,6 +187,25 @@ int vm_hvt_rebind(struct ukvmm_vm *vm, const char *dev, int fd)
 	uint32_t net = find(vm, dev, BOOT_HVT_NET), handle = net ? net : find(vm, dev, BOOT_HVT_BLOCK);
 
 	return handle ? hvt_rebind(vm->hvt.guest, handle, fd) : -ENODEV;
+}
+
+int vm_hvt_protect(struct ukvmm_vm *vm, struct mem *mem, struct ukvmm_err *err)
+{
+	const struct boot_image *image = &vm->image->boot;
+
+	for (uint32_t i = 0; i < image->segments; i++) {
+		uint64_t gpa, len;
+		int rc;
+
+		if (!boot_hvt_read_only(image, i, &gpa, &len))
+			continue;
+		rc = mem_protect(mem, gpa, len);
+		if (!rc)
+			rc = hvt_protect(vm->hvt.guest, gpa, len);
+		if (rc)
+			return err_set(err, rc, "mprotect", vm->name, "%s", strerror(-rc));
+	}
+	return 0;
 }
 
 int vm_hvt_check(struct ukvmm_vm *vm, struct ukvmm_err *err)

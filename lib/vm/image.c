@@ -20,7 +20,7 @@ static int file_read(struct image_file *file, int fd, const char *what, struct u
 	struct stat st;
 	int rc;
 
-	if (fstat(fd, &st))
+	if (fd_stat(fd, &st))
 		return err_set(err, -errno, "fstat", what, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -ENOEXEC, "ukvmm_image_open", what, "not a regular file");

@@ -83,6 +83,7 @@ static void add_device(struct ukvmm_vm_stats *s, const struct ukvmm_device *d)
 	struct front_stats f = { 0 };
 
 	s->violations += virtio_dev_violations(d->virtio);
+	s->unused_devices += !virtio_dev_used(d->virtio);
 	if (d->kind == DEVICE_NET) {
 		virtio_net_stats(d->ctx, &f);
 		s->rx_bytes += f.in_bytes;
@@ -123,6 +124,7 @@ UKVMM_API int ukvmm_vm_stats(const struct ukvmm_vm *vm, struct ukvmm_vm_stats *s
 		s.console_bytes += bytes;
 		s.console_lost += lost;
 	}
+	s.pci_probes = atomic_load(&vm->pci_probes);
 	s.created_at = atomic_load(&vm->created_at);
 	s.sealed_at = atomic_load(&vm->sealed_at);
 	s.first_entry_at = atomic_load(&vm->first_entry_at);

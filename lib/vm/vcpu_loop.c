@@ -145,6 +145,10 @@ static int shut_down(struct run *r)
 	if (broken_syscall)
 		return stopped(r, UKVMM_STOP_FAULT);
 	r->stop.flags |= UKVMM_STOP_TRIPLE_FAULT;
+	if (vm_is_hvt(r->vcpu->vm)) { /* which has no way to reset itself, and would not */
+		r->stop.flags |= UKVMM_STOP_GUEST_ERROR;
+		return stopped(r, UKVMM_STOP_FAULT);
+	}
 	return stopped(r, UKVMM_STOP_RESET);
 }
 
@@ -224,7 +228,7 @@ int run_loop(struct run *r)
 			return rc;
 		if (vcpu->access.open)
 			continue;
-		if (vm_is_hvt(vcpu->vm) && hvt_polling(vcpu->vm->hvt.guest)) {
+		if (vm_is_hvt(vcpu->vm) && hvt_open(vcpu->vm->hvt.guest)) {
 			rc = vm_hvt_wait(r);
 			if (rc)
 				return rc;
@@ -235,6 +239,8 @@ int run_loop(struct run *r)
 		atomic_store_explicit(&vcpu->exits, vcpu->kvm->exits, memory_order_relaxed);
 		if (first_run_interrupted(r, rc))
 			exit.kind = KVM_EXITED_SIGNAL;
+		else if (rc == -EFAULT && vm_is_hvt(vcpu->vm))
+			return vm_hvt_write_fault(r);
 		else if (rc)
 			return err_set(r->err, rc, "KVM_RUN", vcpu->kvm->name, "%s", strerror(-rc));
 		rc = serve(r, &exit);

@@ -200,6 +200,8 @@ static int shell_fill(struct ukvmm_vm *vm, struct shell *shell, struct ukvmm_err
 	struct x86_entry entry;
 	int rc = load(vm, &shell->mem, &entry, err);
 
+	if (!rc && vm_is_hvt(vm))
+		rc = vm_hvt_protect(vm, &shell->mem, err);
 	return rc ? rc : kvm_vcpu_enter_at(&shell->vcpu[0], &entry, err);
 }
 

@@ -153,6 +153,7 @@ struct ukvmm_vm {
 	pthread_mutex_t board_lock;
 	struct legacy_board board;
 	atomic_bool extint; /* the 8259s' INTR */
+	_Atomic uint64_t pci_probes;
 	struct timer board_timer;
 	uint64_t board_deadline; /* kept while paused; under board_lock, as the next */
 	bool frozen;
@@ -224,6 +225,8 @@ void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t even
 void device_written(struct ukvmm_device *d);
 /* device_kick.c */
 int devices_kick_fds(struct ukvmm_vm *vm, struct ukvmm_err *err); /* at seal */
+/* Is it served within a kick? Not while a vCPU thread is under a filter that forbids it. */
+bool device_inline(const struct ukvmm_device *d);
 void device_kick_counted(struct ukvmm_device *d); /* a kick came as an exit */
 void device_kick_register(struct ukvmm_device *d); /* poller's thread */
 bool device_kick_event(struct ukvmm_device *d, int fd); /* true: it was kick_fd */

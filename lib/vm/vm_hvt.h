@@ -30,16 +30,24 @@ int vm_hvt_add_net(struct ukvmm_vm *vm, uint32_t handle, struct net_backend *bac
 	const struct ukvmm_net_config *c);
 int vm_hvt_add_blk(struct ukvmm_vm *vm, uint32_t handle, struct block_backend *backend,
 	const struct ukvmm_blk_config *c);
-bool vm_hvt_limited(const struct ukvmm_rate *rate); /* NULL: no */
+/* Any thread. -ENODEV, -EINVAL. */
+int vm_hvt_rate(struct ukvmm_vm *vm, const char *dev, uint32_t direction, const struct ukvmm_rate *rate);
 int vm_hvt_rebind(struct ukvmm_vm *vm, const char *dev, int fd); /* -ENODEV */
 /* Is every device of the manifest attached? -ENODEV names one that is not. */
 int vm_hvt_check(struct ukvmm_vm *vm, struct ukvmm_err *err);
 
+/* Once the image is in memory: what is not to be written is read-only from here on. */
+int vm_hvt_protect(struct ukvmm_vm *vm, struct mem *mem, struct ukvmm_err *err);
+
 /* hvt_run.c: a port access; 1: *stop is to be returned. */
 int vm_hvt_port(struct ukvmm_vcpu *vcpu, uint64_t *value, struct ukvmm_stop *stop);
-/* Waits for the end of the open poll. 1: *stop of the run is to be returned; 0: go on. */
+/* An access that memory did not take. Where KVM emulates, a write to read-only memory is one, too. Always 1. */
+int vm_hvt_memory(struct ukvmm_stop *stop);
+/* Goes on with the open call, or waits for what it waits for. 1: *stop of the run is to be returned; 0: go on. */
 int vm_hvt_wait(struct run *r);
-/* After a FAULT of vm_hvt_port. */
+/* After a FAULT of these. */
 void vm_hvt_explain(struct run *r);
+/* KVM_RUN has failed with -EFAULT: the guest wrote to read-only memory. 1: *stop of the run says so. */
+int vm_hvt_write_fault(struct run *r);
 
 #endif

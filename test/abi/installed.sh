@@ -20,6 +20,12 @@ done
 for header in "$@"; do
 	expect "include/ukvmm/$header"
 done
+if [ -e "$prefix/$lib/ukvmm" ]; then # the runtime of functions, where it was built
+	for name in libukvmm_fn.a image.ld include/ukvmm_fn.h include/math.h; do
+		expect "$lib/ukvmm/$name"
+	done
+	expect "$lib/cmake/ukvmm/ukvmm-functions.cmake"
+fi
 expect share/man/man7/ukvmm.7
 expect share/man/man3/ukvmm_vm_run.3
 

@@ -39,7 +39,7 @@ OWNED = {
 # folders that see the public headers and their own files only
 PROGRAMS = ("vmm", "examples")
 # what runs inside of a VM: nothing of ours but its own headers
-GUESTS = ("examples/guest", "examples/functions")
+GUESTS = ("examples/guest", "examples/functions", "examples/function-project")
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
 
 

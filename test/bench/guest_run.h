@@ -13,6 +13,10 @@ enum guest_net { GUEST_NET_NONE, GUEST_NET_STREAM, GUEST_NET_DATAGRAM, GUEST_NET
 /* A device of this benchmark's own, type 63, that answers at once: in the poller, or within the kick. */
 enum guest_own { GUEST_OWN_NONE, GUEST_OWN_POLLER, GUEST_OWN_INLINE };
 
+/* Under the library's filters: as many calls as a sealed process has threads of any role for; and with that, devices on
+ * the poller's thread only, as where a vCPU's thread is left with the least. */
+enum guest_sealed { GUEST_NOT_SEALED, GUEST_SEALED, GUEST_SEALED_STRICT };
+
 struct guest_job {
 	const char *cmdline; /* tsc_khz= is added */
 	const char *disk;    /* a raw file; NULL: no disk */
@@ -23,6 +27,7 @@ struct guest_job {
 	/* ours only */
 	int net_fd; /* GUEST_NET_PAIR: one end of a packet socketpair, inherited */
 	enum guest_own own;
+	enum guest_sealed sealed;
 	uint32_t kicks;	    /* UKVMM_KICKS_* */
 	uint32_t blk_flags; /* UKVMM_BLK_* */
 	/* QEMU only */

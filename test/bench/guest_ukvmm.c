@@ -10,6 +10,7 @@
 
 #include <ukvmm/device.h>
 #include <ukvmm/run.h>
+#include <ukvmm/sandbox.h>
 
 #include "bench.h"
 #include "guest_fork.h"
@@ -167,6 +168,22 @@ static void account(struct ukvmm_vm *vm)
 	printf("exits=%llu io_cpu_ms=%.3f\n", (unsigned long long)cpu.exits, (double)stats.io_cpu_ns / 1e6);
 }
 
+/* What says that vCPU threads serve nothing: an embedder that loads this filter itself. */
+static void leave_devices_to_the_poller(struct ukvmm_host *host)
+{
+	const struct ukvmm_sandbox_config vcpu = { .size = sizeof vcpu, .role = UKVMM_ROLE_VCPU };
+	static char filter[8192];
+
+	need((int)ukvmm_sandbox_bpf(host, &vcpu, filter, sizeof filter));
+}
+
+static void seal(struct ukvmm_host *host)
+{
+	const struct ukvmm_sandbox_config any = { .size = sizeof any, .role = UKVMM_ROLE_IO, .may = UKVMM_MAY_THREADS };
+
+	need(ukvmm_sandbox_enter(host, &any, &err));
+}
+
 static void child(const struct guest_job *job)
 {
 	struct ukvmm_stop stop = { .size = sizeof stop };
@@ -181,7 +198,11 @@ static void child(const struct guest_job *job)
 	need(ukvmm_poller_new(host, &poller, &err));
 	if (pthread_create(&worker, NULL, lend, host))
 		bench_die("pthread_create");
+	if (job->sealed == GUEST_SEALED_STRICT)
+		leave_devices_to_the_poller(host);
 	vm = make(host, poller, job);
+	if (job->sealed)
+		seal(host);
 	need(ukvmm_vm_run(vm, ukvmm_now() + DEADLINE_S * 1000000000ull, &capture, &stop, &err));
 	fputs(output, stdout);
 	account(vm);

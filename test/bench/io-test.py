@@ -36,7 +36,8 @@ def positive(o, name):
 
 def queue(program):
     o = run(program, "--json", "--runs", "1")
-    for name in ("ring0", "inline", "poller", "eventfd", "rng", "blk", "net_echo"):
+    for name in ("ring0", "inline", "poller", "eventfd", "rng", "blk", "net_echo", "blk_sealed", "blk_strict",
+                 "net_echo_sealed", "net_echo_strict"):
         series(o, f"{name}_p50_us", "us")
         series(o, f"{name}_p99_us", "us")
     for name in ("net_tx", "net_rx"):

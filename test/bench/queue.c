@@ -9,6 +9,7 @@
  *	poller	  the exit wakes the poller's thread, which serves the device
  *	eventfd	  the kick ends in the kernel, which wakes the poller's thread
  *	rng, blk  the library's own devices with its defaults (blk: a sector from the page cache)
+ *	sealed	  the same under system call filters; strict: and no device is served within a kick
  *	net	  frames of 60 bytes to and from the peer; echo: there and back, one at a time
  *
  * usage: queue [--json] [--runs N]
@@ -49,6 +50,14 @@ static const struct trip {
 		{ .cmdline = "mode=queue id=2 n=5000", .disk = disk } },
 	{ "net_echo_p50_us", "net_echo_p99_us", "net_echo_exits_per_trip",
 		{ .cmdline = "mode=net-echo n=5000", .net = GUEST_NET_PAIR } },
+	{ "blk_sealed_p50_us", "blk_sealed_p99_us", "blk_sealed_exits_per_trip",
+		{ .cmdline = "mode=queue id=2 n=5000", .disk = disk, .sealed = GUEST_SEALED } },
+	{ "blk_strict_p50_us", "blk_strict_p99_us", "blk_strict_exits_per_trip",
+		{ .cmdline = "mode=queue id=2 n=5000", .disk = disk, .sealed = GUEST_SEALED_STRICT } },
+	{ "net_echo_sealed_p50_us", "net_echo_sealed_p99_us", "net_echo_sealed_exits_per_trip",
+		{ .cmdline = "mode=net-echo n=5000", .net = GUEST_NET_PAIR, .sealed = GUEST_SEALED } },
+	{ "net_echo_strict_p50_us", "net_echo_strict_p99_us", "net_echo_strict_exits_per_trip",
+		{ .cmdline = "mode=net-echo n=5000", .net = GUEST_NET_PAIR, .sealed = GUEST_SEALED_STRICT } },
 };
 
 static const struct flow {

@@ -32,13 +32,15 @@ refused --disk rate=fast --disk x,rate=fast
 refused --disk rate=0 --disk x,ops=5/s,rate=0
 refused --disk ops=1/m --disk x,ops=1/m
 refused --disk 'serial=1{21}' --disk "x,serial=$(printf '1%.0s' {1..21})"
+refused --disk block=1000 --disk x,block=1000
+refused --disk block=64K --disk x,block=64K
 refused --disk engine=aio --disk x,engine=aio
 refused --disk engine --disk x,engine
 run run --disk x,ro,overlay "$GUEST"
 ends 'an overlay that must not be written' 125 'ukvmm: run\(--disk\): "x": an overlay .+'
-seventeen=()
-for i in {1..17}; do seventeen+=(--disk x); done
-missing --disk "${seventeen[@]}"
+too_many=()
+for i in {1..65}; do too_many+=(--disk x); done
+missing --disk "${too_many[@]}"
 
 missing --net --net mtu=1500
 refused --net '' --net ''

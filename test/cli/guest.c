@@ -14,6 +14,7 @@
  *   echo          prints "ready", then what it reads in hexadecimal until a 'q'
  *   refused       an instruction that kvm_pvm's emulator does not know, then powers off
  *   memory        prints how many MiB of RAM the e820 map has
+ *   touch N       prints "ready", writes to N MiB of memory from 2 MiB on, prints "touched N"
  *   initrd        prints the initrd, a text
  *   devices       prints the type of each virtio device (virtio 1.2 section 5), in order
  *   break N       breaks the protocol of the first device, N times with a reset before, then sleeps
@@ -227,6 +228,18 @@ static void do_memory(const char *text)
 	print("\n");
 }
 
+static void do_touch(const char *text)
+{
+	uint64_t mib = number(&text);
+
+	print("ready\n");
+	for (uint64_t at = 2 << 20; at < (mib + 2) << 20; at += 4096)
+		*(volatile uint8_t *)(uintptr_t)at = 1;
+	print("touched ");
+	print_number(mib);
+	print("\n");
+}
+
 /* boot.rst: ramdisk_image at 0x218, ramdisk_size at 0x21c. */
 static void do_initrd(const char *text)
 {
@@ -236,6 +249,20 @@ static void do_initrd(const char *text)
 	(void)text;
 	for (uint32_t i = 0; i < len; i++)
 		outb(COM1, ((const uint8_t *)(uintptr_t)at)[i]);
+}
+
+/* The loader maps the first GiB only; what is behind 3 GiB goes into a page directory of our own. */
+static void map_devices(void)
+{
+	static uint64_t directory[512] __attribute__((aligned(4096)));
+	uint64_t *pml4, *pdpt;
+
+	__asm__ volatile("movq %%cr3, %0" : "=r"(pml4));
+	pdpt = (uint64_t *)(pml4[0] & ~0xfffull);
+	for (uint64_t i = 0; i < 512; i++)
+		directory[i] = 3ull << 30 | i << 21 | 0x83;
+	pdpt[3] = (uint64_t)directory | 3;
+	__asm__ volatile("" : : : "memory");
 }
 
 /* The devices' places, from words of the command line: virtio_mmio.device=4K@0xd0000000:5 */
@@ -258,6 +285,7 @@ static void do_devices(const char *text)
 {
 	volatile uint32_t *regs;
 
+	map_devices();
 	while ((text = next_device(text, &regs))) {
 		print_number(regs[2]); /* DeviceID */
 		print(" ");
@@ -284,6 +312,7 @@ static void do_break(const char *text)
 	volatile uint32_t *regs;
 	uint64_t n = number(&text);
 
+	map_devices();
 	if (!next_device(text, &regs))
 		return;
 	while (n--)
@@ -299,6 +328,7 @@ static void do_size(const char *text)
 	volatile uint32_t *regs;
 	uint32_t size, is;
 
+	map_devices();
 	if (!next_device(text, &regs))
 		return;
 	size = regs[0x40];
@@ -323,7 +353,7 @@ static const struct order {
 	{ "flood", do_flood },	 { "take", do_take },	  { "echo", do_echo },
 	{ "memory", do_memory }, { "initrd", do_initrd }, { "refused", do_refused },
 	{ "cmdline", do_say },	 { "devices", do_devices }, { "size", do_size },
-	{ "break", do_break },
+	{ "break", do_break },	 { "touch", do_touch },
 };
 
 /* RSI is the zero page; the command line's address is at 0x228 of it. */

@@ -24,6 +24,9 @@ order 'cmdline a=1  b="2 3"'
 is '--cmdline reaches the guest as it is' "$out" 'a=1  b="2 3"'
 run run --cmdline 'cmdline a=1' "$GUEST" -- x 'y z' '' q\"q
 is 'words after -- follow the command line, quoted where they must be' "$out" 'a=1 -- x "y z" "" q"q'
+cat "$GUEST" - <<<'OSv v0.57.0' >"$dir/osv.elf"
+run run --cmdline 'cmdline a=1' "$dir/osv.elf" -- /app x 'y z'
+is 'to OSv they go without the --' "$out" 'a=1 /app x "y z"'
 run run "$GUEST" -- exit 3
 ends 'words after -- alone' 3
 run run "$GUEST" -- 'a "b"'

@@ -146,6 +146,13 @@ vsock() { # SIGNAL
 	read -r first <&8
 	[ -S "$dir/vsock" ]
 	result $? 'vsock: a socket is there'
+	# a line that is none is answered by the end: it was read, where there is no file system and a filter
+	is 'vsock: a client is served' "$(python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(60)
+s.connect(sys.argv[1])
+s.sendall(b"GET /\n")
+print(s.recv(9))' "$dir/vsock")" "b''"
 	kill "-$1" $pid
 	finish 2>/dev/null
 }

@@ -23,10 +23,14 @@ TINY_CODE(nothing, "hlt");
 		}                                                                            \
 	} while (0)
 
+void (*drive_work_begins)(struct ukvmm_host *host);
+
 static void *work(void *arg)
 {
 	struct drive *d = arg;
 
+	if (drive_work_begins)
+		drive_work_begins(d->host);
 	ukvmm_host_work(d->host, 0);
 	return NULL;
 }

@@ -62,6 +62,9 @@ struct drive_seg {
 	bool write; /* device-writable */
 };
 
+/* NULL, or called by the work thread before it is lent. */
+extern void (*drive_work_begins)(struct ukvmm_host *host);
+
 /* With a small image, unsealed, a work thread inside ukvmm_host_work. Failures end the test program. */
 void drive_init(struct drive *d);
 /* The same with a VM config of the test's; the image is the fixture's. */

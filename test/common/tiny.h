@@ -13,7 +13,8 @@ struct tiny_code {
 };
 
 /* TINY_CODE(name, "assembly"): 64-bit code for TINY_LOAD, in Intel syntax; then use tiny_code_NAME. RSP is valid, interrupts are
- * off, memory up to 4 GiB is mapped as it is. */
+ * off; the first GiB is mapped as it is, and 2 MiB each from 0xd0000000 (devices), 0xe0000000 (traps), 0xfec00000 and 0xfee00000
+ * (interrupt controllers), by a page directory at 0x1ff000. */
 #define TINY_CODE(name, text)                                                                                \
 	extern const uint8_t tiny_##name[], tiny_##name##_end[];                                             \
 	__asm__(".pushsection .rodata\n.intel_syntax noprefix\ntiny_" #name ":\n" text "\ntiny_" #name      \

@@ -2,12 +2,25 @@
 /* Boot protocols: what each hands over, and the quirks of real guests. */
 #include <errno.h>
 
+#include <ukvmm/devices.h>
+
 #include "harness.h"
 
 #define EXIT(n) .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = (n)
 #define OK { EXIT(0), .says = { "OK\n" } }
 #define OK_SAYS(...) { EXIT(0), .says = { __VA_ARGS__ } }
 #define DEVICE(i, gsi) "virtio_mmio.device=4K@0xd000" #i "000:" #gsi
+#define CARD(words) { .reason = UKVMM_STOP_RESET, .says = { words, "OK\n" } }
+
+/* A network card with nobody at the other end. */
+static int add_card(struct drive *d)
+{
+	const struct ukvmm_net_config config = {.size = sizeof config, .kind = UKVMM_NET_NONE, .fd = -1};
+
+	return ukvmm_vm_add_net(d->vm, "net0", &config, &d->err);
+}
+
+static const struct script script_card = {.prepare = add_card};
 
 const struct guest_case cases_boot[] = {
 	{ .name = "hello", .image = "hello.elf", .chips = SPLIT | FULL | NONE,
@@ -64,6 +77,13 @@ const struct guest_case cases_boot[] = {
 		.want = { .reason = UKVMM_STOP_RESET, .says = { "OK\n" } } },
 	{ .name = "unikraft", .image = "unikraft.elf", .cmdline = "netdev.ip=10.0.0.2 -- arg",
 		.chips = SPLIT | FULL, .want = { .reason = UKVMM_STOP_RESET, .says = { "OK\n" } } },
+	{ .name = "unikraft-net", .image = "unikraft-net.elf", .chips = SPLIT | FULL, .script = &script_card,
+		.want = CARD("[kernel " DEVICE(0, 5) " --]\n") },
+	{ .name = "unikraft-net-name", .image = "unikraft-net.elf", .cmdline = "app netdev.ip=10.0.0.2/24",
+		.script = &script_card, .want = CARD("[app netdev.ip=10.0.0.2/24 " DEVICE(0, 5) " --]\n") },
+	{ .name = "unikraft-net-args", .image = "unikraft-net.elf", .cmdline = "-- arg",
+		.script = &script_card, .want = CARD("[kernel " DEVICE(0, 5) " -- arg]\n") },
+	{ .name = "solo5-virtio", .image = "solo5-virtio.elf", .chips = SPLIT, .want = OK },
 	{ .name = "hermit", .image = "hermit.elf", .cmdline = "-freq 2000 -- arg",
 		.initrd_file = "hello.elf", .chips = SPLIT | FULL, .want = OK },
 	{ .name = "pvh", .image = "pvh.elf", .cmdline = "word=value mem=134217728 initrd=5000",

@@ -124,8 +124,11 @@ static const struct script script_io = {.prepare = io_prepare, .judge = io_judge
 #define EXIT(n, ...) { .reason = UKVMM_STOP_POWEROFF, .flags = UKVMM_STOP_HAS_STATUS, .status = (n), \
 	.says = { __VA_ARGS__ } }
 #define HELLO(args) EXIT(0, "hello from hvt [" args "]\n")
-#define FAULTS { .reason = UKVMM_STOP_RESET, .flags = UKVMM_STOP_TRIPLE_FAULT, .says = { "falling\n" } }
-#define BROKEN(why) { .code = 0, .reason = UKVMM_STOP_FAULT, .error = { "hypercall", why } }
+#define GUEST_ERROR .reason = UKVMM_STOP_FAULT, .flags = UKVMM_STOP_GUEST_ERROR
+#define FAULTS { .reason = UKVMM_STOP_FAULT, .flags = UKVMM_STOP_GUEST_ERROR | UKVMM_STOP_TRIPLE_FAULT, \
+	.says = { "falling\n" }, .error = { "triple fault" } }
+#define READ_ONLY { GUEST_ERROR, .says = { "falling\n" }, .error = { "read-only: code or constants" } }
+#define BROKEN(why) { .code = 0, GUEST_ERROR, .error = { "hypercall", why } }
 #define REFUSED(rc, ...) { .code = (rc), .error = { __VA_ARGS__ } }
 #define HVT(what, text) .name = what, .image = "hvt.elf", .cmdline = text
 #define IO(what, with) .name = what, .image = "hvt-io.elf", .script = &(with)
@@ -140,7 +143,10 @@ const struct guest_case cases_hvt[] = {
 	{ HVT("hvt-write-null", "write-null"), .want = FAULTS },
 	{ HVT("hvt-write-low", "write-low"), .want = FAULTS },
 	{ HVT("hvt-write-info", "write-info"), .want = FAULTS },
-	{ HVT("hvt-write-text", "write-text"), .want = FAULTS },
+	{ HVT("hvt-write-text", "write-text"), .want = READ_ONLY },
+	{ HVT("hvt-write-constant", "write-constant"), .want = READ_ONLY },
+	{ HVT("hvt-answer-in-text", "answer-in-text"), .want = BROKEN("not in writable memory") },
+	{ HVT("hvt-say-constant", "say-constant"), .want = EXIT(0, "constant\n") },
 	{ HVT("hvt-run-data", "run-data"), .want = FAULTS },
 	{ HVT("hvt-no-call", "no-call"), .want = BROKEN("no such call") },
 	{ HVT("hvt-outside", "outside"), .want = BROKEN("not in writable memory") },

@@ -90,5 +90,7 @@ const struct guest_case cases_machine[] = {
 		.want = OK, .pvm = REFUSED("f0 48 0f c7") },
 	{ .name = "refused-sse", .image = "refused.elf", .cmdline = "insn=sse", .want = OK,
 		.pvm = REFUSED("66 48 0f 6e") },
+	{ .name = "fpu", .image = "fpu.elf", .chips = SPLIT | FULL, .want = OK,
+		.pvm = REFUSED("66 0f ef c0") },
 	{ 0 },
 };

@@ -152,6 +152,7 @@ static int open_vm(struct drive *d, uint32_t irqchip)
 		.cookie = (uintptr_t)d,
 		.memory = (uint64_t)c->memory_mib << 20,
 		.vcpus = c->vcpus,
+		.kicks = d->sealed == SEALED_STRICT && irqchip == UKVMM_X86_IRQCHIP_FULL ? UKVMM_KICKS_EVENTFD : 0,
 		.x86 = &x86};
 	int rc = ukvmm_vm_new(d->poller, c->name, d->image, &config, &d->vm, &d->err);
 

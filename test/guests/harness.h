@@ -109,7 +109,7 @@ extern const struct guest_case cases_boot[], cases_machine[], cases_end[], cases
 
 extern const struct script script_echo, script_echo_long, script_doorbell, script_park,
 	script_ticks, script_trap, script_trap_only, script_stop, script_pause, script_rng,
-	script_disk, script_net, script_console;
+	script_disk, script_net, script_console, script_ready, script_park_waits;
 
 /* Makes everything up to the sealed VM. 0, or the error that ended it (text in d->err). */
 int drive_open(struct drive *d, int guests, uint32_t irqchip);

@@ -107,6 +107,21 @@ static const char *ticks_judge(struct drive *d)
 
 const struct script script_ticks = {.notify = ticks_notify, .judge = ticks_judge};
 
+/* The runtime of functions: it says once that it is ready; it parks when it idles. */
+static const char *ready_judge(struct drive *d)
+{
+	return d->notified == 1 && d->step == 1 ? NULL : "it did not say once, and by 1, that it is ready";
+}
+
+static const char *park_waits_judge(struct drive *d)
+{
+	/* on a busy host a timer may be due before the guest has come to idle */
+	return d->idles >= 1 && d->idles <= 3 ? NULL : "the vCPU did not come back IDLE once a wait";
+}
+
+const struct script script_ready = {.notify = ticks_notify, .judge = ready_judge};
+const struct script script_park_waits = {.notify = ticks_notify, .judge = park_waits_judge};
+
 /* ---- trapped ranges ---- */
 
 #define TRAP_PORT 0x9000u

@@ -2,6 +2,7 @@
 /* net: a driver at one end, a socket at the other. */
 #include "subjects.h"
 
+#include "fd.h"
 #include "hostile.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static bool arrived(void *arg)
 {
 	struct arrival *a = arg;
 
-	a->len = recv(a->h->fd, a->frame, sizeof a->frame, MSG_DONTWAIT);
+	a->len = fd_recv(a->h->fd, a->frame, sizeof a->frame, 0);
 	CHECK(a->len >= 0 || errno == EAGAIN);
 	return a->len >= 0;
 }
@@ -101,7 +102,7 @@ void net_receives(struct hostile *h, uint8_t fill)
 
 	net_post(h, h->buf + RX_AT, RX_BYTES);
 	net_frame(frame, sizeof frame, fill, 0);
-	while (send(h->fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+	while (fd_send(h->fd, frame, sizeof frame) < 0) {
 		CHECK(errno == EAGAIN && ++others < 10000);
 		drive_wait_used(&h->dev, NET_RX, NULL);
 		net_post(h, h->buf + RX_AT, RX_BYTES);
@@ -118,7 +119,7 @@ static void drain(struct hostile *h)
 {
 	uint8_t frame[2048];
 
-	while (recv(h->fd, frame, sizeof frame, MSG_DONTWAIT) > 0)
+	while (fd_recv(h->fd, frame, sizeof frame, 0) > 0)
 		;
 }
 
@@ -147,7 +148,7 @@ static uint32_t request(struct hostile *h, struct drive_seg *seg)
 
 static void inject(struct hostile *h, const void *bytes, size_t len)
 {
-	send(h->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	fd_send(h->fd, bytes, len);
 }
 
 static void poke(struct hostile *h)
@@ -155,7 +156,7 @@ static void poke(struct hostile *h)
 	uint8_t frame[1500];
 
 	net_frame(frame, sizeof frame, 0x55, 0);
-	send(h->fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL);
+	fd_send(h->fd, frame, sizeof frame);
 	drain(h);
 }
 

@@ -2,6 +2,7 @@
 /* vsock: a driver that speaks the protocol rightly; its rows then do not. */
 #include "subjects.h"
 
+#include "fd.h"
 #include "hostile.h"
 
 #include <errno.h>
@@ -125,7 +126,7 @@ static bool arrived(void *arg)
 {
 	struct arrival *a = arg;
 
-	a->len = recv(a->fd, a->bytes, sizeof a->bytes, MSG_DONTWAIT);
+	a->len = fd_recv(a->fd, a->bytes, sizeof a->bytes, 0);
 	return a->len >= 0 || errno != EAGAIN;
 }
 
@@ -173,7 +174,7 @@ static void works(struct hostile *h)
 	CHECK(got.src_cid == VSOCK_HOST_CID && got.dst_cid == VSOCK_CID && got.type == VSOCK_STREAM);
 	mine = vsock_packet(PORT, got.src_port, VSOCK_RESPONSE);
 	vsock_send(h, &mine, NULL);
-	CHECK(send(a.fd, "ping", 4, MSG_NOSIGNAL) == 4);
+	CHECK(fd_send(a.fd, "ping", 4) == 4);
 	got = vsock_next(h, data);
 	CHECK(got.op == VSOCK_RW && got.len == 4 && !memcmp(data, "ping", 4));
 	mine.op = VSOCK_RW;
@@ -211,7 +212,7 @@ static void inject(struct hostile *h, const void *bytes, size_t len)
 
 	if (fd < 0)
 		return;
-	send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	fd_send(fd, bytes, len);
 	close(fd);
 }
 
@@ -224,7 +225,7 @@ static void poke(struct hostile *h)
 		CHECK(fd == -EAGAIN || fd == -EMFILE);
 		return;
 	}
-	CHECK(send(fd, "poke", 4, MSG_NOSIGNAL) == 4);
+	CHECK(fd_send(fd, "poke", 4) == 4);
 	close(fd);
 }
 

@@ -25,6 +25,7 @@ static const struct trip_kind kinds[] = {
 	KIND("serial-echo, full", "serial-echo.elf", "", 1, FULL, .input = 800),
 	KIND("smp, split, 2 vCPUs", "smp.elf", "cpus=2", 2, SPLIT),
 	KIND("smp, full, 4 vCPUs", "smp.elf", "cpus=4", 4, FULL),
+	KIND("Solo5 hvt, in its polls", "hvt.elf", "ticks", 1, UKVMM_X86_IRQCHIP_AUTO),
 	KIND("sleeper, parked", "sleeper.elf", "ticks=5 ms=4", 1, SPLIT, .flags = UKVMM_VM_PARK_IDLE),
 };
 

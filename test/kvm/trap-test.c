@@ -6,7 +6,7 @@
 #include <string.h>
 
 TINY_CODE(memory, "mov ebx, 0xe0000000; mov rax, [rbx]; inc rax; mov [rbx + 8], rax; "
-		  "mov edx, 0x501; mov al, [0xe1000000]; out dx, al");
+		  "mov edx, 0x501; mov al, [0xe0100000]; out dx, al");
 
 static struct ukvmm_vm *trapping(struct fixture *f, const struct tiny_code *code, uint64_t addr, uint64_t len,
 	uint32_t space)

@@ -160,11 +160,24 @@ stage_peers()
 	cp "$kernel" "$tree/rig/linux-kernel"
 	cp "$root/test/rig/peers.sh" "$tree/rig/"
 	stage_program "$build/bin/ukvmm" rig/bin || return 1
+	stage_qemu
+}
+
+stage_qemu()
+{
+	local name
 	stage_program "$(command -v qemu-system-x86_64)" usr/bin
-	for name in bios-microvm.bin linuxboot_dma.bin pvh.bin; do
+	for name in bios-microvm.bin qboot.rom linuxboot_dma.bin pvh.bin; do
 		mkdir -p "$tree/usr/share/qemu"
 		cp -L "/usr/share/qemu/$name" "$tree/usr/share/qemu/"
 	done
+}
+
+# Functions, whose images are only there if their network stack was fetched.
+stage_functions()
+{
+	[ -e "$build/guests/noop.elf" ] || { say "no functions: scripts/fetch-lwip"; return 1; }
+	stage_guests && stage_qemu && stage_module tun && stage_program "$build/bin/ukvmm" rig/bin
 }
 
 # The root file system of a guest with a disk, as ext4 made from a directory: the rig's own disk.
@@ -208,6 +221,21 @@ stage_tests()
 	done
 }
 
+# Files and folders named by --add, as they are; a program brings its libraries.
+stage_added()
+{
+	local path lib
+	mkdir -p "$tree/rig/files"
+	for path in "${added[@]}"; do
+		cp -r "$path" "$tree/rig/files/"
+		[ -f "$path" ] && [ -x "$path" ] || continue
+		for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*'); do
+			mkdir -p "$tree/${lib%/*}"
+			[ -e "$tree/$lib" ] || [ ! -e "$lib" ] || cp -L "$lib" "$tree/$lib"
+		done
+	done
+}
+
 # stage_suite SUITE [ARGS]: makes $work/initramfs. The suite's own script is test/rig/suite-SUITE,
 # run inside.
 stage_suite()
@@ -226,10 +254,12 @@ stage_suite()
 	disk) stage_peers && stage_disk ;;
 	net) stage_peers && stage_net ;;
 	counts) stage_peers && stage_disk && stage_net ;;
+	functions) stage_functions ;;
 	demo) stage_guests && stage_linux &&
 		cp "$root/scripts/demo-steps" "$root/test/rig/suite-linux" "$tree/rig/" ;;
 	run) cp "$build"/guests/* "$tree/rig/guests/" 2>/dev/null || true
-		stage_program "$2" rig/bin ;;
+		[ ! -x "$build/bin/ukvmm" ] || stage_program "$build/bin/ukvmm" rig/bin
+		stage_module tun && stage_program "$2" rig/bin && stage_added ;;
 	esac || return 1
 	shift
 	printf '%s\n' "$@" >"$tree/rig/args"

@@ -127,7 +127,8 @@ static bool probe_neighbours(const struct ukvmm_sandbox_config *c, const struct 
 			/* the oracle's pid is nobody's: such a call dies in any case */
 			if (probe_run(c, &call) == want)
 				continue;
-			print_error("%s: %s (%s): bit %d of argument %u changed %s\n", config_name(c), rule->call, rule->why,
+			print_error("%s: %s (%s): bit %d of argument %u changed %s\n", config_name(c),
+				rule->call, rule->why,
 				bits[b], rule->arg[a].index, want == PROBE_DIED ? "lives" : "dies");
 			right = false;
 		}
@@ -142,7 +143,8 @@ static void arguments_are_pinned(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < n; i++) {
 		/* the narrowest of each role and the widest: between them is nothing new */
-		if (config[i].may && !(config[i].role == UKVMM_ROLE_IO && i + 1 < n && config[i + 1].role == UKVMM_ROLE_WORK))
+		if (config[i].may && !(config[i].role == UKVMM_ROLE_IO && i + 1 < n &&
+			config[i + 1].role == UKVMM_ROLE_WORK))
 			continue;
 		for (size_t t = 0; call_tables[t]; t++)
 			for (size_t r = 0; r < call_tables[t]->n; r++)
@@ -164,7 +166,8 @@ static uint32_t count(uint16_t grants)
 			for (size_t r = 0; r < call_tables[t]->n; r++) {
 				const struct call_rule *rule = &call_tables[t]->rule[r];
 
-				any = any || (rule->grants & grants && !rule->refuse && probe_number(rule->call) == nr);
+				any = any || (rule->grants & grants && !rule->refuse &&
+					probe_number(rule->call) == nr);
 			}
 		n += any;
 	}
@@ -253,7 +256,8 @@ static void other_abis_die(void **state)
 static void configs_that_are_none_are_refused(void **state)
 {
 	const struct ukvmm_sandbox_config none[] = { { .role = 0 }, { .role = 4 },
-		{ .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_CREATE }, { .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_CONNECT },
+		{ .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_CREATE },
+		{ .role = UKVMM_ROLE_VCPU, .may = UKVMM_MAY_CONNECT },
 		{ .role = UKVMM_ROLE_IO, .may = UKVMM_MAY_SERVE }, { .role = UKVMM_ROLE_IO, .may = 32 },
 		{ .role = UKVMM_ROLE_WORK, .may = UKVMM_MAY_THREADS }, { .role = UKVMM_ROLE_IO, .on_violation = 3 } };
 	struct ukvmm_sandbox_config config[CONFIGS];

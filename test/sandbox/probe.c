@@ -55,7 +55,8 @@ bool probe_allowed(uint16_t grants, const struct probe_call *call, const struct 
 {
 	for (size_t t = 0; call_tables[t]; t++)
 		for (size_t i = 0; i < call_tables[t]->n; i++)
-			if (call_tables[t]->rule[i].grants & grants && probe_matches(&call_tables[t]->rule[i], call, who))
+			if (call_tables[t]->rule[i].grants & grants && probe_matches(&call_tables[t]->rule[i],
+				call, who))
 				return true;
 	return false;
 }

@@ -33,7 +33,7 @@ bool probe_allowed(uint16_t grants, const struct probe_call *call, const struct 
 struct probe_call probe_of(const struct call_rule *rule, const struct probe_who *who);
 
 /* A process that enters with this config (UKVMM_VIOLATION_KILL) and makes the call; its end. What is not SIGSYS is
- * PROBE_LIVED: the call may fail, end the process or corrupt it. pid in who is replaced by the child's where the rule wants it. */
+ * PROBE_LIVED: the call may fail, end the process or corrupt it. */
 enum probe_end probe_run(const struct ukvmm_sandbox_config *config, const struct probe_call *call);
 /* The same for code of the test's; `body` runs under the filter. */
 enum probe_end probe_body(const struct ukvmm_sandbox_config *config, void (*body)(void *arg), void *arg);

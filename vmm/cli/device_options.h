@@ -9,7 +9,7 @@
 
 #include <ukvmm/ukvmm.h>
 
-enum { DEVICES_MAX = 16, FORWARDS_MAX = 64 }; /* a VM's; a card's */
+enum { DEVICES_MAX = 64, FORWARDS_MAX = 64 }; /* a Solo5 guest's, others take 16; a card's */
 
 enum overlay { OVERLAY_NONE, OVERLAY_MEMORY, OVERLAY_FILE };
 
@@ -20,6 +20,7 @@ struct disk_options {
 	const char *path, *top, *serial;
 	enum overlay overlay;
 	uint32_t flags; /* UKVMM_BLK_* but those of an overlay */
+	uint32_t block_bytes;
 	struct ukvmm_rate rate;
 };
 

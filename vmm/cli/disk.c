@@ -107,7 +107,8 @@ static uint32_t flags_of(const struct disk_options *o)
 
 void disk_fill(const struct disk *d, const struct disk_options *o, const char *name, struct message_disk *m)
 {
-	*m = (struct message_disk){ .flags = flags_of(o), .fd = d->fd, .top_fd = d->top_fd, .rate = rate_fill(&o->rate) };
+	*m = (struct message_disk){ .flags = flags_of(o), .fd = d->fd, .top_fd = d->top_fd,
+		.block_bytes = o->block_bytes, .rate = rate_fill(&o->rate) };
 	snprintf(m->name, sizeof m->name, "%s", name);
 	if (o->serial)
 		snprintf(m->serial, sizeof m->serial, "%s", o->serial);

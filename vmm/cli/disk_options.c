@@ -10,6 +10,7 @@
 #include "report.h"
 #include "subopt.h"
 
+enum { BLOCK_MAX = 32768 };
 enum { SERIAL_BYTES = 20 }; /* VIRTIO_BLK_ID_BYTES, virtio 1.2 §5.2.6 */
 
 static const char *take_name(void *to, const char *value)
@@ -58,6 +59,16 @@ static const char *take_serial(void *to, const char *value)
 	return NULL;
 }
 
+static const char *take_block(void *to, const char *value)
+{
+	uint64_t bytes;
+
+	if (parse_size(value, &bytes) < 0 || !bytes || bytes > BLOCK_MAX || bytes & (bytes - 1))
+		return "a power of two, 512 to 32768";
+	((struct disk_options *)to)->block_bytes = (uint32_t)bytes;
+	return NULL;
+}
+
 static const char *take_rate(void *to, const char *value)
 {
 	return device_options_bytes(&((struct disk_options *)to)->rate, value);
@@ -75,6 +86,7 @@ static const struct subopt table[] = {
 	{ "rate", SUBOPT_VALUE, 0, take_rate },
 	{ "ops", SUBOPT_VALUE, 0, take_ops },
 	{ "serial", SUBOPT_VALUE, 0, take_serial },
+	{ "block", SUBOPT_VALUE, 0, take_block },
 	{ "writethrough", SUBOPT_BARE, 0, take_writethrough },
 	{ "engine", SUBOPT_VALUE, 0, take_engine },
 	{ NULL, 0, 0, NULL },

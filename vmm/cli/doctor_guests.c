@@ -17,8 +17,9 @@ static const struct doctor_guest on_hardware[] = {
 
 static const struct doctor_guest on_pvm[] = {
 	{ "Linux", "no", "the kernel starts, slowly; its first program dies at its first SYSCALL" },
-	{ "Nanos", "no", "programs in ring 3 cannot reach their kernel by SYSCALL" },
-	{ "Unikraft, OSv, Hermit", "slow",
+	{ "Nanos", "no", "its kernel is refused at its first xgetbv" },
+	{ "OSv", "no", "its kernel is refused at its first SSE instruction" },
+	{ "Unikraft, Hermit", "slow",
 		"all of it runs in emulated ring 0, about 1000 times slower; some is refused" },
 	{ "Multiboot 1 kernels", "slow", "emulated as well; fine for small ones" },
 	{ "Solo5 hvt (MirageOS)", "slow", "emulated; floating point in its own code is refused" },

@@ -26,7 +26,7 @@ int ending_status(const struct run *run, const struct message_stopped *m)
 
 	if (m->rc < 0 || m->stop.reason == UKVMM_STOP_FAULT) {
 		report_err(&m->err, NULL);
-		return CLI_FAILED;
+		return m->rc >= 0 && m->stop.flags & UKVMM_STOP_GUEST_ERROR ? CLI_DEAD_HALT : CLI_FAILED;
 	}
 	switch (m->stop.reason) {
 	case UKVMM_STOP_POWEROFF:
@@ -53,6 +53,16 @@ int ending_of_worker(const struct run *run, const struct worker_death *death)
 	worker_death_text(death, text, sizeof text);
 	report("worker", run->machine.name, "%s", text);
 	return run->cause ? run->cause : death->status;
+}
+
+void ending_notes(const struct run *run)
+{
+	const struct ukvmm_vm_stats *s = &run->stats.vm;
+
+	if (!s->pci_probes || !s->unused_devices)
+		return;
+	report(call, run->machine.name, "the guest looked for devices on a PCI bus, which there is not here, and has not "
+		"used %u of its virtio-mmio devices", s->unused_devices);
 }
 
 struct moment {

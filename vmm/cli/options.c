@@ -24,7 +24,7 @@ const char options_usage[] =
 	"  --hugepages MODE     auto, on or off (default auto)\n"
 	"  --disk FILE[,...]    a disk with FILE's content: ro; overlay[=FILE]: writes go to memory\n"
 	"                       or there; rate=10M/s[:BURST]; ops=N/s; name=ID;\n"
-	"                       serial=TEXT; writethrough; engine=threads|io_uring\n"
+	"                       serial=TEXT; block=SIZE; writethrough; engine=threads|io_uring\n"
 	"  --net WHERE[,...]    a card that leads to passt, tap=NAME, fd=N (a tap), unix=PATH,\n"
 	"                       socket=N or none: fwd=[ADDR:]PORT[:GUEST], fwd-udp=... (passt);\n"
 	"                       mac=ADDR; any-mac; mtu=N; rate=, ops=, rx-rate=, ...; name=ID\n"

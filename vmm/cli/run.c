@@ -167,8 +167,10 @@ int cli_run(int argc, char **argv)
 	if (status == CLI_OK)
 		status = run_machine(&run);
 	machine_close(&run.machine, &run.options);
-	if (run.stats.vm.created_at)
+	if (run.stats.vm.created_at) {
+		ending_notes(&run);
 		ending_timeline(&run, started);
+	}
 	/* what is left the kernel frees faster */
 	_exit(status);
 }

@@ -40,6 +40,9 @@ void run_serve_worker(struct run *run);
 int ending_status(const struct run *run, const struct message_stopped *m);
 int ending_of_worker(const struct run *run, const struct worker_death *death);
 
+/* What the guest may have missed. */
+void ending_notes(const struct run *run);
+
 /* Prints --timeline. started: CLOCK_MONOTONIC of the process's start. */
 void ending_timeline(const struct run *run, uint64_t started);
 

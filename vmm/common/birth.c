@@ -43,6 +43,8 @@ static bool put(const char *path, const char *text)
 /* Root of its own user namespace, which an execve keeps; whoever it was is what it is outside. */
 static bool become_root_inside(const struct child *c)
 {
+	/* a parent that has changed its uid has lost these files to root */
+	prctl(PR_SET_DUMPABLE, 1);
 	/* without the first, an ordinary user may not write the last; root has no need of it */
 	put("/proc/self/setgroups", "deny");
 	return put("/proc/self/uid_map", c->uid_map) && put("/proc/self/gid_map", c->gid_map);

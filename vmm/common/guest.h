@@ -51,7 +51,7 @@ struct guest {
 	struct ukvmm_vm *vm;
 	struct message_job job;
 	bool begun;	 /* the io thread serves */
-	uint32_t broken; /* a bit for each device that was told to be */
+	uint64_t broken; /* a bit for each device that was told to be */
 	sem_t runnable;	 /* a vCPU that parked may go on */
 	sem_t io_ready;	 /* the io thread has its filter */
 	atomic_uint in;	 /* vCPUs */

@@ -45,8 +45,8 @@ static int make_vm(struct guest *g, struct ukvmm_err *err)
 	return ukvmm_vm_new(g->poller, j->name, g->image, &config, &g->vm, err);
 }
 
-/* What is between the command line and the words: a Solo5 guest's command line is its program's arguments and nothing
- * else. */
+/* What is between the command line and the words. A Solo5 guest's command line is its program's arguments and nothing
+ * else. OSv's is its options and then the program with its arguments; "--" would be an option that it does not know. */
 static const char *separator(const struct guest *g)
 {
 	struct ukvmm_image_info info = { .size = sizeof info };
@@ -55,7 +55,7 @@ static const char *separator(const struct guest *g)
 	if (g->job.words_len == 0)
 		return "";
 	ukvmm_image_info(g->image, &info);
-	if (info.boot == UKVMM_BOOT_HVT)
+	if (info.boot == UKVMM_BOOT_HVT || strncmp(info.guest, "OSv ", 4) == 0)
 		return first ? "" : " ";
 	return first ? "-- " : " -- ";
 }
@@ -97,6 +97,7 @@ static int add_disk(const struct guest *g, const struct message_disk *d, struct 
 		.top_fd = d->top_fd,
 		.serial = d->serial[0] ? d->serial : NULL,
 		.rate = &rate,
+		.block_bytes = d->block_bytes,
 	};
 
 	/* the filter would end us for trying */
@@ -130,7 +131,7 @@ static int add_vsock(struct guest *g, struct ukvmm_err *err)
 		.flags = g->job.vsock_fd >= 0 ? UKVMM_VSOCK_LISTENER : 0,
 		.listener = g->job.vsock_fd,
 		.connect = g->door >= 0 ? vsock_door_ask : NULL,
-		.ctx = &g->door,
+		.cookie = g->door >= 0 ? (uint64_t)g->door : 0,
 	};
 
 	return ukvmm_vm_add_vsock(g->vm, "vsock0", &config, err);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "worker.h"
+
 /* Room behind the head for each type; 0: no such type on this side. */
 static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 {
@@ -38,6 +40,8 @@ static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 			return sizeof m->failed;
 		case MESSAGE_STOPPED:
 			return sizeof m->stopped;
+		case MESSAGE_DEAD:
+			return sizeof m->dead;
 		}
 	}
 	*known = false;
@@ -55,19 +59,19 @@ static bool fd_is(int32_t fd, uint32_t fds)
 }
 
 /* Two devices on one descriptor would be the broker's mistake; it is refused as any other. */
-static bool fd_once(int32_t fd, uint32_t fds, uint64_t *seen)
+static bool fd_once(int32_t fd, uint32_t fds, uint64_t seen[])
 {
 	if (!fd_is(fd, fds))
 		return false;
 	if (fd < 0)
 		return true;
-	if (*seen >> fd & 1)
+	if (seen[fd / 64] >> fd % 64 & 1)
 		return false;
-	*seen |= 1ull << fd;
+	seen[fd / 64] |= 1ull << fd % 64;
 	return true;
 }
 
-static bool disks_right(const struct message_job *j, uint32_t fds, uint64_t *seen)
+static bool disks_right(const struct message_job *j, uint32_t fds, uint64_t seen[])
 {
 	if (j->disks_len > MESSAGE_DEVICES)
 		return false;
@@ -81,7 +85,7 @@ static bool disks_right(const struct message_job *j, uint32_t fds, uint64_t *see
 	return true;
 }
 
-static bool nets_right(const struct message_job *j, uint32_t fds, uint64_t *seen)
+static bool nets_right(const struct message_job *j, uint32_t fds, uint64_t seen[])
 {
 	if (j->nets_len > MESSAGE_DEVICES - j->disks_len)
 		return false;
@@ -98,17 +102,17 @@ static bool nets_right(const struct message_job *j, uint32_t fds, uint64_t *seen
 /* What the library checks (sizes, kinds, flags, doubled names) is left to it. texts: bytes behind the structure. */
 static bool job_right(const struct message_job *j, size_t texts, uint32_t fds)
 {
-	uint64_t seen = 0;
+	uint64_t seen[MESSAGE_FDS / 64] = { 0 };
 
-	if (fds > MESSAGE_FDS || !text_ends(j->name, sizeof j->name) || !disks_right(j, fds, &seen) ||
-		!nets_right(j, fds, &seen))
+	if (fds > MESSAGE_FDS || !text_ends(j->name, sizeof j->name) || !disks_right(j, fds, seen) ||
+		!nets_right(j, fds, seen))
 		return false;
 	if (j->cmdline_len > MESSAGE_TEXT || j->words_len > MESSAGE_TEXT ||
 		(size_t)j->cmdline_len + j->words_len != texts)
 		return false;
-	return j->image_fd >= 0 && fd_once(j->image_fd, fds, &seen) && fd_once(j->initrd_fd, fds, &seen) &&
-	       fd_once(j->console_fd, fds, &seen) && fd_once(j->vsock_fd, fds, &seen) &&
-	       fd_once(j->connect_fd, fds, &seen);
+	return j->image_fd >= 0 && fd_once(j->image_fd, fds, seen) && fd_once(j->initrd_fd, fds, seen) &&
+	       fd_once(j->console_fd, fds, seen) && fd_once(j->vsock_fd, fds, seen) &&
+	       fd_once(j->connect_fd, fds, seen);
 }
 
 /* It goes to terminals and logs: no escape sequences, no second line. */
@@ -143,6 +147,8 @@ static int from_worker(struct message *m)
 	case MESSAGE_STOPPED:
 		err_clean(&m->stopped.err);
 		return 0;
+	case MESSAGE_DEAD:
+		return m->dead.cause <= CAUSE_LAST && m->dead.number >= 0 && m->dead.number < 256 ? 0 : -EBADMSG;
 	default:
 		return 0;
 	}

@@ -19,8 +19,8 @@
 enum {
 	MESSAGE_BYTES = 128 << 10, /* the longest: a job with its texts */
 	MESSAGE_TEXT = 64 << 10,   /* a command line, words for the guest; without the NUL */
-	MESSAGE_FDS = 64,
-	MESSAGE_DEVICES = 16,	   /* a VM's */
+	MESSAGE_FDS = 192,	   /* what 64 disks with tops need, and some; the kernel takes 253 */
+	MESSAGE_DEVICES = 64,	   /* a Solo5 guest's; others take 16 */
 	MESSAGE_NAME = 32,	   /* a device's, NUL included */
 	MESSAGE_VM_NAME = 48,
 };
@@ -39,6 +39,8 @@ enum message_type {
 	MESSAGE_STATS,
 	MESSAGE_FAILED,	    /* no guest came of it: the last message */
 	MESSAGE_STOPPED,    /* the guest has ended and its output is written: the last message */
+	/* from the broker that started it, by the same socket */
+	MESSAGE_DEAD,
 };
 
 /* bytes: of the whole message. */
@@ -92,7 +94,7 @@ struct message_disk {
 	char name[MESSAGE_NAME], serial[24];
 	uint32_t flags; /* UKVMM_BLK_* */
 	int32_t fd, top_fd;
-	uint32_t reserved;
+	uint32_t block_bytes;
 	struct message_rate rate;
 };
 
@@ -181,6 +183,12 @@ struct message_stopped {
 	struct message_stats stats;
 };
 
+/* cause: enum worker_cause. */
+struct message_dead {
+	uint32_t cause;
+	int32_t number;
+};
+
 struct message {
 	struct message_head head;
 	union {
@@ -193,6 +201,7 @@ struct message {
 		struct message_stats stats;
 		struct message_failed failed;
 		struct message_stopped stopped;
+		struct message_dead dead;
 	};
 };
 

@@ -31,6 +31,8 @@ static size_t size_of(enum message_type type)
 		return sizeof m->failed;
 	case MESSAGE_STOPPED:
 		return sizeof m->stopped;
+	case MESSAGE_DEAD:
+		return sizeof m->dead;
 	default:
 		return 0;
 	}

@@ -6,6 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A file's name, or what a guest or a worker said, must not be more than a line, nor move the cursor. */
+static void make_printable(char *line)
+{
+	for (; *line; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
+			*line = '?';
+}
+
 void report(const char *call, const char *object, const char *fmt, ...)
 {
 	char text[1024], line[1536];
@@ -15,12 +23,11 @@ void report(const char *call, const char *object, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	len = snprintf(line, sizeof line, "%s: %s(%.384s): %s\n", report_program, call, object,
-		text);
-	if (len >= (int)sizeof line) {
+	len = snprintf(line, sizeof line, "%s: %s(%.384s): %s", report_program, call, object, text);
+	if (len >= (int)sizeof line)
 		len = (int)sizeof line - 1;
-		line[len - 1] = '\n';
-	}
+	make_printable(line);
+	line[len++] = '\n';
 	/* a closed stderr leaves nobody to tell */
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		return;

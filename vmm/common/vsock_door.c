@@ -26,9 +26,9 @@ static int taken_fd(struct msghdr *msg)
 	return fd;
 }
 
-int vsock_door_ask(void *ctx, uint32_t port)
+int vsock_door_ask(uint64_t cookie, uint32_t port)
 {
-	const int *sock = ctx;
+	int sock = (int)cookie;
 	union control control;
 	int32_t rc = 0;
 	struct iovec iov = { &rc, sizeof rc };
@@ -36,10 +36,10 @@ int vsock_door_ask(void *ctx, uint32_t port)
 		.msg_controllen = sizeof control };
 	ssize_t n;
 
-	if (write(*sock, &port, sizeof port) != sizeof port)
+	if (write(sock, &port, sizeof port) != sizeof port)
 		return -ECONNREFUSED;
 	do
-		n = recvmsg(*sock, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof rc)
 		return -ECONNREFUSED;

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* At the worker, as `connect` of ukvmm_vsock_config; ctx points to the socket. Waits for the answer. */
-int vsock_door_ask(void *ctx, uint32_t port);
+/* At the worker, as `connect` of ukvmm_vsock_config; cookie is the socket. Waits for the answer. */
+int vsock_door_ask(uint64_t cookie, uint32_t port);
 
 /*
  * At the other side: answers what is asked for, at most 16 questions a call, by a connect to the AF_UNIX stream socket

@@ -46,13 +46,23 @@ void walls_note(struct message_ready *ready, uint32_t wall, int rc)
 	ready->missing |= wall;
 }
 
-/* On top of what is there for certain: /proc/self/exe is what we are. The old root is gone afterwards, /proc with it. */
+/* The old root is left behind. An initramfs is one that cannot be exchanged: there we go on top of it, for good, since
+ * nothing leads below a root. */
+static int leave_root(void)
+{
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH);
+	if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		return -1;
+	return chroot(".");
+}
+
+/* On top of what is there for certain: /proc/self/exe is what we are. */
 static int empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("none", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0555") < 0 ||
-		chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-		chdir("/") < 0)
+		chdir("/proc") < 0 || leave_root() < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }

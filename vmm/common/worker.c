@@ -23,8 +23,10 @@ struct worker {
 	pid_t pid;
 	enum state state;
 	bool killed, lied;
+	bool brokered;	 /* somebody else's child, who tells of its death by the socket */
 	bool dead, told; /* the kernel is done with it; so has the caller been told */
 	siginfo_t end;
+	struct worker_death death; /* as the broker told */
 	const struct cgroup *cgroup;
 };
 
@@ -84,6 +86,33 @@ int worker_new(const struct worker_config *config, struct worker **out, struct u
 	if (rc < 0) {
 		worker_free(w);
 		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	int rc = 0;
+
+	if (!w)
+		rc = failure(err, -ENOMEM, "calloc", "worker");
+	else if ((w->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+		rc = failure(err, -errno, "epoll_create1", "worker");
+	if (rc < 0) {
+		free(w);
+		close(sock);
+		return rc;
+	}
+	w->brokered = true;
+	w->pidfd = -1;
+	w->sock = sock;
+	w->death = worker_death_of(0, 0, false);
+	rc = watch(w, sock);
+	if (rc < 0) {
+		worker_free(w);
+		return failure(err, rc, "epoll_ctl", "worker");
 	}
 	*out = w;
 	return 0;
@@ -188,6 +217,9 @@ void worker_kill(struct worker *w)
 {
 	w->killed = true;
 	kill_now(w);
+	/* the broker sees it */
+	if (w->brokered && w->sock >= 0)
+		shutdown(w->sock, SHUT_RDWR);
 }
 
 /* Nothing more is heard from it; nor is it wanted to go on. */
@@ -195,6 +227,8 @@ static void hang_up(struct worker *w)
 {
 	close(w->sock);
 	w->sock = -1;
+	if (w->brokered)
+		w->dead = true;
 	kill_now(w);
 }
 
@@ -203,7 +237,7 @@ static void reap(struct worker *w, int options)
 {
 	int rc;
 
-	if (w->dead)
+	if (w->dead || w->brokered)
 		return;
 	w->end = (siginfo_t){ 0 };
 	do
@@ -240,6 +274,15 @@ static enum worker_event_type meaning(struct worker *w, uint32_t type)
 	}
 }
 
+/* One that a worker says of itself is no worse: the broker ends it when we hang up. */
+static void take_death(struct worker *w, const struct message_dead *m)
+{
+	w->death = worker_death_of(m->cause == CAUSE_EXIT ? CLD_EXITED : CLD_KILLED, m->number, m->cause != CAUSE_UNKNOWN);
+	if (m->cause == CAUSE_MEMORY)
+		w->death.cause = CAUSE_MEMORY;
+	hang_up(w);
+}
+
 /* One message, if there is one: true. */
 static bool hear(struct worker *w, struct worker_event *event)
 {
@@ -247,6 +290,10 @@ static bool hear(struct worker *w, struct worker_event *event)
 
 	if (rc == 0)
 		return false;
+	if (rc > 0 && w->brokered && event->message.head.type == MESSAGE_DEAD) {
+		take_death(w, &event->message.dead);
+		return false;
+	}
 	if (rc > 0) {
 		event->type = meaning(w, event->message.head.type);
 		if (event->type == WORKER_READY)
@@ -263,23 +310,20 @@ static bool hear(struct worker *w, struct worker_event *event)
 
 static struct worker_death death_of(const struct worker *w)
 {
-	struct worker_death d = { .number = w->end.si_status, .done = w->state == DONE };
+	struct worker_death d = w->death;
 
-	if (w->end.si_code == CLD_EXITED || w->end.si_pid == 0) {
-		d.cause = CAUSE_EXIT;
-		d.status = d.done ? d.number : 125;
-	} else {
-		d.cause = CAUSE_SIGNAL;
-		d.status = 128 + d.number;
-	}
-	if (d.cause == CAUSE_SIGNAL && d.number == SIGKILL) {
-		if (w->lied)
-			d = (struct worker_death){ CAUSE_LIES, 0, 125, d.done };
-		else if (w->killed)
-			d.cause = CAUSE_KILLED;
-		else if (w->cgroup && cgroup_ran_out(w->cgroup))
-			d.cause = CAUSE_MEMORY;
-	}
+	/* ECHILD leaves no status */
+	if (!w->brokered)
+		d = worker_death_of(w->end.si_code, w->end.si_status, w->end.si_pid != 0);
+	if (w->lied)
+		d = (struct worker_death){ CAUSE_LIES, 0, 125, false };
+	else if (w->killed && (w->brokered || (d.cause == CAUSE_SIGNAL && d.number == SIGKILL)))
+		d = (struct worker_death){ CAUSE_KILLED, SIGKILL, 128 + SIGKILL, false };
+	else if (d.cause == CAUSE_SIGNAL && d.number == SIGKILL && w->cgroup && cgroup_ran_out(w->cgroup))
+		d.cause = CAUSE_MEMORY;
+	d.done = w->state == DONE;
+	if (d.done && d.cause == CAUSE_EXIT)
+		d.status = d.number;
 	return d;
 }
 

@@ -52,9 +52,14 @@ struct worker_config {
 /* Starts a process and returns: it gets ready by itself. 0, or a negative errno. A failure later is an event. */
 int worker_new(const struct worker_config *config, struct worker **out, struct ukvmm_err *err);
 
+/* For broker.c: one that somebody else starts and tells of; its end of the socket is taken over. */
+int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err);
+/* How a process ended, from waitid's siginfo_t. */
+struct worker_death worker_death_of(int code, int status, bool known);
+
 /* Readable (EPOLLIN, level-triggered) while worker_next has something. The worker's own. */
 int worker_fd(const struct worker *w);
-/* The process; 0 once it is dead. */
+/* The process; 0 once it is dead, or where a broker has started it. */
 pid_t worker_pid(const struct worker *w);
 
 /*
@@ -94,6 +99,8 @@ enum worker_cause {
 	CAUSE_MEMORY,  /* killed by the kernel at its cgroup's limit */
 	CAUSE_LIES,    /* it sent what a worker does not send, and was killed for it */
 	CAUSE_KILLED,  /* by worker_kill */
+	CAUSE_UNKNOWN, /* its broker could not tell */
+	CAUSE_LAST = CAUSE_UNKNOWN,
 };
 
 /* done: it had said FAILED or STOPPED before. status: for a program's own exit, 125 or 128 + signal. */

@@ -20,6 +20,9 @@ void worker_death_text(const struct worker_death *death, char *text, size_t len)
 	case CAUSE_KILLED:
 		snprintf(text, len, "it was killed, as it did not end by itself");
 		return;
+	case CAUSE_UNKNOWN:
+		snprintf(text, len, "it ended, and nobody knows how");
+		return;
 	case CAUSE_SIGNAL:
 		break;
 	}
@@ -27,6 +30,15 @@ void worker_death_text(const struct worker_death *death, char *text, size_t len)
 		snprintf(text, len, "it made a system call that is not on its list (SIGSYS)");
 	else
 		snprintf(text, len, "it died of signal %d (%s)", death->number, strsignal(death->number));
+}
+
+struct worker_death worker_death_of(int code, int status, bool known)
+{
+	if (!known)
+		return (struct worker_death){ CAUSE_UNKNOWN, 0, 125, false };
+	if (code == CLD_EXITED)
+		return (struct worker_death){ CAUSE_EXIT, status, 125, false };
+	return (struct worker_death){ CAUSE_SIGNAL, status, 128 + status, false };
 }
 
 const char *worker_wall_name(uint32_t wall)

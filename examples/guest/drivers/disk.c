@@ -1,122 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virtio-blk (virtio 1.2 §5.2), reading; and virtio-rng (§5.4), or a generator where there is none. */
-#include <string.h>
-
+/* virtio-blk (virtio 1.2 §5.2), reading: up to eight requests are under way, so that a host that does one after the
+ * other finds the next, and one that does several at once can. */
 #include "virtio.h"
 
-enum { SECTOR = 512, AT_ONCE = 1 << 20, SEED_BYTES = 64 };
+enum { SECTOR = 512, QUEUE = 32, DEPTH = 8, CHAIN = 3, AT_ONCE = 1 << 20, T_IN = 0, S_OK = 0 };
+enum { CONFIG_WORDS = 3, CONFIG_SIZE_MAX = 2 };
 
-struct request {
+#define BLK_F_SIZE_MAX (1ull << 1)
+
+static struct virtio dev;
+static struct virtq q;
+VIRTQ_MEMORY(memory, QUEUE);
+static enum { UNKNOWN, THERE, MISSING } state;
+static uint32_t depth, at_once;
+
+static struct request { /* its descriptors are CHAIN * its number and the next ones */
 	uint32_t type, reserved;
 	uint64_t sector;
-};
+	uint8_t status;
+	bool busy;
+} request[DEPTH];
 
-static struct virtio disk, rng;
-static struct virtq disk_q, rng_q;
-static uint8_t disk_state, rng_state; /* 0: not looked for, 1: there, 2: not there */
-static uint64_t seed;
-
-const uint8_t *rt_devices_seed(int *len);
-
-static bool open_one(struct virtio *dev, struct virtq *q, uint8_t *state, uint32_t id)
+/* A segment is as long as the device takes: whole sectors, one at the least. */
+static void limits(void)
 {
-	if (!*state) {
-		*state = virtio_open(dev, id, VIRTIO_F_EVENT_IDX) ? 1 : 2;
-		if (*state == 1) {
-			virtio_queue(dev, q, 0);
-			virtio_ready(dev);
+	at_once = AT_ONCE;
+	if (dev.features & BLK_F_SIZE_MAX && dev.config[CONFIG_SIZE_MAX] < at_once)
+		at_once = dev.config[CONFIG_SIZE_MAX] / SECTOR * SECTOR;
+	depth = q.size / CHAIN < DEPTH ? q.size / CHAIN : DEPTH;
+	if (!at_once || !depth)
+		rt_panic("disk: segments of %u bytes, a queue of %u", dev.config[CONFIG_SIZE_MAX], q.size);
+}
+
+static bool is_there(void)
+{
+	if (state == UNKNOWN) {
+		dev = (struct virtio){.name = "disk", .features = BLK_F_SIZE_MAX, .n_queues = 1, .queue = {&q},
+			.config_words = CONFIG_WORDS};
+		q = (struct virtq){.dev = &dev, .mem = memory, .most = QUEUE};
+		state = virtio_find(&dev, VIRTIO_BLK) ? THERE : MISSING;
+		if (state == THERE) {
+			virtio_agree(&dev);
+			limits();
+			virtio_ready(&dev);
 		}
 	}
-	return *state == 1;
+	return state == THERE;
 }
 
 uint64_t rt_disk_bytes(void)
 {
-	uint64_t sectors = 0;
-
-	if (!open_one(&disk, &disk_q, &disk_state, VIRTIO_BLK))
-		return 0;
-	for (uint32_t i = 0; i < 8; i++)
-		sectors |= (uint64_t)virtio_config8(&disk, i) << 8 * i;
-	return sectors * SECTOR;
+	return is_there() ? ((uint64_t)dev.config[1] << 32 | dev.config[0]) * SECTOR : 0;
 }
 
-static uint32_t await(struct virtq *q)
+static void begin(uint32_t i, uint64_t off, void *to, uint32_t len)
 {
-	uint32_t len;
+	struct request *r = &request[i];
+	struct virtq_desc *d = q.desc + i * CHAIN;
+	uint16_t at = (uint16_t)(i * CHAIN);
 
-	while (virtq_take(q, &len) < 0)
+	*r = (struct request){.type = T_IN, .sector = off / SECTOR, .status = UINT8_MAX, .busy = true};
+	d[0] = (struct virtq_desc){(uintptr_t)r, 16, DESC_NEXT, (uint16_t)(at + 1)};
+	d[1] = (struct virtq_desc){(uintptr_t)to, len, DESC_NEXT | DESC_WRITE, (uint16_t)(at + 2)};
+	d[2] = (struct virtq_desc){(uintptr_t)&r->status, 1, DESC_WRITE, 0};
+	virtq_show(&q, at);
+}
+
+/* Waits for one of them: its number; *ok: it was read. */
+static uint32_t end(bool *ok)
+{
+	uint32_t len, i;
+	int head;
+
+	while ((head = virtq_take(&q, &len)) < 0)
 		rt_wait(0);
-	return len;
-}
-
-static bool read_some(uint64_t off, void *to, uint32_t len)
-{
-	struct request r = {.sector = off / SECTOR};
-	volatile uint8_t status = 0xff;
-
-	disk_q.desc[0] = (struct virtq_desc){(uintptr_t)&r, sizeof r, DESC_NEXT, 1};
-	disk_q.desc[1] = (struct virtq_desc){(uintptr_t)to, len, DESC_NEXT | DESC_WRITE, 2};
-	disk_q.desc[2] = (struct virtq_desc){(uintptr_t)&status, 1, DESC_WRITE, 0};
-	virtq_show(&disk_q, 0);
-	await(&disk_q);
-	return !status;
+	i = (uint32_t)head / CHAIN;
+	if (head % CHAIN || i >= DEPTH || !request[i].busy)
+		rt_panic("disk: the device used what it was not given");
+	request[i].busy = false;
+	if (*(volatile uint8_t *)&request[i].status != S_OK)
+		*ok = false;
+	return i;
 }
 
 int rt_disk_read(uint64_t off, void *to, size_t len)
 {
 	uint8_t *at = to;
+	uint32_t busy = 0, free_one = 0, n;
+	bool ok = true;
 
-	if (!open_one(&disk, &disk_q, &disk_state, VIRTIO_BLK) || off % SECTOR || len % SECTOR)
+	if (!is_there() || off % SECTOR || len % SECTOR)
 		return -1;
-	for (size_t n; len; off += n, at += n, len -= n) {
-		n = len < AT_ONCE ? len : AT_ONCE;
-		if (!read_some(off, at, (uint32_t)n))
-			return -1;
+	while (busy || (len && ok)) {
+		if (!len || !ok || busy == depth) {
+			free_one = end(&ok);
+			busy--;
+		} else {
+			n = len < at_once ? (uint32_t)len : at_once;
+			begin(free_one, off, at, n);
+			off += n;
+			at += n;
+			len -= n;
+			free_one = ++busy;
+		}
 	}
-	return 0;
-}
-
-/* splitmix64: no secrets from it */
-static uint8_t next_byte(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (uint8_t)(z >> 56);
-}
-
-static void generate(uint8_t *out, size_t len)
-{
-	int n = 0;
-	const uint8_t *from = seed ? NULL : rt_devices_seed(&n);
-
-	for (int i = 0; from && i < n; i++)
-		seed = (seed ^ from[i]) * 0x100000001b3u;
-	if (!seed)
-		seed = rt_realtime() ^ rt_now();
-	while (len--)
-		*out++ = next_byte();
-}
-
-void rt_random(void *out, size_t len)
-{
-	uint8_t *at = out;
-
-	if (!open_one(&rng, &rng_q, &rng_state, VIRTIO_RNG)) {
-		generate(out, len);
-		return;
-	}
-	while (len) {
-		uint32_t want = len < 65536 ? (uint32_t)len : 65536, got;
-
-		rng_q.desc[0] = (struct virtq_desc){(uintptr_t)at, want, DESC_WRITE, 0};
-		virtq_show(&rng_q, 0);
-		got = await(&rng_q);
-		if (got > want)
-			rt_panic("the random device gave more than was asked for");
-		at += got;
-		len -= got;
-	}
+	return ok ? 0 : -1;
 }

@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What there is: the device tree's nodes, else the words `virtio_mmio.device=SIZE@ADDRESS:LINE` of the command line. */
+#include "devices.h"
+
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "virtio.h"
+enum { DEVICES = 32, DEVICE_ID = 8, DOORBELL_IDLE = 4 };
 
-enum { DEVICES = 32 };
-enum { MAGIC = 0, VERSION = 4, DEVICE_ID = 8 };
-
-static struct found {
-	uint64_t base;
-	uint32_t gsi;
-} found[DEVICES];
+static struct rt_device found[DEVICES];
 static uint32_t n_found;
+static bool identified;
 static uint64_t tsc_hz, doorbell;
-extern uint32_t rt_idle_door;
-bool virtio_locate(struct virtio *dev, uint32_t id);
-const uint8_t *rt_devices_seed(int *len);
 
-static void add(uint64_t base, uint32_t gsi)
+static void add(uint64_t base, uint32_t line)
 {
 	if (n_found < DEVICES)
-		found[n_found++] = (struct found){base, gsi};
+		found[n_found++] = (struct rt_device){base, line, 0};
 }
 
 static uint64_t cell64(const fdt64_t *p)
@@ -33,36 +27,34 @@ static uint64_t cell64(const fdt64_t *p)
 	return fdt64_to_cpu(v);
 }
 
-static const void *prop(int node, const char *name, int bytes)
+static const void *prop(int node, const char *name, int bytes, int *len)
 {
-	int len;
-	const void *p = fdt_getprop(rt_boot.fdt, node, name, &len);
+	const void *p = fdt_getprop(rt_boot.fdt, node, name, len);
 
-	return p && len >= bytes ? p : NULL;
+	return p && *len >= bytes ? p : NULL;
 }
 
 static void from_tree(void)
 {
-	const void *fdt = rt_boot.fdt, *reg;
-	const fdt32_t *irq, *hz;
-	int node;
+	const void *fdt = rt_boot.fdt, *reg, *irq, *hz;
+	int node, len;
 
 	for (node = fdt_node_offset_by_compatible(fdt, -1, "virtio,mmio"); node >= 0;
 		node = fdt_node_offset_by_compatible(fdt, node, "virtio,mmio")) {
-		reg = prop(node, "reg", 16);
-		irq = prop(node, "interrupts", 8);
+		reg = prop(node, "reg", 16, &len);
+		irq = prop(node, "interrupts", 4, &len);
 		if (reg && irq)
-			add(cell64(reg), fdt32_to_cpu(*irq));
+			add(cell64(reg), rt_irq_of_tree(irq, len));
 	}
 	node = fdt_path_offset(fdt, "/cpus");
-	hz = node < 0 ? NULL : prop(node, "timebase-frequency", 8);
-	tsc_hz = hz ? cell64((const void *)hz) : 0;
+	hz = node < 0 ? NULL : prop(node, "timebase-frequency", 8, &len);
+	tsc_hz = hz ? cell64(hz) : 0;
 	node = fdt_node_offset_by_compatible(fdt, -1, "ukvmm,doorbell");
-	reg = node < 0 ? NULL : prop(node, "reg", 16);
+	reg = node < 0 ? NULL : prop(node, "reg", 16, &len);
 	if (!reg)
 		return;
 	doorbell = cell64(reg);
-	rt_idle_door = (uint32_t)doorbell + 4;
+	rt_idle_door_at(doorbell + DOORBELL_IDLE);
 }
 
 static void from_words(void)
@@ -83,8 +75,11 @@ static void from_words(void)
 	}
 }
 
+/* `fdt=off`: to see what a host without a tree would see. */
 void rt_devices_find(void)
 {
+	if (strstr(rt_boot.cmdline, "fdt=off"))
+		rt_boot.fdt = NULL;
 	if (rt_boot.fdt && !fdt_check_header(rt_boot.fdt))
 		from_tree();
 	if (!n_found)
@@ -109,18 +104,15 @@ void rt_ready(uint32_t value)
 		rt_write32(doorbell, value);
 }
 
-bool virtio_locate(struct virtio *dev, uint32_t id)
+const struct rt_device *rt_device_of(uint32_t id)
 {
-	for (uint32_t i = 0; i < n_found; i++) {
-		struct rt_op op[] = {{found[i].base + MAGIC, 0, RT_READ}, {found[i].base + VERSION, 0, RT_READ},
-			{found[i].base + DEVICE_ID, 0, RT_READ}};
-
-		rt_ring0(op, 3, false);
-		if (op[0].value != 0x74726976 || op[1].value != 2 || op[2].value != id)
-			continue;
-		dev->base = found[i].base;
-		dev->gsi = found[i].gsi;
-		return true;
+	if (!identified) {
+		for (uint32_t i = 0; i < n_found; i++)
+			found[i].id = rt_read32(found[i].base + DEVICE_ID);
+		identified = true;
 	}
-	return false;
+	for (uint32_t i = 0; i < n_found; i++)
+		if (found[i].id == id)
+			return &found[i];
+	return NULL;
 }

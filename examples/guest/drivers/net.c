@@ -1,159 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virtio-net (virtio 1.2 §5.1): mergeable receive buffers of a page, transmit slots of a header and eight pieces. */
-#include <stdlib.h>
+/* virtio-net (virtio 1.2 §5.1): from the device to a card, and sending. A frame is a chain of descriptors from a list
+ * of free ones: its header and the caller's pieces, nothing is copied. */
+#include "net.h"
+
 #include <string.h>
 
-#include "virtio.h"
+enum { TX_MOST = VIRTQ_MAX, RX_MOST = 256, KICK_FRAMES = 16, KICK_BYTES = 128 << 10 };
+enum { CONFIG_MAC = 0, CONFIG_MTU = 10, MTU_PLAIN = 1500, MTU_LEAST = 68 };
 
-enum { PIECES = 8, CHAIN = 1 + PIECES, SLOTS = VIRTQ_SIZE / CHAIN, BUF = 2048, FRAME_MAX = 65550 };
-enum { NEEDS_CSUM = 1, DATA_VALID = 2, KICK_AFTER = 8 };
+struct net rt_net;
+VIRTQ_MEMORY(rx_memory, RX_MOST);
+VIRTQ_MEMORY(tx_memory, TX_MOST);
 
-#define F_CSUM	     (1ull << 0)
-#define F_GUEST_CSUM (1ull << 1)
-#define F_MTU	     (1ull << 3)
-#define F_MAC	     (1ull << 5)
-#define F_MRG_RXBUF  (1ull << 15)
-
-struct hdr {
-	uint8_t flags, gso_type;
-	uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
-};
-
-static struct virtio dev;
-static struct virtq rx, tx;
-static uint8_t *buffers, *whole; /* whole: a frame of several buffers */
-static struct slot {
-	struct hdr hdr;
+static struct frame { /* by the first descriptor of its chain */
+	struct net_hdr hdr;
+	uint16_t pieces; /* 0: not on its way */
 	void (*done)(void *arg);
 	void *arg;
-} slot[SLOTS];
-static uint8_t free_slot[SLOTS];
-static uint32_t n_free;
+} frame[TX_MOST];
 
-static void fill_rx(void)
-{
-	for (uint16_t i = 0; i < rx.size; i++) {
-		rx.desc[i] = (struct virtq_desc){(uintptr_t)buffers + (uint32_t)i * BUF, BUF, DESC_WRITE, 0};
-		virtq_show(&rx, i);
-	}
-}
+/* The list of what is free is ours alone: what is in the ring the device could change. */
+static uint16_t after[TX_MOST], first_free, n_free;
+static uint32_t untold; /* bytes shown since the last kick */
 
 static void describe(struct rt_net_info *info)
 {
-	for (uint32_t i = 0; dev.features & F_MAC && i < 6; i++)
-		info->mac[i] = virtio_config8(&dev, i);
-	info->mtu = 1500;
-	if (dev.features & F_MTU)
-		info->mtu = (uint16_t)(virtio_config8(&dev, 10) | virtio_config8(&dev, 11) << 8);
-	if (dev.features & F_CSUM && dev.features & F_GUEST_CSUM)
+	const struct virtio *dev = &rt_net.dev;
+	const uint8_t *config = (const uint8_t *)dev->config;
+
+	info->mtu = MTU_PLAIN;
+	if (dev->features & NET_F_MTU)
+		memcpy(&info->mtu, config + CONFIG_MTU, sizeof info->mtu);
+	if (info->mtu < MTU_LEAST)
+		info->mtu = MTU_PLAIN;
+	if (dev->features & NET_F_CSUM && dev->features & NET_F_GUEST_CSUM)
 		info->features = RT_NET_CSUM;
+	if (info->features && dev->features & NET_F_HOST_TSO4)
+		info->features |= RT_NET_TSO;
+	if (dev->features & NET_F_MAC) {
+		memcpy(info->mac, config + CONFIG_MAC, sizeof info->mac);
+		return;
+	}
+	rt_random(info->mac, sizeof info->mac);
+	info->mac[0] = (uint8_t)((info->mac[0] & 0xfc) | 2); /* one person's, not administered */
+}
+
+/* What needs another feature goes without it; frames of 64 KiB need buffers that merge. */
+static void settle(uint64_t *features)
+{
+	if (!(*features & NET_F_CSUM))
+		*features &= ~NET_F_HOST_TSO4;
+	if (!(*features & NET_F_GUEST_CSUM) || !(*features & NET_F_MRG_RXBUF))
+		*features &= ~NET_F_GUEST_TSO4;
 }
 
 bool rt_net_open(struct rt_net_info *info)
 {
+	struct virtio *dev = &rt_net.dev;
+
+	*dev = (struct virtio){.name = "network card",
+		.features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_GUEST_TSO4 | NET_F_HOST_TSO4 |
+			    NET_F_MRG_RXBUF,
+		.n_queues = 2,
+		.queue = {&rt_net.rx, &rt_net.tx}};
+	rt_net.rx = (struct virtq){.dev = dev, .mem = rx_memory, .most = RX_MOST, .wake = VIRTQ_NEXT};
+	rt_net.tx = (struct virtq){.dev = dev, .mem = tx_memory, .most = TX_MOST, .wake = VIRTQ_NEVER};
 	*info = (struct rt_net_info){.mtu = 0};
-	if (!virtio_open(&dev, VIRTIO_NET,
-		    F_CSUM | F_GUEST_CSUM | F_MTU | F_MAC | F_MRG_RXBUF | VIRTIO_F_EVENT_IDX))
+	if (!virtio_find(dev, VIRTIO_NET))
 		return false;
-	if (!(dev.features & F_MRG_RXBUF))
-		rt_panic("the network card has no mergeable buffers");
-	virtio_queue(&dev, &rx, 0);
-	virtio_queue(&dev, &tx, 1);
-	tx.lazy = true;
-	buffers = aligned_alloc(4096, (size_t)rx.size * BUF);
-	whole = malloc(FRAME_MAX);
-	if (!buffers || !whole)
-		rt_panic("no memory for the network card");
-	for (n_free = 0; n_free < SLOTS && (n_free + 1) * CHAIN <= tx.size; n_free++)
-		free_slot[n_free] = (uint8_t)n_free;
-	fill_rx();
-	virtio_ready(&dev);
-	virtq_kick(&rx);
+	settle(&dev->features);
+	dev->config_words = dev->features & NET_F_MTU ? 3 : dev->features & NET_F_MAC ? 2 : 0;
+	virtio_agree(dev);
+	rt_net.hdr_bytes = dev->features & (NET_F_MRG_RXBUF | VIRTIO_F_VERSION_1) ? sizeof(struct net_hdr) :
+										     sizeof(struct net_hdr) - 2;
 	describe(info);
+	for (n_free = 0; n_free < rt_net.tx.size; n_free++)
+		after[n_free] = (uint16_t)(n_free + 1);
+	net_rx_open(info->mtu);
+	virtio_ready(dev);
 	return true;
 }
 
-bool rt_net_send(const struct rt_piece *piece, uint32_t n, uint16_t csum_start, uint16_t csum_offset,
+/* Takes a descriptor off the list and fills it in. */
+static uint16_t describe_piece(const void *at, uint32_t len, bool more)
+{
+	uint16_t d = first_free;
+
+	first_free = after[d];
+	n_free--;
+	rt_net.tx.desc[d] = (struct virtq_desc){(uintptr_t)at, len, more ? DESC_NEXT : 0, more ? first_free : 0};
+	return d;
+}
+
+static struct net_hdr header(const struct rt_net_offload *o)
+{
+	struct net_hdr h = {.flags = 0};
+
+	if (!o || !o->csum_start)
+		return h;
+	h.flags = NET_NEEDS_CSUM;
+	h.csum_start = o->csum_start;
+	h.csum_offset = o->csum_offset;
+	if (o->segment) {
+		h.gso_type = NET_GSO_TCPV4;
+		h.gso_size = o->segment;
+		h.hdr_len = o->headers;
+	}
+	return h;
+}
+
+bool rt_net_send(const struct rt_piece *piece, uint32_t n, const struct rt_net_offload *offload,
 	void (*done)(void *arg), void *arg)
 {
-	uint32_t s;
-	struct virtq_desc *d;
+	uint16_t head = first_free;
 
-	if (!n_free || !n || n > PIECES)
+	if (!n || n > RT_NET_PIECES)
 		return false;
-	s = free_slot[--n_free];
-	d = tx.desc + s * CHAIN;
-	slot[s] = (struct slot){{.flags = csum_start ? NEEDS_CSUM : 0, .csum_start = csum_start, .csum_offset = csum_offset},
-		done, arg};
-	d[0] = (struct virtq_desc){(uintptr_t)&slot[s].hdr, sizeof slot[s].hdr, DESC_NEXT, (uint16_t)(s * CHAIN + 1)};
-	for (uint32_t i = 1; i <= n; i++)
-		d[i] = (struct virtq_desc){(uintptr_t)piece[i - 1].at, piece[i - 1].len, i < n ? DESC_NEXT : 0,
-			(uint16_t)(s * CHAIN + i + 1)};
-	virtq_show(&tx, (uint16_t)(s * CHAIN));
-	if ((uint16_t)(tx.avail_idx - tx.told) >= KICK_AFTER)
-		virtq_kick(&tx);
+	if (n_free < n + 1) {
+		rt_net.tx.wake = VIRTQ_HALF; /* who was refused waits for room */
+		return false;
+	}
+	frame[head] = (struct frame){header(offload), (uint16_t)n, done, arg};
+	describe_piece(&frame[head].hdr, rt_net.hdr_bytes, true);
+	for (uint32_t i = 0; i < n; i++) {
+		describe_piece(piece[i].at, piece[i].len, i + 1 < n);
+		untold += piece[i].len;
+	}
+	virtq_show(&rt_net.tx, head);
+	if ((uint16_t)(rt_net.tx.avail_idx - rt_net.tx.told) >= KICK_FRAMES || untold >= KICK_BYTES) {
+		untold = 0;
+		virtq_kick(&rt_net.tx);
+	}
 	return true;
 }
 
-static void reap(void)
+static uint32_t reap(void)
 {
-	uint32_t len;
+	uint32_t len, n = 0;
 	int head;
 
-	while ((head = virtq_take(&tx, &len)) >= 0) {
-		uint32_t s = (uint32_t)head / CHAIN;
+	for (; (head = virtq_take(&rt_net.tx, &len)) >= 0; n++) {
+		struct frame f = frame[head];
+		uint16_t last = (uint16_t)head;
 
-		if (s >= SLOTS || n_free >= SLOTS)
-			rt_panic("the network card used what it was not given");
-		free_slot[n_free++] = (uint8_t)s;
-		if (slot[s].done)
-			slot[s].done(slot[s].arg);
+		if (!f.pieces)
+			rt_panic("network card: the device used what it was not given");
+		for (uint32_t i = 0; i < f.pieces; i++)
+			last = after[last];
+		after[last] = first_free;
+		first_free = (uint16_t)head;
+		n_free = (uint16_t)(n_free + f.pieces + 1);
+		frame[head].pieces = 0;
+		if (f.done)
+			f.done(f.arg);
 	}
-}
-
-/* The rest of a frame whose first buffer has been taken: its length in `whole`; 0 if it is too long. */
-static uint32_t gather(const uint8_t *first, uint32_t len, uint16_t more)
-{
-	uint32_t n = 0, part;
-
-	memcpy(whole, first, len);
-	for (n = len; more; more--) {
-		int id = virtq_take(&rx, &part);
-
-		if (id < 0 || part > BUF)
-			rt_panic("the network card gave less than it said");
-		if (n && n + part <= FRAME_MAX) {
-			memcpy(whole + n, buffers + (uint32_t)id * BUF, part);
-			n += part;
-		} else {
-			n = 0;
-		}
-		virtq_show(&rx, (uint16_t)id);
-	}
+	if (n_free >= rt_net.tx.size / 2)
+		rt_net.tx.wake = VIRTQ_NEVER;
 	return n;
 }
 
-uint32_t rt_net_poll(void (*frame)(void *arg, const uint8_t *bytes, uint32_t len, bool checked), void *arg, uint32_t max)
+uint32_t rt_net_poll(net_frame *got, void *arg, uint32_t max)
 {
-	uint32_t n = 0, len;
-	int id;
-
-	reap();
-	for (; n < max && (id = virtq_take(&rx, &len)) >= 0; n++) {
-		uint8_t *b = buffers + (uint32_t)id * BUF, *at = b + sizeof(struct hdr);
-		struct hdr h;
-
-		if (len < sizeof h || len > BUF)
-			rt_panic("the network card gave %u bytes", len);
-		memcpy(&h, b, sizeof h);
-		len -= (uint32_t)sizeof h;
-		if (h.num_buffers > 1) {
-			len = gather(at, len, (uint16_t)(h.num_buffers - 1));
-			at = whole;
-		}
-		if (len)
-			frame(arg, at, len, h.flags & (NEEDS_CSUM | DATA_VALID));
-		virtq_show(&rx, (uint16_t)id);
-	}
-	return n;
+	if (!rt_net.tx.size)
+		return 0; /* not open */
+	return reap() + net_rx_poll(got, arg, max);
 }

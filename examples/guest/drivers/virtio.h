@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drivers' side of virtio-mmio version 2 and of split queues (virtio 1.2 §4.2, §2.7). Memory is mapped one to one. A
- * device that breaks the rules ends the guest. */
+/*
+ * virtio over MMIO (virtio 1.2 §4.2; §4.2.4, the older interface, too) and split queues (§2.7). Every feature is one
+ * that a device may lack. A device that breaks the rules ends the guest with a line that names it.
+ */
 #ifndef RT_VIRTIO_H
 #define RT_VIRTIO_H
 
-#include "../arch/x86_64/arch.h"
+#include "devices.h"
 
-enum { VIRTIO_NET = 1, VIRTIO_BLK = 2, VIRTIO_RNG = 4, VIRTQ_SIZE = 256 };
+enum { VIRTIO_NET = 1, VIRTIO_BLK = 2, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4 };
+enum { VIRTIO_QUEUES = 2, VIRTIO_CONFIG_WORDS = 4, VIRTQ_MAX = 1024 };
 enum { DESC_NEXT = 1, DESC_WRITE = 2 };
 
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
@@ -21,35 +24,56 @@ struct virtq_elem {
 	uint32_t id, len;
 };
 
-/* Rings of the full size, whatever the device takes: it is told where each part is. */
+/* Memory of a queue of n descriptors: those, the available ring and on a page of its own (as the older interface has
+ * it) the used ring. A static array, so that it is zero and nobody had to touch it. */
+#define VIRTQ_BYTES(n) (((n) * 18 + 6 + 4095) / 4096 * 4096 + (n) * 8 + 6)
+#define VIRTQ_MEMORY(name, n) static uint8_t name[VIRTQ_BYTES(n)] __attribute__((aligned(4096)))
+
+/* When the device is to interrupt, at a wait: NEXT: when it uses anything; HALF: once half of what it has is used;
+ * NEVER: not at all. */
+enum virtq_wake { VIRTQ_NEXT, VIRTQ_HALF, VIRTQ_NEVER };
+
 struct virtq {
-	uint64_t notify;
+	const struct virtio *dev;
+	uint8_t *mem;
 	uint32_t index;
-	uint16_t size, avail_idx, told, last_used;
-	bool event_idx, lazy; /* lazy: an interrupt only when all that is under way is done */
+	uint16_t most, size; /* most: what there is memory for; size: what the device took, a power of two */
+	uint16_t avail_idx, told, last_used;
+	bool event_idx;
+	enum virtq_wake wake;
 	struct virtq_desc *desc;
 	volatile uint16_t *avail, *used;
 };
 
 struct virtio {
-	uint64_t base, features;
-	uint32_t gsi;
+	const char *name;
+	uint64_t base, features; /* features: first those wanted, then those negotiated */
+	uint32_t line;
+	bool legacy;
+	uint32_t n_queues;
+	struct virtq *queue[VIRTIO_QUEUES];
+	uint32_t config_words; /* how much of the configuration is read */
+	uint32_t config[VIRTIO_CONFIG_WORDS];
 };
 
-/* Reads the device tree or the command line; once. */
-void rt_devices_find(void);
-uint64_t rt_devices_tsc_hz(void); /* 0: not said */
-
-/* The first device of that type; negotiates and routes its interrupt. False: none. */
-bool virtio_open(struct virtio *dev, uint32_t id, uint64_t features);
-void virtio_queue(struct virtio *dev, struct virtq *q, uint32_t index);
+/* Three steps; of the device name, features, queues (with dev, mem, most and wake), n_queues and config_words are set.
+ * find: the first one of that id; its features are then those wanted that it offers, and may be made less. False: there
+ * is none. agree: those are used; the queues have their size and rings, the configuration is read. */
+bool virtio_find(struct virtio *dev, uint32_t id);
+void virtio_agree(struct virtio *dev);
+/* The device may go on; its interrupt is routed and rt_wait knows its queues. */
 void virtio_ready(struct virtio *dev);
-uint8_t virtio_config8(const struct virtio *dev, uint32_t at);
 
+void virtq_lay(struct virtq *q, uint16_t size, bool legacy);
 void virtq_show(struct virtq *q, uint16_t head);
 /* Head of a used chain, or -1. */
 int virtq_take(struct virtq *q, uint32_t *len);
 bool virtq_wants_kick(struct virtq *q);
 void virtq_kick(struct virtq *q);
+uint64_t virtq_bell(const struct virtq *q); /* the register that a kick writes the queue's index to */
+/* Asks for an interrupt as q->wake says; false if there is something already. */
+bool virtq_arm(struct virtq *q);
+void virtq_disarm(struct virtq *q);
+void rt_wait_for(struct virtq *q); /* rt_wait arms and tells this one, too */
 
 #endif

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cpio.h"
 #include "net.h"
 #include "server.h"
 #include "ukvmm_rt.h"
 
-enum { PORT = 8080 };
+enum { PORT = 8080, SETUP_FAILED = 3 };
+
+/* A function that needs none has none. */
+int fn_setup(void) __attribute__((weak));
 
 void fn_text(struct fn_response *response, const char *fmt, ...)
 {
@@ -65,26 +67,12 @@ void fn_random(void *out, size_t len)
 	rt_random(out, len);
 }
 
-bool fn_file(const char *path, const void **bytes, size_t *len)
-{
-	const uint8_t *archive;
-	size_t size;
-
-	return rt_initrd(&archive, &size) && cpio_find(archive, size, path, bytes, len);
-}
-
-uint64_t fn_disk_bytes(void)
-{
-	return rt_disk_bytes();
-}
-
-int fn_disk_read(uint64_t off, void *to, size_t len)
-{
-	return rt_disk_read(off, to, len);
-}
-
 int rt_main(void)
 {
+	if (fn_setup && fn_setup()) {
+		rt_log("the function's setup failed");
+		return SETUP_FAILED;
+	}
 	if (!net_open()) {
 		rt_log("no network card, or ip=, netmask=, gateway= are no addresses");
 		return 1;
@@ -92,8 +80,8 @@ int rt_main(void)
 	if (!http_listen(PORT))
 		return 1;
 	while (!net_up())
-		net_turn();
+		net_turn(http_turn);
 	rt_ready(1);
 	for (;;)
-		net_turn();
+		net_turn(http_turn);
 }

@@ -102,6 +102,7 @@ static int request_line(struct fn_str line, struct http_head *head)
 	if (line.len != 8 || memcmp(line.at, "HTTP/1.", 7) || (line.at[7] != '0' && line.at[7] != '1'))
 		return -505;
 	head->keep_alive = line.at[7] == '1';
+	head->is_1_0 = !head->keep_alive;
 	if (!take_until(&target, '?', &r->path)) {
 		r->path = target;
 		return 0;
@@ -163,7 +164,9 @@ static int header(struct http_head *head, struct fn_str name, struct fn_str valu
 	} else if (fn_is(name, "connection")) {
 		connection(head, value);
 	} else if (fn_is(name, "expect")) {
-		head->expects_continue = fn_is(value, "100-continue");
+		if (!fn_is(value, "100-continue"))
+			return -417;
+		head->expects_continue = !head->is_1_0;
 	}
 	return 0;
 }
@@ -185,6 +188,21 @@ static int header_line(struct http_head *head, struct fn_str line, struct seen *
 	return header(head, name, value, seen);
 }
 
+/* All but the array of headers, which is most of it. */
+static void clear(struct http_head *head, const char *bytes)
+{
+	struct fn_request *r = &head->request;
+
+	r->method = r->path = r->query = (struct fn_str){ NULL, 0 };
+	r->n_headers = 0;
+	r->body = NULL;
+	r->body_len = 0;
+	head->bytes = bytes;
+	head->length = 0;
+	head->body = 0;
+	head->chunked = head->keep_alive = head->is_1_0 = head->expects_continue = false;
+}
+
 int http_parse_head(const char *bytes, size_t len, struct http_head *head)
 {
 	size_t most = len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX, at = 0, next;
@@ -192,16 +210,17 @@ int http_parse_head(const char *bytes, size_t len, struct http_head *head)
 	struct fn_str line;
 	int rc;
 
-	memset(head, 0, sizeof *head);
+	clear(head, bytes);
 	while (take_line(bytes + at, most - at, &line, &next)) {
 		at += next;
 		if (!line.len && !head->request.method.len)
 			continue; /* empty lines before a request are let pass, RFC 9112 §2.2 */
 		if (!line.len) {
 			head->length = at;
-			if (head->chunked && seen.length)
+			/* two readers could see different lengths, RFC 9112 §6.1 */
+			if (head->chunked && (seen.length || head->is_1_0))
 				return -400;
-			return seen.host || !head->keep_alive ? 1 : -400;
+			return seen.host || head->is_1_0 ? 1 : -400;
 		}
 		rc = head->request.method.len ? header_line(head, line, &seen) : request_line(line, head);
 		if (rc)

@@ -17,9 +17,10 @@ enum {
 
 struct http_head {
 	struct fn_request request; /* points into the bytes that were parsed; without body */
+	const char *bytes;	   /* those */
 	size_t length;		   /* bytes of the head */
 	uint64_t body;		   /* Content-Length */
-	bool chunked, keep_alive, expects_continue;
+	bool chunked, keep_alive, is_1_0, expects_continue;
 };
 
 /* Reads the head at `bytes`. 1: it is complete; 0: more bytes are needed; negative: minus the status to refuse with. */

@@ -1,62 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request of a connection is answered at a time; while its response leaves, what was pipelined waits in `in`, whose
- * bytes are acknowledged to TCP only after it: the window bounds what a client can make us keep. */
+/* The connections: lwIP's callbacks, who waits for what and for how long. */
 #include "server.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "lwip/tcp.h"
-#include "parse.h"
+#include "conn.h"
+#include "frames.h"
+#include "guard.h"
+#include "ukvmm_rt.h"
 
-struct conn {
-	struct tcp_pcb *pcb;
-	char *in;
-	size_t len, room, held; /* held: not yet acknowledged to TCP */
-	struct http_head head;
-	struct http_chunks chunks;
-	bool have_head, answering, closing, ended; /* ended: the peer sends no more */
-	struct fn_response response;
-	size_t written;	    /* of the body, given to TCP */
-	uint64_t unacked; /* bytes TCP has and the peer has not */
-};
+enum { CONNECTIONS_LEAST = 64, CONNECTIONS_MOST = 16384, EACH = 8 << 10, KIB_NS = 1000000000 };
 
-static void release(struct conn *c)
+static struct {
+	struct conn *first, *last; /* CONN_NEW and CONN_IDLE */
+	struct conn *restless;
+	uint64_t patience[CONN_STATES]; /* ns */
+} server;
+
+static bool waits(enum conn_state state)
 {
-	if (c->answering && c->response.release)
-		c->response.release(c->response.arg);
-	c->answering = false;
+	return state == CONN_NEW || state == CONN_IDLE;
+}
+
+static void list(struct conn *c)
+{
+	c->next = NULL;
+	c->prev = server.last;
+	*(c->prev ? &c->prev->next : &server.first) = c;
+	server.last = c;
+}
+
+static void unlist(struct conn *c)
+{
+	*(c->prev ? &c->prev->next : &server.first) = c->next;
+	*(c->next ? &c->next->prev : &server.last) = c->prev;
+}
+
+void conn_enter(struct conn *c, enum conn_state state)
+{
+	if (waits(c->state))
+		unlist(c);
+	c->state = state;
+	c->since = c->last = rt_now();
+	c->moved = 0;
+	if (waits(state))
+		list(c);
+}
+
+void conn_moved(struct conn *c, size_t bytes)
+{
+	c->moved += bytes;
+	c->last = rt_now();
+}
+
+static void queue(struct conn *c)
+{
+	if (c->queued)
+		return;
+	c->queued = true;
+	c->restless = server.restless;
+	server.restless = c;
+}
+
+static void unqueue(struct conn *c)
+{
+	struct conn **at = &server.restless;
+
+	while (c->queued && *at != c)
+		at = &(*at)->restless;
+	if (c->queued)
+		*at = c->restless;
+	c->queued = false;
 }
 
 static void drop(struct conn *c)
 {
-	release(c);
-	free(c->in);
+	if (waits(c->state))
+		unlist(c);
+	unqueue(c);
+	output_release(c);
+	input_drop(c);
+	free(c->head);
 	free(c);
 }
 
-static void acknowledge(struct conn *c)
-{
-	while (c->held) {
-		u16_t part = c->held > 0xffff ? 0xffff : (u16_t)c->held;
-
-		tcp_recved(c->pcb, part);
-		c->held -= part;
-	}
-}
-
-/* ERR_ABRT if the connection had to be aborted, which lwIP's callbacks have to return. */
+/* ERR_ABRT if it had to be aborted, which lwIP's callbacks have to return. */
 static err_t finish(struct conn *c)
 {
 	struct tcp_pcb *pcb = c->pcb;
 
-	acknowledge(c); /* a close over what was not would be a reset */
+	input_acknowledge(c);
+	pcb->rcv_wnd = TCP_WND_MAX(pcb); /* else the close would be a reset */
 	tcp_arg(pcb, NULL);
 	tcp_recv(pcb, NULL);
 	tcp_sent(pcb, NULL);
 	tcp_poll(pcb, NULL, 0);
 	tcp_err(pcb, NULL);
+	guard_left(pcb);
 	drop(c);
 	if (tcp_close(pcb) == ERR_OK)
 		return ERR_OK;
@@ -64,201 +104,61 @@ static err_t finish(struct conn *c)
 	return ERR_ABRT;
 }
 
-static const char *reason(int status)
+/* The response is with TCP. A client that still sends would answer a close with a reset, and not read the response. */
+static bool linger(struct conn *c)
 {
-	switch (status) {
-	case 200: return "OK";
-	case 400: return "Bad Request";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 413: return "Content Too Large";
-	case 431: return "Request Header Fields Too Large";
-	case 501: return "Not Implemented";
-	case 503: return "Service Unavailable";
-	case 505: return "HTTP Version Not Supported";
-	default: return status < 500 ? "Other" : "Internal Server Error";
-	}
-}
-
-static bool put_head(struct conn *c)
-{
-	char text[256];
-	int n = snprintf(text, sizeof text,
-		"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %lu\r\n%s\r\n", c->response.status,
-		reason(c->response.status), c->response.type, (unsigned long)c->response.body_len,
-		c->closing ? "Connection: close\r\n" : "");
-
-	if (n < 0 || (size_t)n >= sizeof text || tcp_write(c->pcb, text, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
+	if (c->ended || !(c->refused || c->len))
 		return false;
-	c->unacked += (uint64_t)n;
-	return true;
+	input_drop(c);
+	conn_enter(c, CONN_LINGER);
+	return tcp_shutdown(c->pcb, 0, 1) == ERR_OK;
 }
 
-/* Gives TCP as much of the body as it takes, from where it lies. */
-static void put_body(struct conn *c)
+bool conn_serve(struct conn *c)
 {
-	size_t n;
-
-	while (c->written < c->response.body_len) {
-		n = c->response.body_len - c->written;
-		if (n > tcp_sndbuf(c->pcb))
-			n = tcp_sndbuf(c->pcb);
-		if (n > 0xffff)
-			n = 0xffff;
-		if (!n || tcp_write(c->pcb, (const char *)c->response.body + c->written, (u16_t)n, 0) != ERR_OK)
-			return;
-		c->written += n;
-		c->unacked += n;
-	}
-}
-
-/* Takes n bytes that were used off the front of what came. */
-static void consume(struct conn *c, size_t n)
-{
-	memmove(c->in, c->in + n, c->len - n);
-	c->len -= n;
-	if (c->len)
-		return;
-	free(c->in);
-	c->in = NULL;
-	c->room = 0;
-}
-
-static void begin(struct conn *c)
-{
-	c->response = (struct fn_response){ .status = 200, .type = "text/plain" };
-	c->written = 0;
-	c->answering = true;
-}
-
-static bool answer(struct conn *c)
-{
-	if (!put_head(c))
-		return false;
-	/* the body of a HEAD is only told about */
-	if (fn_is(c->head.request.method, "HEAD"))
-		c->written = c->response.body_len;
-	put_body(c);
-	return true;
-}
-
-static bool refuse(struct conn *c, int status)
-{
-	begin(c);
-	c->head.request.method.len = 0;
-	c->response.status = status;
-	c->closing = true;
-	return answer(c);
-}
-
-/* 1: the body is there, and *used bytes of the connection are the request; 0: not yet; negative: minus the status. */
-static int body(struct conn *c, size_t *used)
-{
-	struct fn_request *r = &c->head.request;
-	size_t have = c->len - c->head.length;
-	int rc;
-
-	r->body = c->in + c->head.length;
-	if (!c->head.chunked) {
-		r->body_len = c->head.body;
-		*used = c->head.length + c->head.body;
-		return have >= c->head.body;
-	}
-	rc = http_decode_chunks(&c->chunks, c->in + c->head.length, have);
-	r->body_len = c->chunks.body;
-	*used = c->head.length + c->chunks.read;
-	return rc;
-}
-
-/* The client's next request, if it is all there. False: this connection is of no use any more. */
-static bool next_request(struct conn *c)
-{
-	size_t used = 0;
-	int rc;
-
-	rc = http_parse_head(c->in, c->len, &c->head);
-	if (rc == 1 && !c->have_head) {
-		c->have_head = true;
-		if (c->head.expects_continue)
-			tcp_write(c->pcb, "HTTP/1.1 100 Continue\r\n\r\n", 25, TCP_WRITE_FLAG_COPY), c->unacked += 25;
-	}
-	if (rc == 1)
-		rc = body(c, &used);
-	if (rc < 0)
-		return refuse(c, -rc);
-	if (!rc)
-		return true;
-	begin(c);
-	c->closing = !c->head.keep_alive;
-	handle(&c->head.request, &c->response);
-	if (!answer(c))
-		return false;
-	consume(c, used);
-	c->have_head = false;
-	memset(&c->chunks, 0, sizeof c->chunks);
-	return true;
-}
-
-static bool answered(const struct conn *c)
-{
-	return c->answering && c->written == c->response.body_len && !c->unacked;
-}
-
-static err_t go_on(struct conn *c)
-{
-	size_t before;
-
-	do {
-		before = c->len;
-		if (answered(c))
-			release(c);
-		if (!c->answering && c->closing)
-			return finish(c);
-		if (!c->answering && c->len && !next_request(c))
-			return finish(c);
-	} while (!c->answering && c->len && c->len != before);
-	if (c->ended && !c->answering)
-		return finish(c);
-	if (!c->answering)
-		acknowledge(c); /* a body can be larger than TCP's window */
-	tcp_output(c->pcb);
-	return ERR_OK;
-}
-
-static bool keep(struct conn *c, struct pbuf *p)
-{
-	size_t need = c->len + p->tot_len;
-	char *in;
-
-	if (need > 2u * HTTP_BODY_MAX + 2 * HTTP_HEAD_MAX)
-		return false;
-	if (need > c->room) {
-		in = realloc(c->in, need + need / 2);
-		if (!in)
+	while (c->state != CONN_LINGER) {
+		if (c->state == CONN_ANSWER) {
+			if (!output_more(c))
+				return true;
+			if (c->closing)
+				return linger(c);
+			conn_enter(c, CONN_IDLE);
+		}
+		if (!c->len || !output_ready(c))
+			break;
+		if (!input_request(c))
 			return false;
-		c->in = in;
-		c->room = need + need / 2;
+		if (c->state != CONN_ANSWER)
+			break; /* more bytes are needed */
 	}
-	pbuf_copy_partial(p, c->in + c->len, p->tot_len, 0);
-	c->len = need;
-	c->held += p->tot_len;
-	return true;
+	if (!c->len || output_ready(c))
+		input_acknowledge(c);
+	return !c->ended || (c->len && !output_ready(c));
+}
+
+static err_t settle(struct conn *c, bool alive)
+{
+	if (!alive)
+		return finish(c);
+	if (c->state == CONN_ANSWER)
+		queue(c);
+	return ERR_OK;
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
 	struct conn *c = arg;
-	bool kept;
+	bool alive;
 
+	(void)pcb;
 	(void)err;
 	if (!p) {
 		c->ended = true;
-		return go_on(c);
+		return c->state == CONN_LINGER ? finish(c) : settle(c, conn_serve(c));
 	}
-	kept = keep(c, p);
+	alive = input_packet(c, p);
 	pbuf_free(p);
-	(void)pcb;
-	return kept ? go_on(c) : finish(c);
+	return settle(c, alive);
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
@@ -267,17 +167,32 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 
 	(void)pcb;
 	c->unacked -= len;
-	if (c->answering)
-		put_body(c);
-	return go_on(c);
+	conn_moved(c, len);
+	return settle(c, conn_serve(c));
+}
+
+/* A body has to go on, and by a KiB a second on the whole. */
+static bool is_late(const struct conn *c)
+{
+	uint64_t now = rt_now(), may = server.patience[c->state];
+
+	if (c->state != CONN_BODY && c->state != CONN_ANSWER)
+		return now - c->since > may;
+	return now - c->last > may || now - c->since > may + c->moved / 1024 * KIB_NS;
 }
 
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
-	(void)pcb;
-	if (((struct conn *)arg)->answering)
-		put_body(arg);
-	return go_on(arg);
+	struct conn *c = arg;
+
+	if (!is_late(c))
+		return settle(c, conn_serve(c));
+	if (c->state == CONN_HEAD || c->state == CONN_BODY)
+		return settle(c, output_ready(c) && output_refuse(c, 408) && conn_serve(c));
+	if (c->state != CONN_ANSWER)
+		return finish(c);
+	tcp_abort(pcb); /* which calls on_err */
+	return ERR_ABRT;
 }
 
 static void on_err(void *arg, err_t err)
@@ -298,13 +213,45 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	if (!c)
 		return ERR_MEM;
 	c->pcb = pcb;
+	c->since = c->last = rt_now();
+	list(c);
+	guard_opened(pcb);
 	tcp_nagle_disable(pcb);
+	pcb->mss = frames_segment(pcb->mss);
 	tcp_arg(pcb, c);
 	tcp_recv(pcb, on_recv);
 	tcp_sent(pcb, on_sent);
 	tcp_err(pcb, on_err);
-	tcp_poll(pcb, on_poll, 2);
+	tcp_poll(pcb, on_poll, 1);
 	return ERR_OK;
+}
+
+/* The connection that has waited longest for a request gives way to a new one. */
+static void make_room(void)
+{
+	if (server.first)
+		finish(server.first);
+}
+
+static uint64_t word(const char *name, uint64_t otherwise)
+{
+	const char *text = rt_arg(name);
+
+	return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void setup(struct tcp_pcb *listening)
+{
+	size_t memory = rt_memory_left();
+	uint64_t most = memory / EACH, ms = 1000000;
+
+	most = most < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : most > CONNECTIONS_MOST ? CONNECTIONS_MOST : most;
+	guard_listen(listening, (uint32_t)word("http.connections", most), make_room);
+	input_setup(memory / 4);
+	server.patience[CONN_NEW] = server.patience[CONN_IDLE] = word("http.idle", 60000) * ms;
+	server.patience[CONN_HEAD] = word("http.head", 10000) * ms;
+	server.patience[CONN_BODY] = server.patience[CONN_ANSWER] = word("http.stall", 10000) * ms;
+	server.patience[CONN_LINGER] = 2000 * ms;
 }
 
 bool http_listen(uint16_t port)
@@ -316,6 +263,18 @@ bool http_listen(uint16_t port)
 	listening = tcp_listen(pcb);
 	if (!listening)
 		return false;
+	setup(listening);
 	tcp_accept(listening, on_accept);
 	return true;
+}
+
+void http_turn(void)
+{
+	struct conn *next;
+
+	for (struct conn *c = server.restless; c; c = next) {
+		next = c->restless;
+		if (c->state != CONN_ANSWER || !output_stalled(c))
+			unqueue(c);
+	}
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # lwip_sources: what of lwIP the runtime is made of; empty without scripts/fetch-lwip. (lwIP's own list makes targets.)
+# serving_sources: what of ours is on it: network, HTTP, what a function sees of them.
 set(LWIP_DIR ${PROJECT_SOURCE_DIR}/build/lwip)
 set(lwip_sources "")
 if(EXISTS ${LWIP_DIR}/src/core/init.c)
@@ -9,3 +10,8 @@ if(EXISTS ${LWIP_DIR}/src/core/init.c)
 	endforeach()
 	list(APPEND lwip_sources ${LWIP_DIR}/src/netif/ethernet.c)
 endif()
+set(serving_sources "")
+foreach(name net/net net/frames net/address net/guard net/isn
+	http/server http/input http/output http/parse http/fn files/cpio files/files)
+	list(APPEND serving_sources ${PROJECT_SOURCE_DIR}/examples/guest/${name}.c)
+endforeach()

@@ -10,7 +10,7 @@
 bool net_open(void);
 /* Has it an address? */
 bool net_up(void);
-/* Frames and timers until nothing is left to do, then waits for more. */
-void net_turn(void);
+/* Frames and timers until nothing is left to do, then waits for more. `after` is called after some. */
+void net_turn(void (*after)(void));
 
 #endif

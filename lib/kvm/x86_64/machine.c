@@ -13,17 +13,18 @@ static const struct kvm_needed needed[] = {
 	{ KVM_CAP_PIT2, "KVM_CAP_PIT2" },
 	{ KVM_CAP_PIT_STATE2, "KVM_CAP_PIT_STATE2" },
 	{ KVM_CAP_XSAVE, "KVM_CAP_XSAVE" },
-	{ KVM_CAP_XCRS, "KVM_CAP_XCRS" },
 	{ KVM_CAP_DEBUGREGS, "KVM_CAP_DEBUGREGS" },
 };
 
 static int read_optional(struct kvm_host *host, struct ukvmm_err *err)
 {
 	int sync = kvm_check(host, KVM_CAP_SYNC_REGS), wanted = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	int xcrs = kvm_check(host, KVM_CAP_XCRS);
 
-	if (sync < 0)
-		return kvm_fail(err, sync, "KVM_CHECK_EXTENSION", "/dev/kvm");
+	if (sync < 0 || xcrs < 0)
+		return kvm_fail(err, sync < 0 ? sync : xcrs, "KVM_CHECK_EXTENSION", "/dev/kvm");
 	host->has_sync_regs = (sync & wanted) == wanted;
+	host->has_xcrs = xcrs > 0;
 	return 0;
 }
 

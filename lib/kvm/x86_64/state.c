@@ -172,15 +172,37 @@ static int walk_xsave(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm
 	return rc;
 }
 
-static int walk_fpu(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
+/* A CPU without XSAVE has none: saved as no register, and one that enables more than x87 cannot be loaded. */
+static int walk_no_xcrs(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
+{
+	struct kvm_xcrs xcrs = { 0 };
+
+	if (section_of(s, "kvm.xcrs", &xcrs, sizeof xcrs))
+		return bad_state(s, vcpu->name, err);
+	for (uint32_t i = 0; i < xcrs.nr_xcrs && i < KVM_MAX_XCRS; i++)
+		if (xcrs.xcrs[i].value != 1)
+			return err_set(err, state_fail(s, -ENOTSUP), "state", vcpu->name,
+				"the saved state uses XSAVE, which this host's CPU has not");
+	return 0;
+}
+
+static int walk_xcrs(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
 {
 	static const struct io xcrs_io = { "kvm.xcrs", "KVM_GET_XCRS", "KVM_SET_XCRS", KVM_GET_XCRS,
 		KVM_SET_XCRS };
+	struct kvm_xcrs xcrs = { 0 };
+
+	if (!vcpu->vm->host->has_xcrs)
+		return walk_no_xcrs(vcpu, s, err);
+	return walk_vcpu(vcpu, &xcrs_io, &xcrs, sizeof xcrs, s, err);
+}
+
+static int walk_fpu(struct kvm_vcpu *vcpu, struct ukvmm_state *s, struct ukvmm_err *err)
+{
 	static const struct io debug_io = { "kvm.debugregs", "KVM_GET_DEBUGREGS", "KVM_SET_DEBUGREGS",
 		KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS };
-	struct kvm_xcrs xcrs = { 0 };
 	struct kvm_debugregs debug = { 0 };
-	int rc = walk_vcpu(vcpu, &xcrs_io, &xcrs, sizeof xcrs, s, err);
+	int rc = walk_xcrs(vcpu, s, err);
 
 	if (!rc)
 		rc = walk_xsave(vcpu, s, err);

@@ -7,6 +7,12 @@ enum { LOW_END = 0x100000, MS = 1000000 };
 
 static uint64_t data_page = 1;
 
+static const char constant[] = "constant\n";
+static const struct {
+	const char *text;
+	uint64_t len;
+} constant_call = {constant, sizeof constant - 1};
+
 static void look(const struct boot_info *info)
 {
 	const uint8_t *end = (const uint8_t *)(uintptr_t)info->mem_size;
@@ -90,6 +96,12 @@ void guest_main(const struct boot_info *info)
 		write_to((uintptr_t)info);
 	else if (same(what, "write-text"))
 		write_to((uintptr_t)guest_main);
+	else if (same(what, "write-constant"))
+		write_to((uintptr_t)constant);
+	else if (same(what, "answer-in-text"))
+		call(WALLTIME, (void *)((uintptr_t)guest_main & ~7ull));
+	else if (same(what, "say-constant"))
+		call(PUTS, (void *)&constant_call);
 	else if (same(what, "run-data"))
 		run_data();
 	else if (same(what, "no-call"))

@@ -40,20 +40,23 @@ static struct region *take_e820(struct region *r)
 	return r;
 }
 
-/* Opens the first entries to everyone and clears the directory above the kernel's end. */
+/* Opens the first entries to everyone and clears the directory above the kernel's end. It never replaces these
+ * tables, so what they map elsewhere is in the way of a program: its stack is put below 4 GiB. */
 static void edit_page_tables(void)
 {
-	uint64_t *l4 = (uint64_t *)read_cr3(), *l3 = (uint64_t *)(l4[0] & ~0xfffull), *l2;
+	uint64_t *l4 = (uint64_t *)entry.cr3, *l3 = (uint64_t *)(l4[0] & ~0xfffull), *l2;
 	uint64_t first = ((uint64_t)image_end + 0x1fffff) >> 21;
 
 	check_eq("PML4[0]", l4[0] & PTE_PW, PTE_PW);
 	check_eq("PDPT[0] is a directory", l3[0] & 0x83, PTE_PW);
+	check("PDPT entries from 1 GiB on are free", all_zero(l3 + 1, 4096 - 8));
+	check("PML4 entries from 512 GiB on are free", all_zero(l4 + 1, 4096 - 8));
 	l4[0] |= PTE_PWU;
 	l3[0] |= PTE_PWU;
 	l2 = (uint64_t *)(l3[0] & ~0xfffull);
 	for (uint64_t i = first; i < 512; i++)
 		l2[i] = 0;
-	write_cr3(read_cr3());
+	write_cr3(entry.cr3);
 	/* A page of its own where one was cleared. */
 	l2[first] = 0x400000 | 0x87;
 	check_eq("mapping of its own works", mmio_r64((first << 21) + 8),

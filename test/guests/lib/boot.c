@@ -7,6 +7,28 @@ static const uint8_t *info; /* zero page, start_info or multiboot information */
 
 void runtime_start(void);
 
+/* The loader maps the first GiB only. Tables of our own have that, the devices, and what RAM there is. */
+static void map_more(void)
+{
+	static uint64_t l4[512] __attribute__((aligned(4096))), l3[512] __attribute__((aligned(4096))),
+		l2[4][512] __attribute__((aligned(4096)));
+	const uint64_t *given = (const uint64_t *)(*(const uint64_t *)entry.cr3 & ~0xfffull);
+	struct ram ram[16];
+	uint32_t n = boot_ram(ram, 16);
+	uint64_t end = n > 1 ? ram[1].base + ram[1].len : 0;
+
+	l4[0] = (uint64_t)l3 | 3;
+	for (uint64_t i = 0; i < 4; i++) {
+		l3[i] = given[i];
+		if (given[i] || (i < 3 && end <= i << 30))
+			continue;
+		for (uint64_t j = 0; j < 512; j++)
+			l2[i][j] = i << 30 | j << 21 | 0x83;
+		l3[i] = (uint64_t)l2[i] | 3;
+	}
+	write_cr3((uint64_t)l4);
+}
+
 void runtime_start(void)
 {
 	protocol = entry.cr3 ? PROTOCOL_LINUX : PROTOCOL_MULTIBOOT;
@@ -16,6 +38,8 @@ void runtime_start(void)
 		protocol = PROTOCOL_PVH;
 	else if (!entry.cr3 && (uint32_t)entry.rax != MB_MAGIC)
 		die("EBX points to no PVH start_info, EAX is no multiboot magic");
+	if (protocol == PROTOCOL_LINUX && read_cr3() == entry.cr3)
+		map_more();
 	guest_main();
 	finish();
 }

@@ -10,6 +10,7 @@ enum {
 	HANDLER_BYTES = 64,
 	POOL_START = 16 << 20,
 	POOL_END = 64 << 20,
+	QUEUES_MAX = 64,
 };
 
 extern uint64_t virtio_ack[VIRTIO_DEVICES];
@@ -86,7 +87,8 @@ static void negotiate(struct virtio *dev, uint64_t wanted)
 	}
 	if (!(offered & VIRTIO_F_VERSION_1))
 		die("VERSION_1 is not offered");
-	dev->features = offered & (wanted | VIRTIO_F_VERSION_1);
+	/* OSv is a modern driver that does not accept it */
+	dev->features = offered & (wanted | (arg_number("version_1", 1) ? VIRTIO_F_VERSION_1 : 0));
 	for (uint32_t i = 0; i < 2; i++) {
 		set(dev, DRIVER_FEATURES_SEL, i);
 		set(dev, DRIVER_FEATURES, (uint32_t)(dev->features >> 32 * i));
@@ -94,6 +96,19 @@ static void negotiate(struct virtio *dev, uint64_t wanted)
 	set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
 	if (!(get(dev, STATUS) & FEATURES_OK))
 		die("features refused");
+}
+
+/* OSv looks for queues until there is one of no size; none is in use before it is made. */
+static void count_queues(const struct virtio *dev)
+{
+	for (uint32_t i = 0; i < QUEUES_MAX; i++) {
+		set(dev, QUEUE_SEL, i);
+		if (get(dev, QUEUE_READY))
+			die("a queue is ready before it was made");
+		if (!get(dev, QUEUE_NUM_MAX))
+			return;
+	}
+	die("queues without end");
 }
 
 static void make_queue(struct virtio *dev, uint32_t index, uint16_t size)
@@ -141,6 +156,7 @@ void virtio_start(struct virtio *dev, uint32_t id, uint64_t features, uint32_t q
 	set(dev, STATUS, ACKNOWLEDGE | DRIVER);
 	negotiate(dev, features);
 	take_interrupt(dev);
+	count_queues(dev);
 	for (uint32_t i = 0; i < queues; i++)
 		make_queue(dev, i, size);
 	set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);

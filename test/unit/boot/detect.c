@@ -271,7 +271,15 @@ static void guests_are_named(void **state)
 {
 	static const char *const text[][2] = {{"OSv v0.57.0", "OSv 0.57.0"},
 		{"Linux version 6.1.0 (x@y)", "Linux 6.1.0"}, {"nodename nanovms", "Nanos"},
-		{"Linux version %s", ""}, {"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
+		{"gitversion: %s", "Nanos"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef01234567,", "Nanos 0123456789ab"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef01234567", "Nanos 0123456789ab"},
+		{"gitversion: %s\n\t0123456789abcdef0123456789abcdef012345678,", "Nanos"},
+		{"0123456789abcdef0123456789abcdef01234567,", ""},
+		{"Linux version %s", ""}, {".uk_ctortab", "Unikraft"},
+		{".uk_inittab: Unikraft (%s); Unikraft Telesto 0.16.3~e453b74a", "Unikraft Telesto 0.16.3~e453b74a"},
+		{"Unikraft Telesto 0.16.3", ""}, {".uk_ctortab Unikraft Telesto", "Unikraft"},
+		{"hermit_loader::main", "Hermit loader"}, {"hello", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {

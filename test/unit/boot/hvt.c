@@ -173,12 +173,45 @@ static void protections(void **state)
 	assert_int_equal(walk(&g, 0xffff), 0);
 	assert_true(walk(&g, 0x10000) == (0x10000 | present | none));
 	assert_true(walk(&g, 0xff000) == (0xff000 | present | none));
-	assert_true(walk(&g, 0x101000) == (0x101000 | present));
+	assert_true(walk(&g, 0x101000) == (0x101000 | present | write));
 	assert_true(walk(&g, 0x102000) == (0x102000 | present | write | none));
 	assert_true(walk(&g, 0x400000) == (0x400000 | present | write | none | 0x80));
 	assert_int_equal(walk(&g, 16 << 20), 0);
 	guest_fini(&g);
 	bytes_free(&file);
+}
+
+/* What the host is to hold read-only: whole pages, without those that a segment shares with one that is written. */
+static void read_only_pages(void **state)
+{
+	static const struct {
+		struct boot_segment s[3];
+		uint64_t gpa, len; /* of segment 0 */
+	} c[] = {
+		{ {{.gpa = 0x100000, .mem_bytes = 0x1000, .flags = 5}}, 0x100000, 0x1000 },
+		{ {{.gpa = 0x100ff0, .mem_bytes = 0x20, .flags = 4}}, 0x100000, 0x2000 },
+		{ {{.gpa = 0x100000, .mem_bytes = 0x1000, .flags = 6}}, 0, 0 },
+		{ {{.gpa = 0x100000, .mem_bytes = 0x1800, .flags = 5}, {.gpa = 0x101800, .mem_bytes = 8, .flags = 6}},
+			0x100000, 0x1000 },
+		{ {{.gpa = 0x101800, .mem_bytes = 0x1800, .flags = 5}, {.gpa = 0x100000, .mem_bytes = 0x1008, .flags = 6}},
+			0x102000, 0x1000 },
+		{ {{.gpa = 0x101800, .mem_bytes = 8, .flags = 5}, {.gpa = 0x101000, .mem_bytes = 8, .flags = 6}}, 0, 0 },
+		{ {{.gpa = 0x101800, .mem_bytes = 0x1000, .flags = 5}, {.gpa = 0x101000, .mem_bytes = 8, .flags = 6},
+			{.gpa = 0x102900, .mem_bytes = 8, .flags = 6}}, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+		struct boot_image image = {.segments = 3};
+		uint64_t gpa = 0, len = 0;
+
+		memcpy(image.segment, c[i].s, sizeof c[i].s);
+		assert_int_equal(boot_hvt_read_only(&image, 0, &gpa, &len), c[i].len != 0);
+		if (c[i].len) {
+			assert_int_equal(gpa, c[i].gpa);
+			assert_int_equal(len, c[i].len);
+		}
+	}
 }
 
 static void not_loaded(void **state)
@@ -213,6 +246,7 @@ int main(void)
 		cmocka_unit_test(image_values),
 		cmocka_unit_test(what_the_guest_finds),
 		cmocka_unit_test(protections),
+		cmocka_unit_test(read_only_pages),
 		cmocka_unit_test(not_loaded),
 	};
 

@@ -55,6 +55,70 @@ static void segments_outside_of_ram(void **state)
 	refuse_segment(0x200000, UINT64_MAX - 0x200000, -ENOEXEC, "lies outside of RAM");
 }
 
+static void expect_no_pci(const struct bytes *file, const char *guest, uint32_t devices)
+{
+	struct guest g;
+
+	guest_init(&g, file, BOOT_AUTO, 16);
+	assert_string_equal(g.image.guest, guest);
+	g.config.device = test_devices;
+	g.config.devices = devices;
+	expect_not_loaded(&g, -ENOTSUP, "PCI bus");
+	guest_fini(&g);
+}
+
+/* Without devices there is nothing that such a guest would miss. */
+static void devices_of_guests_that_look_on_pci(void **state)
+{
+	static const char *const names[] = {"rumprun", "IncludeOS"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct test_segment s = {.paddr = 0x100000, .data = names[i], .len = strlen(names[i])};
+		struct bytes file = make_elf64(0x100000, &s, 1);
+		struct guest g;
+
+		expect_no_pci(&file, names[i], 1);
+		guest_init(&g, &file, BOOT_AUTO, 16);
+		guest_load(&g);
+		guest_fini(&g);
+		bytes_free(&file);
+	}
+}
+
+/* An hvt guest's file, made one for Solo5's virtio target, which multiboot starts. */
+static struct bytes make_solo5_virtio(uint32_t devices)
+{
+	struct bytes manifest = make_manifest(devices), file = make_hvt(1, &manifest);
+	const struct multiboot_fields f = {0};
+	uint8_t *abi = memmem(file.data, file.len, "ABI1", 4);
+
+	assert_non_null(abi);
+	abi[12] = 3; /* behind the type and the name: the target */
+	file.data = realloc(file.data, file.len + 64);
+	assert_non_null(file.data);
+	memset(file.data + file.len, 0, 64);
+	put_multiboot(file.data + ((file.len + 15) & ~15ull), &f);
+	file.len += 64;
+	bytes_free(&manifest);
+	return file;
+}
+
+static void solo5_for_virtio_with_a_manifest(void **state)
+{
+	struct bytes with = make_solo5_virtio(2), without = make_solo5_virtio(0);
+	struct guest g;
+
+	(void)state;
+	expect_no_pci(&with, "Solo5 virtio ABI 1", 0);
+	expect_no_pci(&without, "Solo5 virtio ABI 1", 1);
+	guest_init(&g, &without, BOOT_AUTO, 16);
+	guest_load(&g);
+	guest_fini(&g);
+	bytes_free(&with);
+	bytes_free(&without);
+}
+
 static void refuse_modules(
 	uint32_t n, uint64_t bytes, enum boot_protocol wanted, int code, const char *text)
 {
@@ -233,6 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_over_the_tables),
 		cmocka_unit_test(segments_outside_of_ram),
+		cmocka_unit_test(devices_of_guests_that_look_on_pci),
+		cmocka_unit_test(solo5_for_virtio_with_a_manifest),
 		cmocka_unit_test(modules_that_do_not_fit),
 		cmocka_unit_test(initrd_below_an_impossible_limit),
 		cmocka_unit_test(bzimage_in_too_little_ram),

@@ -68,6 +68,23 @@ static void names_what_is_missing(void **state)
 	}
 }
 
+static void xcrs_are_optional(void **state)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct fake_kvm fake;
+	struct kvm_host host;
+
+	(void)state;
+	for (int has = 0; has < 2; has++) {
+		fake_init(&fake);
+		fake_set_cap(&fake, KVM_CAP_XCRS, has);
+		assert_int_equal(kvm_host_init(&host, &fake.sys, -1, &err), 0);
+		assert_int_equal(host.has_xcrs, has);
+		kvm_host_fini(&host);
+		fake_fini(&fake);
+	}
+}
+
 static void limits_vcpus_to_eight_bit_apic_ids(void **state)
 {
 	struct ukvmm_err err = { .size = sizeof err };
@@ -177,6 +194,7 @@ int main(void)
 		cmocka_unit_test(given_fd_is_duplicated),
 		cmocka_unit_test(names_what_is_missing),
 		cmocka_unit_test(limits_vcpus_to_eight_bit_apic_ids),
+		cmocka_unit_test(xcrs_are_optional),
 		cmocka_unit_test(refuses_what_is_not_kvm),
 		cmocka_unit_test(open_errors_have_a_cure),
 		cmocka_unit_test(every_call_may_fail),

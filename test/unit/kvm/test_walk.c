@@ -474,6 +474,30 @@ static void old_kernels_have_no_xsave2(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A CPU without XSAVE: KVM has no XCRs there and refuses to be asked. */
+static void without_xcrs(void **state)
+{
+	struct ukvmm_state s;
+
+	(void)state;
+	save_filled(&s);
+	b.host.has_xcrs = false;
+	assert_int_equal(load(&b, s.buf, s.len), -ENOTSUP); /* AVX was on */
+	assert_non_null(strstr(b.err.text, "XSAVE"));
+	state_fini(&s);
+	for (uint32_t i = 0; i < a.vcpus; i++)
+		machine_vcpu(&a, i)->xcrs.xcrs[0].value = 1;
+	state_save_init(&s);
+	assert_int_equal(walk(&a, &s), 0);
+	assert_int_equal(load(&b, s.buf, s.len), 0);
+	state_fini(&s);
+	state_save_init(&s);
+	assert_int_equal(walk(&b, &s), 0);
+	assert_int_equal(fake_count(&b.fake, KVM_GET_XCRS) + fake_count(&b.fake, KVM_SET_XCRS), 0);
+	assert_int_equal(load(&a, s.buf, s.len), 0);
+	state_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +518,7 @@ int main(void)
 		TEST(injected_extint_travels),
 		TEST(unfinished_io_is_not_saved),
 		TEST(old_kernels_have_no_xsave2),
+		TEST(without_xcrs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,14 +55,29 @@ static void idle_until_programmed(void **state)
 	legacy_timer(&f->board);
 	for (uint16_t port = CH0; port < CONTROL; port++)
 		assert_int_equal(in8(f, port), 0);
-	out8(f, CH0, 0x12); /* a count without a control word */
-	out8(f, CH0, 0x34);
+	out8(f, CH0 + 2, 0x12); /* a count without a control word */
+	out8(f, CH0 + 2, 0x34);
 	out8(f, CONTROL, 0x00);
 	out8(f, PORT61, 0x01);
 	out8(f, PORT61, 0x00);
 	legacy_reset(&f->board);
 	assert_int_equal(f->arms, 0);
 	assert_int_equal(fixture_advance(f, 10000000000), 0);
+}
+
+/* Firmware has chosen a mode for channel 0, and there are guests that never do. */
+static void a_count_without_a_control_word_ticks(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int life = 0; life < 2; life++) {
+		out8(f, CH0, 0x34);
+		out8(f, CH0, 0x12);
+		assert_false(take_tick(f));
+		fixture_advance(f, 0x1234 * 1000000000ull / 1193182 + 1000);
+		assert_true(take_tick(f));
+		legacy_reset(&f->board);
+	}
 }
 
 static void mode_0_counts_once_and_on(void **state)
@@ -589,7 +604,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define OWN(t) cmocka_unit_test_setup_teardown(t, setup_own, teardown)
-		OWN(idle_until_programmed),
+		OWN(idle_until_programmed), OWN(a_count_without_a_control_word_ticks),
 		OWN(mode_0_counts_once_and_on),
 		OWN(mode_0_stops_between_two_bytes),
 		OWN(a_shot_that_ran_out_interrupts_before_the_next),

@@ -219,6 +219,7 @@ static void commands_that_make_no_sense_are_answered_so(void **unused)
 		{ "\1\1\2\0\0\0\0\2", 8 },		  /* somebody else's */
 		{ "\1\2\0\0\0\0\0\0", 8 },
 		{ "\2\0\1\0", 4 },			  /* VLAN */
+		{ "\3\0", 2 },				  /* announced: not negotiated */
 		{ "\4\0\1\0", 4 },			  /* multiqueue */
 		{ "\377\377\377\377", 4 },
 	};
@@ -312,6 +313,48 @@ static void a_peer_that_leaves_takes_the_link_down_until_rebind(void **unused)
 	}
 }
 
+static bool is_asked(void *arg)
+{
+	return status_of(arg) & NET_ANNOUNCE;
+}
+
+static void rebind_elsewhere(struct net_rig *to)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd), 0);
+	drive_pause(&to->d);
+	assert_int_equal(ukvmm_vm_rebind(to->d.vm, "net0", fd[0], &err), 0);
+	close(fd[0]);
+	close(to->peer);
+	to->peer = fd[1];
+	assert_int_equal(ukvmm_vm_resume(to->d.vm), 0);
+	rig_settle(to);
+}
+
+/* virtio 1.2 §5.1.6.5.4; without a control queue the driver could not answer, and is not asked. */
+static void a_driver_elsewhere_is_asked_to_announce_itself(void **unused)
+{
+	(void)unused;
+	rig_init(&r, SOCK_SEQPACKET, NULL, NET_F_STATUS | NET_F_CTRL_VQ | NET_F_GUEST_ANNOUNCE);
+	assert_int_equal(rig_ctrl(&r, "\3\0", 2, true), 0);
+	drive_reg_set(&r.dev, REG_INTERRUPT_ACK, 4, 3);
+	rebind_elsewhere(&r);
+	drive_until(&r.d, is_asked, &r);
+	assert_int_equal(drive_reg(&r.dev, REG_INTERRUPT_STATUS, 4), INTERRUPT_CONFIG);
+	assert_int_equal(rig_ctrl(&r, "\3\1", 2, true), 1);
+	assert_int_equal(status_of(&r), NET_LINK_UP | NET_ANNOUNCE);
+	assert_int_equal(rig_ctrl(&r, "\3\0", 2, true), 0);
+	assert_int_equal(status_of(&r), NET_LINK_UP);
+	rig_fini(&r);
+
+	rig_init(&r, SOCK_SEQPACKET, NULL, NET_F_STATUS | NET_F_GUEST_ANNOUNCE);
+	rebind_elsewhere(&r);
+	assert_int_equal(status_of(&r), NET_LINK_UP);
+	rig_fini(&r);
+}
+
 /* Nothing reaches the guest's memory, nor leaves it, while the VM is paused. */
 static void a_pause_holds_frames_back(void **unused)
 {
@@ -374,6 +417,7 @@ int main(void)
 		cmocka_unit_test(commands_that_make_no_sense_are_answered_so),
 		cmocka_unit_test(a_bridge_may_change_its_address),
 		cmocka_unit_test(a_peer_that_leaves_takes_the_link_down_until_rebind),
+		cmocka_unit_test(a_driver_elsewhere_is_asked_to_announce_itself),
 		cmocka_unit_test(a_pause_holds_frames_back),
 		cmocka_unit_test(two_guests_talk),
 	};

@@ -192,6 +192,60 @@ static int add(struct drive *d, const struct ukvmm_vsock_config *c, struct ukvmm
 	return ukvmm_vm_add_vsock(d->vm, "vsock0", &copy, err);
 }
 
+/* Port 80 leads to the other end of a pair; no other does. */
+static int connect_pair(uint64_t cookie, uint32_t port)
+{
+	int *theirs = (int *)(uintptr_t)cookie, pair[2];
+
+	if (port != HOST_PORT)
+		return -ECONNREFUSED;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
+		return -errno;
+	*theirs = pair[1];
+	return pair[0];
+}
+
+static void a_process_without_files_brings_its_own(void **state)
+{
+	int theirs = -1, fd, fds;
+	struct vguest g;
+	struct packet p;
+	char bytes[8];
+
+	(void)state;
+	guest_init_given(&g, connect_pair, (uint64_t)(uintptr_t)&theirs);
+	guest_up(&g, BUFFERS);
+	fds = ukvmm_vm_fds(g.d.vm);
+	send_op(&g, VSOCK_REQUEST, 0);
+	expect(&g, VSOCK_RESPONSE, &p);
+	assert_int_equal(ukvmm_vm_fds(g.d.vm), fds + 1);
+	send_bytes(&g, "hello", 5);
+	assert_int_equal(read(theirs, bytes, sizeof bytes), 5);
+	assert_memory_equal(bytes, "hello", 5);
+	close(theirs);
+	settle(&g);
+	/* a refusal is one, and not asked for twice */
+	g.host_port = HOST_PORT + 1;
+	g.guest_port++;
+	g.received = 0;
+	while (next_packet(&g, &p))
+		;
+	send_op(&g, VSOCK_REQUEST, 0);
+	expect(&g, VSOCK_RST, &p);
+	/* the other way: by the socket that was given */
+	fd = client_says(&g, "CONNECT 52\n");
+	guest_accepts(&g, 52);
+	assert_true(read(fd, bytes, 2) == 2 && bytes[0] == 'O');
+	close(fd);
+	settle(&g);
+	/* whose name is not the device's to remove */
+	drive_fini(&g.d);
+	assert_int_equal(access(g.path, F_OK), 0);
+	unlink(g.path);
+	drive_init(&g.d);
+	guest_fini(&g);
+}
+
 static void configs_are_checked(void **state)
 {
 	static char name[sizeof((struct sockaddr_un *)0)->sun_path];
@@ -204,7 +258,14 @@ static void configs_are_checked(void **state)
 	assert_int_equal(ukvmm_vm_connect(d.vm, 1, NULL), -ENODEV);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .cid = 2 }, NULL), -EINVAL);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .cid = UINT32_MAX }, NULL), -EINVAL);
-	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .flags = 1 }, NULL), -EINVAL);
+	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .flags = 2 }, NULL), -EINVAL);
+	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .flags = UKVMM_VSOCK_LISTENER, .listener = -1 }, NULL), -EINVAL);
+	fd = open("/dev/null", O_RDWR);
+	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .flags = UKVMM_VSOCK_LISTENER, .listener = fd }, NULL), -EINVAL);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .flags = UKVMM_VSOCK_LISTENER, .listener = fd }, NULL), -EINVAL);
+	close(fd);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .listen = 1 }, NULL), -EINVAL);
 	memset(name, 'a', sizeof name - 12);
 	assert_int_equal(add(&d, &(struct ukvmm_vsock_config){ .path = name, .listen = 1 }, &err), 0);
@@ -385,6 +446,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_end_the_client),
 		cmocka_unit_test(silent_clients_give_way),
 		cmocka_unit_test(no_fd_left_is_waited_for),
+		cmocka_unit_test(a_process_without_files_brings_its_own),
 		cmocka_unit_test(configs_are_checked),
 		cmocka_unit_test(only_our_own_name_is_removed),
 		cmocka_unit_test(load_resets_streams),

@@ -24,9 +24,8 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-void guest_init(struct vguest *g, bool listens)
+static void make_folder(struct vguest *g)
 {
-	struct ukvmm_err err = { .size = sizeof err };
 	char service[80];
 
 	memset(g, 0, sizeof *g);
@@ -35,11 +34,14 @@ void guest_init(struct vguest *g, bool listens)
 	snprintf(g->path, sizeof g->path, "%s/v", g->dir);
 	snprintf(service, sizeof service, "%s_%d", g->path, HOST_PORT);
 	g->listener = listen_at(service);
+}
+
+static void add_device(struct vguest *g, const struct ukvmm_vsock_config *config)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+
 	drive_init(&g->d);
-	if (ukvmm_vm_add_vsock(g->d.vm, "vsock0",
-		    &(struct ukvmm_vsock_config){ .size = sizeof(struct ukvmm_vsock_config), .cid = CID,
-			    .path = g->path, .listen = listens },
-		    &err))
+	if (ukvmm_vm_add_vsock(g->d.vm, "vsock0", config, &err))
 		fail_msg("%s(%s): %s", err.call, err.object, err.text);
 	drive_seal(&g->d);
 	g->rx = drive_alloc(&g->d, RING * RX_BYTES);
@@ -48,6 +50,25 @@ void guest_init(struct vguest *g, bool listens)
 	g->buf_alloc = 256 << 10;
 	g->guest_port = GUEST_PORT;
 	g->host_port = HOST_PORT;
+}
+
+void guest_init(struct vguest *g, bool listens)
+{
+	make_folder(g);
+	add_device(g, &(struct ukvmm_vsock_config){ .size = sizeof(struct ukvmm_vsock_config), .cid = CID,
+			      .path = g->path, .listen = listens });
+}
+
+void guest_init_given(struct vguest *g, int (*connect)(uint64_t cookie, uint32_t port), uint64_t cookie)
+{
+	int listener;
+
+	make_folder(g);
+	listener = listen_at(g->path);
+	add_device(g, &(struct ukvmm_vsock_config){ .size = sizeof(struct ukvmm_vsock_config), .cid = CID,
+			      .flags = UKVMM_VSOCK_LISTENER, .listener = listener, .connect = connect, .cookie = cookie });
+	/* the device has its own */
+	close(listener);
 }
 
 void guest_fini(struct vguest *g)

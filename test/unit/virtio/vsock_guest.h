@@ -33,6 +33,9 @@ struct packet {
 
 /* A VM with a vsock device, sealed; no driver yet. listen: `path` is listened on by the device. */
 void guest_init(struct vguest *g, bool listen);
+/* The same without a path: a socket that listens already, and `connect` for the guest's own connects. Whoever calls it
+ * removes `path`. */
+void guest_init_given(struct vguest *g, int (*connect)(uint64_t cookie, uint32_t port), uint64_t cookie);
 void guest_fini(struct vguest *g);
 /* Negotiates and gives `buffers` receive buffers. */
 void guest_up(struct vguest *g, uint32_t buffers);

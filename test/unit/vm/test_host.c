@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
+#include "engine.h"
 #include "host.h"
 
 enum { MANY = 100, WAITING = 64 };
@@ -156,10 +158,41 @@ static void bad_configs_are_refused(void **state)
 	c.kick_signal = 0xfffffffe;
 	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), -EINVAL);
 	c.kick_signal = 0;
-	c.flags = 1;
+	c.flags = 2;
 	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), -EINVAL);
 	assert_string_equal(err.call, "ukvmm_host_open");
 	assert_int_equal(ukvmm_host_close(NULL), 0);
+}
+
+/* Made at once, or never: a filter that is loaded later would end the process for trying. */
+static void the_ring_is_made_now_or_never(void **state)
+{
+	const struct ukvmm_host_config c = { .size = sizeof c, .flags = UKVMM_HOST_URING };
+	struct ukvmm_err err = { .size = sizeof err };
+	struct rlimit was, none;
+	struct life *l = *state;
+	struct ukvmm_host *host;
+	struct uring *ring = NULL;
+	int rc;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	rc = host_open_on(&host, &l->sys, -1, &c, &err);
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_int_equal(rc, 0);
+	assert_int_equal(host_ring(host, &ring, &err), -ENOTSUP);
+	assert_string_equal(err.call, "io_uring_setup");
+	assert_int_equal(ukvmm_host_close(host), 0);
+
+	assert_int_equal(host_open_on(&host, &l->sys, -1, &c, &err), 0);
+	rc = host_ring(host, &ring, &err);
+	if (rc == 0)
+		assert_non_null(ring);
+	else
+		assert_int_equal(rc, -ENOTSUP);
+	assert_int_equal(ukvmm_host_close(host), 0);
 }
 
 int main(void)
@@ -169,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(vms_are_counted_and_limited, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_ring_is_made_now_or_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_configs_are_refused, setup, teardown),
 	};
 

@@ -2,7 +2,7 @@
 /* The zero page (boot.rst) and the start_info of PVH (Xen's public headers). */
 #include <string.h>
 
-#include "arch.h"
+#include "x86.h"
 
 enum { E820_RAM = 1, SETUP_DTB = 2, SETUP_DATA_MAX = 64, ONE_MIB = 1 << 20 };
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time by the TSC; its rate is what KVM's clock says, which also knows the date. */
-#include "arch.h"
-#include "../../drivers/virtio.h"
+/*
+ * Time by the TSC, whose rate the device tree tells, else KVM's clock; that knows the date, too. It is asked only when
+ * it is needed: setting it up costs as much as a device.
+ */
+#include "x86.h"
+#include "../../drivers/devices.h"
 
+enum { KVM_LEAF = 0x40000000, KVM_NAME = 0x4b4d564b /* "KVMK" */ };
 enum { MSR_WALL_CLOCK = 0x4b564d00, MSR_SYSTEM_TIME = 0x4b564d01 };
 
 struct system_time { /* KVM's msr.rst */
@@ -19,6 +23,7 @@ struct wall_clock {
 static volatile struct system_time host __attribute__((aligned(64)));
 static volatile struct wall_clock wall __attribute__((aligned(16)));
 static uint64_t start, hz;
+static bool asked;
 
 static uint64_t rdtsc(void)
 {
@@ -26,6 +31,15 @@ static uint64_t rdtsc(void)
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
 	return (uint64_t)hi << 32 | lo;
+}
+
+/* False: there is no such clock. */
+static bool ask_host(void)
+{
+	if (!asked && rt_cpuid_ebx(KVM_LEAF) == KVM_NAME)
+		rt_wrmsr(MSR_SYSTEM_TIME, (uint32_t)(uintptr_t)&host | 1);
+	asked = true;
+	return host.mul;
 }
 
 static uint64_t host_ns(void)
@@ -43,26 +57,19 @@ static uint64_t host_ns(void)
 	return ns;
 }
 
-void rt_clock_init(bool kvm)
+void rt_clock_init(void)
 {
-	struct rt_op op[] = {
-		{MSR_SYSTEM_TIME, (uint32_t)(uintptr_t)&host | 1, RT_WRMSR},
-		{MSR_WALL_CLOCK, (uint32_t)(uintptr_t)&wall, RT_WRMSR},
-	};
-
-	if (kvm)
-		rt_ring0(op, 2, false);
-	hz = host.mul ? 0 : rt_devices_tsc_hz();
-	if (!host.mul && !hz)
+	hz = rt_devices_tsc_hz();
+	if (!hz && !ask_host())
 		rt_panic("nobody says how fast the TSC is");
-	start = host.mul ? host_ns() : rdtsc();
+	start = hz ? rdtsc() : host_ns();
 }
 
 uint64_t rt_now(void)
 {
 	uint64_t t;
 
-	if (host.mul)
+	if (!hz)
 		return host_ns() - start + 1;
 	t = rdtsc() - start;
 	return t / hz * 1000000000 + t % hz * 1000000000 / hz + 1;
@@ -70,5 +77,9 @@ uint64_t rt_now(void)
 
 uint64_t rt_realtime(void)
 {
-	return wall.sec && host.mul ? wall.sec * 1000000000ull + wall.nsec + host_ns() : 0;
+	if (!ask_host())
+		return 0;
+	if (!wall.sec)
+		rt_wrmsr(MSR_WALL_CLOCK, (uint32_t)(uintptr_t)&wall);
+	return wall.sec ? wall.sec * 1000000000ull + wall.nsec + host_ns() : 0;
 }

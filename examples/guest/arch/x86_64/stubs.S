@@ -15,11 +15,14 @@
 	.set v, v + 1
 	.endr
 
-	/* + 512: #GP. HLT of ring 3 at one of two places is a call; anything else is what it is. */
+	/* + 512: #GP. HLT of ring 3 at one place is a call of the routine whose address is in RDX. */
 	.balign 512
 	cmpq $rt_ring0_insn, 8(%rsp)
-	je batch
-	pushq $13
+	jne 1f
+	addq $8, %rsp		/* error code */
+	incq (%rsp)		/* behind the HLT */
+	jmp *%rdx
+1:	pushq $13
 	jmp fault
 
 	/* + 1024: interrupts, 64 bytes each: acknowledge, count, end of interrupt */
@@ -42,48 +45,6 @@
 	.endr
 	.balign 64
 	iretq			/* spurious */
-
-/*
- * RDI: struct rt_op[RSI], done in order. DL: idle then, unless rt_irqs differs from what it was at the last time
- * (rt_irqs_seen). Interrupts are off from there to HLT: no wake-up is lost.
- */
-batch:
-	addq $8, %rsp		/* error code */
-	incq (%rsp)		/* behind the HLT */
-	movl %edx, %r8d
-1:	decq %rsi
-	js 4f
-	movq (%rdi), %r9
-	movl 8(%rdi), %eax
-	movl 12(%rdi), %ecx
-	addq $16, %rdi
-	cmpl $1, %ecx
-	je 2f
-	ja 3f
-	movl %eax, (%r9)	/* 0: write a register */
-	jmp 1b
-2:	movl (%r9), %eax	/* 1: read one */
-	movl %eax, -8(%rdi)
-	jmp 1b
-3:	movl %r9d, %ecx		/* 2: write an MSR */
-	xorl %edx, %edx
-	wrmsr
-	jmp 1b
-4:	testb %r8b, %r8b
-	jz 6f
-	movq rt_irqs, %rax
-	cmpq %rax, rt_irqs_seen
-	jne 5f
-	movl rt_idle_door, %eax
-	testl %eax, %eax
-	jz 7f
-	movl $0, (%rax)		/* the host may park us here */
-7:	sti
-	hlt
-	cli
-	movq rt_irqs, %rax
-5:	movq %rax, rt_irqs_seen
-6:	iretq
 
 /* Keeps the registers where ring 3 sees them and goes on there in rt_fault; a second one ends the guest here. */
 fault:
@@ -122,17 +83,7 @@ fault:
 9:	movl $0x501, %edx
 	movb $255, %al
 	outb %al, %dx
-	cli
-	hlt
-
-/* rt_ring0(ops, n, idle) of ring 3 */
-	.text
-	.globl rt_ring0
-rt_ring0:
-	movzbl %dl, %edx
-rt_ring0_insn:
-	hlt
-	ret
+	jmp ring0_end
 
 	.bss
 	.balign 16
@@ -140,9 +91,7 @@ rt_ring0_insn:
 rt_fault_regs:	.fill 192, 1, 0
 rt_ack:		.fill 32, 1, 0
 rt_irqs:	.fill 8, 1, 0
-rt_irqs_seen:	.fill 8, 1, 0
-	.globl rt_idle_door
-rt_idle_door:	.fill 8, 1, 0
-	.fill 4096, 1, 0
+	.fill 16384, 1, 0	/* printf wants 9 KiB */
+	.balign 16
 rt_fault_stack_top:
 	.section .note.GNU-stack, "", @progbits

@@ -3,6 +3,7 @@
 #ifndef NET_ARCH_CC_H
 #define NET_ARCH_CC_H
 
+#include "guard.h"
 #include "ukvmm_rt.h"
 
 #define LWIP_NO_STDINT_H 0

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lwIP tells of each connection's beginning and end by its "extended arguments", whose data is its kind here. Its lists
+ * are in the order of the last packet, newest first. */
+#include "guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/tcp.h"
+
+enum kind { HALF_OPEN, OPEN, LEFT, KINDS };
+enum { HEAD = 16, URGENT = 1 << 20, CLOSING_MAX = 1024, HALF_OPEN_MAX = 8192, LEAST = 64 };
+
+static struct {
+	size_t used, most;
+	bool urgent;
+	uint32_t count[KINDS], limit[KINDS];
+	void (*make_room)(void);
+} guard;
+
+void guard_start(size_t memory)
+{
+	guard.most = memory;
+}
+
+void *guard_alloc(size_t n)
+{
+	size_t most = guard.most + (guard.urgent ? URGENT : 0);
+	size_t *p = guard.used <= most && n <= most - guard.used ? malloc(n + HEAD) : NULL;
+
+	if (!p)
+		return NULL;
+	guard.used += n;
+	*p = n;
+	return (char *)p + HEAD;
+}
+
+void *guard_calloc(size_t n, size_t size)
+{
+	size_t bytes;
+	void *p = __builtin_mul_overflow(n, size, &bytes) ? NULL : guard_alloc(bytes);
+
+	return p ? memset(p, 0, bytes) : NULL;
+}
+
+void guard_free(void *p)
+{
+	size_t *head = p ? (size_t *)(void *)((char *)p - HEAD) : NULL;
+
+	if (!head)
+		return;
+	guard.used -= *head;
+	free(head);
+}
+
+void guard_urgent(bool urgent)
+{
+	guard.urgent = urgent;
+}
+
+size_t guard_used(void)
+{
+	return guard.used;
+}
+
+static enum kind kind_of(const struct tcp_pcb *pcb)
+{
+	return (enum kind)(uintptr_t)tcp_ext_arg_get(pcb, 0);
+}
+
+static void set_kind(struct tcp_pcb *pcb, enum kind kind)
+{
+	guard.count[kind_of(pcb)]--;
+	guard.count[kind]++;
+	tcp_ext_arg_set(pcb, 0, (void *)(uintptr_t)kind);
+}
+
+/* Ends those of a kind in a list but the first `keep`; how many fewer are to be kept of the next list. */
+static uint32_t drop_behind(struct tcp_pcb *list, enum kind kind, uint32_t keep)
+{
+	for (struct tcp_pcb *pcb = list, *next; pcb; pcb = next) {
+		next = pcb->next;
+		if (kind_of(pcb) != kind)
+			continue;
+		if (keep)
+			keep--;
+		else
+			tcp_abandon(pcb, kind == LEFT);
+	}
+	return keep;
+}
+
+static void bound(enum kind kind)
+{
+	if (guard.count[kind] <= guard.limit[kind])
+		return;
+	drop_behind(tcp_tw_pcbs, kind, drop_behind(tcp_active_pcbs, kind, guard.limit[kind] / 2));
+}
+
+static void ended(u8_t id, void *data)
+{
+	(void)id;
+	guard.count[(enum kind)(uintptr_t)data]--;
+}
+
+static err_t begun(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb);
+static const struct tcp_ext_arg_callbacks callbacks = { ended, begun };
+
+static err_t begun(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
+{
+	(void)listener;
+	tcp_ext_arg_set_callbacks(pcb, id, &callbacks);
+	tcp_ext_arg_set(pcb, id, (void *)(uintptr_t)HALF_OPEN);
+	guard.count[HALF_OPEN]++;
+	bound(HALF_OPEN);
+	bound(LEFT);
+	if (guard.count[OPEN] >= guard.limit[OPEN])
+		guard.make_room();
+	return guard.count[OPEN] >= guard.limit[OPEN] ? ERR_MEM : ERR_OK;
+}
+
+static uint32_t at_most(uint32_t n, uint32_t most)
+{
+	if (n > most)
+		return most;
+	return n < LEAST ? LEAST : n;
+}
+
+void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void))
+{
+	/* many: one whose last step of the handshake was lost on the way is open to its client, which sends */
+	guard.limit[HALF_OPEN] = at_most(most, HALF_OPEN_MAX);
+	guard.limit[OPEN] = most;
+	guard.limit[LEFT] = at_most(most / 2, CLOSING_MAX);
+	guard.make_room = make_room;
+	tcp_ext_arg_set_callbacks(pcb, tcp_ext_arg_alloc_id(), &callbacks);
+}
+
+void guard_opened(struct tcp_pcb *pcb)
+{
+	set_kind(pcb, OPEN);
+}
+
+void guard_left(struct tcp_pcb *pcb)
+{
+	set_kind(pcb, LEFT);
+}
+
+static void syn(const struct ip_hdr *ip, const struct tcp_hdr *tcp)
+{
+	for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
+		if (pcb->remote_port != lwip_ntohs(tcp->src) || pcb->local_port != lwip_ntohs(tcp->dest) ||
+			pcb->remote_ip.addr != ip->src.addr || pcb->local_ip.addr != ip->dest.addr)
+			continue;
+		if (TCP_SEQ_GT(lwip_ntohl(tcp->seqno), pcb->rcv_nxt))
+			tcp_abandon(pcb, 0);
+		return;
+	}
+}
+
+bool guard_packet(struct pbuf *p)
+{
+	struct ip_hdr ip;
+	struct tcp_hdr tcp;
+	uint32_t head;
+
+	if (!tcp_tw_pcbs || pbuf_copy_partial(p, &ip, IP_HLEN, 0) != IP_HLEN || IPH_PROTO(&ip) != IP_PROTO_TCP)
+		return false;
+	head = IPH_HL_BYTES(&ip);
+	if (pbuf_copy_partial(p, &tcp, TCP_HLEN, (u16_t)head) == TCP_HLEN &&
+		(TCPH_FLAGS(&tcp) & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
+		syn(&ip, &tcp);
+	return false;
+}

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Functions as guests on the networks that there are: by DHCP of a server on the tap, by DHCP of passt; and many clients
+# at once. 77: no /dev/kvm, no network namespaces, or the functions are not built.
+. "$(dirname "$0")/lib.sh"
+need_kvm
+skip()
+{
+	echo "1..0 # SKIP $*"
+	exit 77
+}
+[ -x "$GUESTS/noop.elf" ] || skip "no functions: scripts/setup"
+command -v curl >/dev/null || skip "no curl"
+server=
+stop()
+{
+	[ -z "$server" ] || { kill "$server"; wait "$server"; server=; } 2>/dev/null
+}
+guest() # IMAGE OPTION...
+{
+	stop
+	"$UKVMM" run --timeout 200s --mem 64M "${@:2}" "$GUESTS/$1.elf" >"$dir/said" 2>&1 &
+	server=$!
+}
+# Until it is answered; a connection that is made before the guest has an address is lost.
+ask() # URL
+{
+	local end=$((SECONDS + 60))
+	until curl -sSf --max-time 1 "$1" 2>"$dir/err" || [ $SECONDS -gt $end ]; do :; done
+}
+
+free_port()
+{
+	for port in $(shuf -i 20000-30000 -n 50); do
+		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return
+	done
+}
+
+passt_half()
+{
+	command -v passt >/dev/null && grep -qE '^[a-z0-9]+\s+00000000\s' /proc/net/route || {
+		echo "# no passt, or no default route: not tried with it"
+		return
+	}
+	free_port
+	guest todos --net "passt,fwd=127.0.0.1:$port:8080"
+	is 'passt: a guest answers through a forwarded port' "$(ask "http://127.0.0.1:$port/todos/2")" \
+		'{"id":2,"title":"serve","done":true}'
+	free_port
+	guest serve --net "passt,fwd=127.0.0.1:$port:8080,mtu=65520"
+	ask "http://127.0.0.1:$port/" >/dev/null
+	is 'passt: 50 MiB' "$(curl -sS --max-time 60 "http://127.0.0.1:$port/" | wc -c)" $((50 << 20))
+	stop
+}
+
+tap_up()
+{
+	ip addr replace 10.9.0.1/24 dev tap0
+	ip link set tap0 up
+}
+
+dhcp_server()
+{
+	printf '%s\n' 'start 10.9.0.50' 'end 10.9.0.50' 'interface tap0' "lease_file $dir/leases" "pidfile $dir/pid" \
+		'option subnet 255.255.255.0' 'option router 10.9.0.1' 'option lease 600' >"$dir/udhcpd.conf"
+	: >"$dir/leases"
+	busybox udhcpd -f "$dir/udhcpd.conf" >"$dir/dhcp" 2>&1 &
+	dhcp=$!
+}
+
+dhcp_half()
+{
+	busybox --list 2>/dev/null | grep -qx udhcpd || { echo "# no udhcpd: DHCP is tried with passt only"; return; }
+	guest todos --net tap=tap0
+	dhcp_server # after the guest: it asks again
+	is 'DHCP: the guest takes the address it is given' "$(ask http://10.9.0.50:8080/todos/2)" \
+		'{"id":2,"title":"serve","done":true}'
+	stop
+	kill "$dhcp"
+	wait "$dhcp" 2>/dev/null
+}
+
+load() # CLIENTS HEY-OPTION...: all is answered with 200
+{
+	hey -n 4096 -c "$@" http://10.9.0.2:8080/ >"$dir/hey" 2>&1
+	grep -qE '^  \[200\][[:space:]]4096 responses$' "$dir/hey" && ! grep -qi error "$dir/hey"
+	local rc=$?
+	[ $rc = 0 ] || sed 's/^/# /' "$dir/hey"
+	return $rc
+}
+
+load_half()
+{
+	command -v hey >/dev/null || { echo "# no hey: not tried with many clients"; return; }
+	guest noop --net tap=tap0,mac=02:00:00:00:00:02 --cmdline ip=10.9.0.2/24
+	ask http://10.9.0.2:8080/
+	load 256
+	result $? 'load: 256 clients, 4096 requests'
+	load 64 -disable-keepalive
+	result $? 'load: a connection for each of 4096 requests'
+	guest echo --net tap=tap0,mac=02:00:00:00:00:02 --cmdline ip=10.9.0.2/24
+	ask http://10.9.0.2:8080/
+	head -c 20000 /dev/urandom >"$dir/body"
+	load 64 -m POST -D "$dir/body"
+	result $? 'load: 64 clients that send and get 20 KB'
+}
+
+if [ -z "${UKVMM_INSIDE:-}" ]; then
+	trap 'stop; rm -rf "$dir"' EXIT
+	passt_half
+	if [ -c /dev/net/tun ] && unshare -Urn true 2>/dev/null; then
+		UKVMM_INSIDE=$tests unshare -Urn "$0" "$@" || failed=1
+		exit $failed
+	fi
+	done_testing
+fi
+tests=$UKVMM_INSIDE
+trap 'stop; rm -rf "$dir"' EXIT
+ip tuntap add tap0 mode tap
+tap_up
+dhcp_half
+load_half
+done_testing
