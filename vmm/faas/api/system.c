@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /system: what the server is and has. */
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ukvmm/ukvmm.h>
@@ -66,8 +68,12 @@ void api_not_here(struct app *app, struct call *call, const char *name)
 static void each(void *arg, const struct replica_view *v)
 {
 	cJSON *json = cJSON_CreateObject();
+	char ip[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 8];
 
+	inet_ntop(AF_INET, &v->address.sin_addr, ip, sizeof ip);
+	snprintf(address, sizeof address, "%s:%u", ip, ntohs(v->address.sin_port));
 	cJSON_AddStringToObject(json, "name", v->name);
+	cJSON_AddStringToObject(json, "address", address);
 	cJSON_AddStringToObject(json, "function", v->function);
 	cJSON_AddStringToObject(json, "state", v->state);
 	cJSON_AddNumberToObject(json, "revision", v->revision);

@@ -35,6 +35,7 @@ struct backend {
 	struct spare *spares;
 	struct instance *waiting, **waiting_end; /* for a worker */
 	struct loop_task serve;
+	struct loop_timer fill;
 	struct {
 		uint64_t memory;
 		uint32_t vcpus;
@@ -66,8 +67,9 @@ struct instance {
 /* spares.c */
 /* A worker that is ready for this kind, or NULL: one is being made, or it must be waited for. */
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus);
-/* Makes what is missing: for those that wait, and for later. */
+/* Makes what is missing for those that wait; spares_later: for the pool, by and by. */
 void spares_fill(struct backend *b);
+void spares_later(struct backend *b);
 void spares_free(struct backend *b);
 
 /* vm.c */

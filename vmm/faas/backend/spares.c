@@ -7,6 +7,7 @@
 #include "internal.h"
 
 enum { FAILURES = 8 };
+#define FILL_NS 3000000u
 
 static void drop(struct spare *s)
 {
@@ -107,9 +108,9 @@ static uint32_t have(const struct backend *b, uint64_t memory, uint32_t vcpus)
 	return n;
 }
 
-static uint32_t needed(const struct backend *b, uint64_t memory, uint32_t vcpus)
+static uint32_t needed(const struct backend *b, uint64_t memory, uint32_t vcpus, bool ahead)
 {
-	uint32_t n = b->options.pool;
+	uint32_t n = ahead ? b->options.pool : 0;
 
 	for (const struct instance *i = b->waiting; i; i = i->next)
 		n += i->memory == memory && i->vcpus == vcpus;
@@ -124,6 +125,39 @@ static bool remembered(const struct backend *b, const struct spare *s)
 	return false;
 }
 
+/* Of the first kind that has fewer than it should. False: none has, or none can be made. */
+static bool add_missing(struct backend *b, bool ahead)
+{
+	for (uint32_t i = 0; i < b->n_kinds && b->failures < FAILURES; i++) {
+		uint64_t memory = b->kind[i].memory;
+		uint32_t vcpus = b->kind[i].vcpus;
+
+		if (have(b, memory, vcpus) >= needed(b, memory, vcpus, ahead))
+			continue;
+		if (add(b, memory, vcpus) == 0)
+			return true;
+		b->failures++;
+		return false;
+	}
+	return false;
+}
+
+/* One after the other: making a worker costs as much as a cold start, and should not stand in the way of many. */
+static void on_fill(struct loop_timer *timer)
+{
+	struct backend *b = (struct backend *)((char *)timer - offsetof(struct backend, fill));
+
+	if (add_missing(b, true))
+		loop_timer_in(b->loop, timer, FILL_NS);
+}
+
+void spares_later(struct backend *b)
+{
+	b->fill.due = on_fill;
+	if (!b->fill.set)
+		loop_timer_in(b->loop, &b->fill, FILL_NS);
+}
+
 void spares_fill(struct backend *b)
 {
 	struct spare *next;
@@ -133,15 +167,13 @@ void spares_fill(struct backend *b)
 		if (!remembered(b, s))
 			drop(s);
 	}
-	for (uint32_t i = 0; i < b->n_kinds; i++)
-		while (b->failures < FAILURES &&
-			have(b, b->kind[i].memory, b->kind[i].vcpus) < needed(b, b->kind[i].memory, b->kind[i].vcpus))
-			if (add(b, b->kind[i].memory, b->kind[i].vcpus) < 0)
-				b->failures++;
+	while (add_missing(b, false))
+		;
 }
 
 void spares_free(struct backend *b)
 {
+	loop_timer_stop(b->loop, &b->fill);
 	while (b->spares)
 		drop(b->spares);
 }

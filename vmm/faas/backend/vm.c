@@ -104,6 +104,7 @@ static void serve(struct loop_task *task)
 		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
 	}
 	spares_fill(b);
+	spares_later(b);
 	b->failures = b->waiting ? b->failures : 0;
 }
 

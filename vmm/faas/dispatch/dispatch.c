@@ -137,9 +137,10 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 	for (struct function *f = d->functions; f; f = f->next)
 		for (struct replica *r = f->replicas; r; r = r->next) {
 			struct replica_view v = { r->name, f->name, state_name(r), r->revision->spec->revision,
-				r->inflight, r->born, { 0 }, r->revision->spec->memory };
+				r->inflight, r->born, { 0 }, r->revision->spec->memory, { 0 } };
 
 			d->ops->cost(r->instance, &v.cost);
+			d->ops->address(r->instance, &v.address);
 			each(arg, &v);
 		}
 }

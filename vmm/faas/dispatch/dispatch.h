@@ -118,6 +118,7 @@ struct replica_view {
 	uint64_t born;
 	struct instance_cost cost;
 	uint64_t memory;
+	struct sockaddr_in address;
 };
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
