@@ -47,6 +47,17 @@ static void load(const struct boot_image *image, const uint8_t *data, size_t len
 	mem_drop(mem);
 }
 
+/* Of a Solo5 guest: whole pages from 1 MiB on. */
+static void read_only(const struct boot_image *image)
+{
+	for (uint32_t i = 0; image->protocol == BOOT_HVT && i < image->segments; i++) {
+		uint64_t gpa, len;
+
+		if (boot_hvt_read_only(image, i, &gpa, &len))
+			check(gpa >= 1 << 20 && len && !((gpa | len) % MEM_PAGE) && gpa + len <= UINT32_MAX);
+	}
+}
+
 static void parse(const uint8_t *data, size_t len, enum boot_protocol wanted, bool decompress,
 	struct mem *mem)
 {
@@ -66,6 +77,7 @@ static void parse(const uint8_t *data, size_t len, enum boot_protocol wanted, bo
 		check(s->file_bytes <= s->mem_bytes && s->gpa + s->mem_bytes >= s->gpa);
 	}
 	check(memchr(image.guest, 0, sizeof image.guest) != NULL);
+	read_only(&image);
 	load(&image, data, len, mem);
 	boot_image_fini(&image);
 }

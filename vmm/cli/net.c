@@ -35,6 +35,32 @@ static int connect_unix(const char *path)
 	return -1;
 }
 
+static const char *tap_cure(int error)
+{
+	switch (error) {
+	case -EPERM:
+	case -EACCES:
+		return "; give it to you with: ip tuntap add NAME mode tap user $USER";
+	case -EBUSY:
+		return "; another process holds it";
+	case -EINVAL:
+		return "; it is no tap of one queue, or its name has a %, a / or a blank";
+	default:
+		return "";
+	}
+}
+
+static int open_tap(const char *name)
+{
+	const char *call;
+	int fd = tap_open(name, &call);
+
+	if (fd >= 0)
+		return fd;
+	report(call, name, "%s%s", strerror(-fd), tap_cure(fd));
+	return -1;
+}
+
 /* An fd that we were born with: a passt, or any program that we start, is not to have it. */
 static int take_over(int fd)
 {
@@ -56,7 +82,7 @@ int net_open(struct net *n, const struct net_options *o, const char *name)
 		n->fd = take_over(o->fd);
 		break;
 	case NET_TO_TAP:
-		n->fd = tap_open(o->where);
+		n->fd = open_tap(o->where);
 		break;
 	case NET_TO_UNIX:
 		n->fd = connect_unix(o->where);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files and taps for a client whose names are a stranger's. */
+/* Files for a client whose names are a stranger's. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <linux/openat2.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,24 +42,5 @@ int broker_open_below(int folder, const char *name, bool write)
 	if (rc == 0)
 		return (int)fd;
 	close((int)fd);
-	return rc;
-}
-
-int broker_open_tap(const char *name)
-{
-	/* what the library wants of one that it is given (ukvmm/devices.h) */
-	struct ifreq wanted = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd, rc;
-
-	if (strlen(name) >= sizeof wanted.ifr_name || strpbrk(name, "%/ "))
-		return -EINVAL;
-	snprintf(wanted.ifr_name, sizeof wanted.ifr_name, "%s", name);
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, TUNSETIFF, &wanted) == 0)
-		return fd;
-	rc = -errno;
-	close(fd);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "birth.h"
 #include "broker_wire.h"
 #include "failure.h"
+#include "tap.h"
 
 
 
@@ -167,11 +168,11 @@ static int limit(const struct server *s, const struct broker_request *r, struct 
 
 static int open_for(const struct server *s, const struct broker_request *r, struct ukvmm_err *err)
 {
-	const char *call = r->verb == BROKER_TAP ? "TUNSETIFF" : "openat2";
+	const char *call = "openat2";
 	int rc = -ENOENT;
 
 	if (r->verb == BROKER_TAP)
-		rc = broker_open_tap(r->name);
+		rc = tap_open(r->name, &call);
 	else if (r->folder < s->config.folders_len)
 		rc = broker_open_below(s->config.folders[r->folder], r->name, r->write);
 	return rc < 0 ? failure(err, rc, call, r->name) : rc;

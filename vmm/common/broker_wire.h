@@ -46,6 +46,5 @@ __attribute__((noreturn)) void broker_serve(int sock, const struct broker_config
 
 /* broker_files.c: an fd or negative errno. */
 int broker_open_below(int folder, const char *name, bool write);
-int broker_open_tap(const char *name);
 
 #endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bench/faas consists of: a server of its own, and requests to it. Failures end the program (bench.h). */
+#ifndef BENCH_FAAS_H
+#define BENCH_FAAS_H
+
+#include <stdint.h>
+
+#include "bench.h"
+
+/* faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. */
+void faas_serve(void);
+void faas_stop(void);
+/* The server's front, and the name of its process. */
+extern char faas_url[64];
+/* Runs `ukvmm-faas WORDS...` against it; its output into `out`, which may be NULL. */
+void faas_command(const char *const *words, char *out, unsigned long out_len);
+/* Memory of the server's workers together, and how many there are: PSS in KiB, CPU time in ms. */
+struct faas_workers {
+	unsigned int n;
+	double pss_kib, cpu_ms;
+};
+void faas_workers(struct faas_workers *w);
+
+/*
+ * faas_ask.c: `runs` requests by `together` clients at once, each on a connection of its own that is kept if `keep`.
+ * The time of each, in us, goes into s (may be NULL). Returns the wall time of all in ms; *failed counts answers other
+ * than 200.
+ */
+double faas_ask(const char *url, unsigned int runs, unsigned int together, bool keep, struct bench_series *s,
+	unsigned int *failed);
+
+#endif

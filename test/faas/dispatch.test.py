@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which request gets which instance, and when there is none. Requests wait at gates, not for times."""
+
+from faas import Background, Gate, Server, equal, finish, ok
+
+
+def slots(s):
+	gate = Gate(s, "slots")
+	s.deploy("one", max_instances=1)
+	a, at = gate.hold(s, "one")
+	b = Background(s.get, f"/function/one/gate{gate.path}")
+	while s.describe("one")["ukvmm"]["queued"] != 1:
+		pass
+	equal((s.describe("one")["replicas"], s.describe("one")["ukvmm"]["inflight"]), (1, 1), "one instance, one slot")
+	at.open()
+	equal(a.get().status, 200, "the first is answered")
+	gate.arrival().open()
+	equal(b.get().text, a.get().text, "then the one that waited, by the same instance")
+
+	s.deploy("two", concurrency=2, max_instances=1)
+	held = [gate.hold(s, "two") for _ in range(2)]
+	equal(s.describe("two")["ukvmm"]["inflight"], 2, "two slots of one instance")
+	equal(len(release(held)), 1, "which answers both")
+
+	s.deploy("many")
+	held = [gate.hold(s, "many") for _ in range(3)]
+	equal(s.describe("many")["availableReplicas"], 3, "as many instances as requests")
+	equal(len(release(held)), 3, "each by its own")
+	equal(len({s.get("/function/many/").text for _ in range(5)}), 1, "one after the other by one")
+
+	s.deploy("balanced", concurrency=4, min_warm=2)
+	while s.describe("balanced")["availableReplicas"] != 2:
+		pass
+	held = [gate.hold(s, "balanced") for _ in range(4)]
+	equal(sorted(i["inflight"] for i in s.instances() if i["function"] == "balanced"), [2, 2],
+		"the least loaded takes the next")
+	release(held)
+
+
+def release(held):
+	"""What was answered, without doubles."""
+	for _, at in held:
+		at.open()
+	return {request.get().text for request, _ in held}
+
+
+def single_use(s):
+	s.deploy("once", single_use="true", idle_timeout="1h")
+	equal(len({s.get("/function/once/").text for _ in range(5)}), 5, "single-use: a fresh instance each")
+	together = [Background(s.get, "/function/once/") for _ in range(20)]
+	equal(len({r.get().text for r in together}), 20, "also for twenty at once")
+	while s.describe("once")["replicas"] > 0:
+		pass
+	ok(True, "none of them stays")
+
+
+def queue_limits(s):
+	gate = Gate(s, "queue")
+	s.deploy("short", max_instances=1, queue=1, queue_timeout="300ms")
+	a, at = gate.hold(s, "short")
+	b = Background(s.get, "/function/short/")
+	while s.describe("short")["ukvmm"]["queued"] != 1:
+		pass
+	c = s.get("/function/short/")
+	equal((c.status, c.headers["Retry-After"]), (503, "1"), "a full queue: 503")
+	equal(b.get().status, 503, "a place in it ends with its deadline")
+	at.open()
+	equal(a.get().status, 200, "who has an instance keeps it")
+	s.deploy("bounded", max_inflight=1)
+	a, at = gate.hold(s, "bounded")
+	b = s.get("/function/bounded/")
+	equal((b.status, b.headers["Retry-After"]), (429, "1"), "max-inflight: 429")
+	at.open()
+	a.get()
+	s.deploy("rated", rate=1)
+	answers = [s.get("/function/rated/").status for _ in range(3)]
+	ok(answers[0] == 200 and 429 in answers, "rate: 429", str(answers))
+	s.deploy("slow", timeout="200ms")
+	pid = s.get("/function/slow/").text
+	equal(s.get("/function/slow/stall").status, 504, "timeout: 504")
+	ok(s.get("/function/slow/").text != pid, "an instance that hangs is not used again")
+
+
+def starts(s):
+	s.image("dies", "start=die")
+	s.image("never", "start=never")
+	gate = Gate(s, "start")
+	s.image("gated", f"start={gate.path}")
+	got = s.deploy("dies", image="dies")
+	ok(got.status == 422 and "I cannot start" in got.text, "a deploy whose instance dies says its last words", str(got))
+	equal(s.get("/function/dies/").status, 404, "and is not there")
+	got = s.deploy("never", image="never", start_timeout="200ms")
+	ok(got.status == 422 and "in time" in got.text, "one that is never ready", str(got))
+	deploy = Background(s.deploy, "gated", image="gated")
+	gate.arrival().open()
+	equal(deploy.get().status, 202, "one that is ready late")
+	kill_all(s, "gated")
+	waiting = Background(s.get, "/function/gated/")
+	gate.arrival().open()
+	equal(waiting.get().status, 200, "a request waits for it")
+	equal(s.deploy("called", image="callback", ready="callback").status, 202, "ready by the callback")
+	equal(s.get("/function/called/").status, 200, "serves")
+	equal(s.get("/ready/0123456789abcdef0123456789abcdef").status, 404, "a token of nobody")
+	equal(s.deploy("probed", ready="tcp").status, 202, "ready by a connect")
+	equal(s.get("/function/probed/").status, 200, "serves, too")
+
+
+def kill_all(s, function):
+	s.ask("POST", f"/system/scale-function/{function}", {"serviceName": function, "replicas": 0})
+	while s.describe(function)["replicas"] > 0:
+		pass
+
+
+def scaling(s):
+	s.deploy("idle", idle_timeout="100ms")
+	s.get("/function/idle/")
+	s.line("of idle: idle")
+	while s.describe("idle")["replicas"] > 0:
+		pass
+	ok(s.get("/function/idle/").status == 200, "idle instances go, and come back")
+	s.deploy("warm", min_warm=2, idle_timeout="50ms")
+	while s.describe("warm")["availableReplicas"] != 2:
+		pass
+	s.get("/function/warm/")
+	equal(s.describe("warm")["replicas"], 2, "min-warm")
+	equal(s.ask("POST", "/system/scale-function/warm", {"serviceName": "warm", "replicas": 4}).status, 202, "scale up")
+	while s.describe("warm")["availableReplicas"] != 4:
+		pass
+	s.ask("POST", "/system/scale-function/warm", {"serviceName": "warm", "replicas": 2})
+	while s.describe("warm")["replicas"] != 2:
+		pass
+	ok(True, "and down")
+	equal(s.ask("POST", "/system/scale-function/warm", {"replicas": 101}).status, 400, "not beyond max-instances")
+
+
+def memory():
+	"""Room for two instances (64 MiB, and 1 MiB beside it)."""
+	with Server("--memory", "135M", "--starting", "1") as s:
+		s.image("plain")
+		gate = Gate(s, "memory")
+		for name in ("a", "b"):
+			equal(s.deploy(name, memory="64M", queue_timeout="20s").status, 202, f"function {name}")
+		equal(s.deploy("big", memory="1G").status, 400, "one that can never fit")
+		a = [gate.hold(s, "a") for _ in range(2)]
+		equal([i["function"] for i in s.instances()], ["a", "a"], "an idle instance made room")
+		b = Background(s.get, "/function/b/")
+		while s.describe("b")["ukvmm"]["queued"] != 1:
+			pass
+		more = [Background(s.get, f"/function/a/gate{gate.path}") for _ in range(10)]
+		while s.describe("a")["ukvmm"]["queued"] != 10:
+			pass
+		a[0][1].open()
+		equal(b.get().status, 200, "an instance that gets free goes to the function that has none, not to the flood")
+		a[1][1].open()
+		for _ in range(10):
+			gate.arrival().open()
+		equal({r.get().status for r in more} | {r.get().status for r, _ in a}, {200}, "which is served, too")
+		m = s.metrics()
+		ok(m["ukvmm_memory_committed_bytes"] <= m["ukvmm_memory_limit_bytes"], "the limit is one")
+		equal(s.balance(), 0, "requests balance")
+
+
+def race(s):
+	"""Two at once for the last slot, again and again: one is served, the other waits or is told so; nobody is lost."""
+	s.deploy("race", max_instances=1, queue=1)
+	statuses = []
+	for _ in range(50):
+		pair = [Background(s.get, "/function/race/") for _ in range(3)]
+		statuses += [p.get().status for p in pair]
+	ok(set(statuses) <= {200, 503} and statuses.count(200) >= 50, "races for the last slot", str(statuses))
+
+
+def main():
+	with Server() as s:
+		s.image("plain")
+		s.image("callback", "ready=callback")
+		slots(s)
+		single_use(s)
+		queue_limits(s)
+		starts(s)
+		scaling(s)
+		race(s)
+		m = s.metrics()
+		ok(m['ukvmm_cold_start_seconds_count{function_name="once",phase="all"}'] >= 20, "the timeline of cold starts")
+		equal(m['gateway_function_invocation_total{function_name="once",code="200"}'], 25, "invocations are counted")
+		equal(s.balance(), 0, "requests balance")
+		equal(s.stop(), 0, "it ends")
+	memory()
+	finish()
+
+
+main()

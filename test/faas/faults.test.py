@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances and clients that do what they should not: whose fault it is, and that nothing is lost or left behind."""
+
+import os
+import signal
+import socket
+import struct
+
+from faas import Background, Gate, Server, equal, finish, ok, read_all, read_until
+
+
+def instances_of(s, function):
+	return [i for i in s.instances() if i["function"] == function]
+
+
+def answers(s):
+	for path, text in (("die", "ended"), ("close", "broke off"), ("garbage", "not answer with HTTP"),
+			("endless", "not answer with HTTP"), ("die-in-body", None)):
+		if text is None:
+			try:
+				got = s.get("/function/f/" + path)
+				ok(got.status == 502, f"{path}: 502, or an answer that is cut", str(got))
+			except Exception as e:
+				ok("IncompleteRead" in type(e).__name__, f"{path}: 502, or an answer that is cut", repr(e))
+			continue
+		got = s.get("/function/f/" + path)
+		ok(got.status == 502 and (text in got.text or "ended" in got.text or "broke off" in got.text) and
+			got.headers["X-OpenFaaS-Internal"] == "proxy", f"{path}: 502", str(got))
+		ok("last words" not in got.text, "its last words are not the client's")
+	s.line("died: .*these are my last words") if not any("my last words" in l for l in s.seen) else None
+	ok(any("these are my last words" in l for l in s.seen), "they are in the log")
+	got = s.ask("POST", "/function/f/early", b"x" * 1000000)
+	equal((got.status, got.text), (413, "too much for me\n"), "an answer before the body was read")
+	equal(s.get("/function/f/").status, 200, "the next request is served")
+
+
+def killed(s):
+	"""An instance dies while it waits, and while it works."""
+	s.get("/function/f/")
+	gate = Gate(s, "killed")
+	pid = int(s.get("/function/f/").text.split()[1])
+	os.kill(pid, signal.SIGKILL)
+	s.line("of f: died")
+	ok(int(s.get("/function/f/").text.split()[1]) != pid, "an idle one is replaced")
+	request, _ = gate.hold(s, "f")
+	for child in s.children():
+		os.kill(child, signal.SIGKILL)
+	equal(request.get().status, 502, "one that worked: 502")
+	equal(s.get("/function/f/").status, 200, "and the next is served")
+
+
+def reset(c):
+	c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+	c.close()
+
+
+def clients(s):
+	"""A client that leaves: in its head, in its body, while it waits for an instance, for the answer, in the answer."""
+	gate = Gate(s, "clients")
+	s.image("late", f"start={gate.path}")
+	first = Background(s.deploy, "late", image="late", max_instances="1")
+	gate.arrival().open()
+	first.get()
+	s.ask("POST", "/system/scale-function/late", {"replicas": 0})
+	while s.describe("late")["replicas"]:
+		pass
+	phases = {
+		"in its head": b"GET /function/f/ HTTP/1.1\r\nHost: h\r\n",
+		"in its body": b"POST /function/f/count HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nabc",
+		"waiting for an instance": b"GET /function/late/ HTTP/1.1\r\nHost: h\r\n\r\n",
+		"waiting for the answer": b"GET /function/f/stall HTTP/1.1\r\nHost: h\r\n\r\n",
+		"in the answer": b"GET /function/f/big/100000000 HTTP/1.1\r\nHost: h\r\n\r\n",
+	}
+	for name, sent in phases.items():
+		c = s.connect()
+		c.sendall(sent)
+		while s.metrics()["http_requests_in_flight"] < 1:
+			pass
+		if name == "in the answer":
+			read_until(c, b"\r\n\r\n")
+		elif name == "waiting for an instance":
+			while s.describe("late")["ukvmm"]["queued"] != 1:
+				pass
+		elif name != "in its head":
+			while not any(i["state"] == "busy" for i in instances_of(s, "f")):
+				pass
+		reset(c)
+		s.line(r'" \d+ cut ')
+		ok(True, f"a client that leaves {name} is noticed")
+	gate.arrival().open()
+	while s.describe("f")["ukvmm"]["inflight"] or s.describe("late")["ukvmm"]["queued"]:
+		pass
+	equal(s.balance(), 0, "and counted")
+
+
+def many(s):
+	"""Connections that do nothing keep nobody else."""
+	idle = [s.connect() for _ in range(2000)]
+	equal(s.get("/function/f/").status, 200, "2000 idle connections")
+	for c in idle:
+		c.close()
+	while s.metrics()["ukvmm_connections"] > 1:
+		pass
+	ok(True, "are gone when they are")
+
+
+def changes_under_load(s):
+	s.deploy("load", concurrency=4, env={"V": "1"})
+	stop, statuses = [], []
+
+	def hammer():
+		while not stop:
+			statuses.append(s.get("/function/load/").status)
+
+	threads = [Background(hammer) for _ in range(4)]
+	for n in range(5):
+		got = s.deploy("load", method="PUT", concurrency=4, env={"V": str(n)})
+		if got.status != 202:
+			ok(False, "redeploy", str(got))
+	s.image("dies", "start=die")
+	equal(s.deploy("load", image="dies", method="PUT").status, 422, "a revision that does not run")
+	equal(s.describe("load")["image"], "plain", "changes nothing")
+	stop.append(1)
+	for t in threads:
+		t.get()
+	equal(set(statuses), {200}, f"no request failed")
+	ok(len(statuses) > 20, "of many", str(len(statuses)))
+	stop, after = [], []
+
+	def until_gone():
+		while 404 not in after:
+			after.append(s.get("/function/load/").status)
+
+	threads = [Background(until_gone) for _ in range(4)]
+	while not after:
+		pass
+	s.ask("DELETE", "/system/functions", {"functionName": "load"})
+	for t in threads:
+		t.get()
+	equal(set(after), {200, 404}, "removed under load: 200, then 404")
+
+
+def nothing_left(s, before):
+	for f in s.get("/system/functions").json():
+		s.ask("DELETE", "/system/functions", {"functionName": f["name"]})
+	while s.instances() or s.metrics()["ukvmm_connections"] > 1:
+		pass
+	equal(s.children(), [], "no process is left")
+	ok(s.fds() <= before, "no descriptor", f"{before} {s.fds()}")
+	equal(s.balance(), 0, "requests balance")
+
+
+def drain():
+	with Server() as s:
+		gate = Gate(s, "drain")
+		s.image("plain")
+		s.deploy("f")
+		busy, at = gate.hold(s, "f")
+		idle = s.connect()
+		s.process.send_signal(signal.SIGTERM)
+		s.line("ending once")
+		equal(s.notify.recv(100), b"STOPPING=1", "systemd is told")
+		equal(read_all(idle), b"", "SIGTERM closes idle connections")
+		refused = False
+		try:
+			s.connect().close()
+		except ConnectionRefusedError:
+			refused = True
+		ok(refused, "takes no new ones")
+		ok(s.process.poll() is None, "waits for what is under way")
+		at.open()
+		got = busy.get()
+		equal((got.status, got.headers["Connection"]), (200, "close"), "which is answered")
+		equal(s.process.wait(60), 0, "and ends")
+
+
+def activation():
+	"""A socket that was there before the server: who connects meanwhile is served."""
+	listener = socket.create_server(("127.0.0.1", 0))
+	port = listener.getsockname()[1]
+	early = socket.create_connection(("127.0.0.1", port), timeout=60)
+	early.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+	os.dup2(listener.fileno(), 3, inheritable=True) if listener.fileno() != 3 else os.set_inheritable(3, True)
+	script = '#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS=1 exec "$REAL" "$@"\n'
+	path = f"/tmp/faas-activate-{os.getpid()}"
+	with open(path, "w") as f:
+		f.write(script)
+	os.chmod(path, 0o700)
+	try:
+		with Server(program=path, env={"REAL": os.environ["FAAS_SERVER"]}, inherit=(3,)) as s:
+			equal(s.port, port, "socket activation")
+			ok(read_all(early).endswith(b"OK"), "who came before is served")
+			equal(s.stop(), 0, "it ends")
+	finally:
+		os.unlink(path)
+
+
+def main():
+	with Server() as s:
+		s.image("plain")
+		s.get("/healthz")
+		before = s.fds()
+		s.deploy("f")
+		answers(s)
+		killed(s)
+		clients(s)
+		many(s)
+		changes_under_load(s)
+		nothing_left(s, before)
+		equal(s.stop(), 0, "it ends")
+	drain()
+	activation()
+	finish()
+
+
+main()

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /system/functions: list, deploy, update, remove. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "http/call.h"
+#include "job.h"
+#include "secrets.h"
+#include "status.h"
+
+static void each(void *arg, const struct function_view *view)
+{
+	cJSON_AddItemToArray(arg, status_of_function(view));
+}
+
+static void list(struct job *job)
+{
+	cJSON *json = cJSON_CreateArray();
+
+	dispatch_each(job->app->dispatcher, each, json);
+	job_json(job, 200, json);
+}
+
+void api_functions_list(struct app *app, struct call *call, const char *name)
+{
+	(void)name;
+	job_begin(app, call, list);
+}
+
+static int find_image(struct job *job, const char *reference, char hash[65])
+{
+	int rc = store_image_find(job->app->store, reference, hash, &job->err);
+
+	if (rc != -ENOENT)
+		return rc;
+	if (strpbrk(reference, "/:"))
+		snprintf(job->err.text, sizeof job->err.text, "images of Linux containers are not run here: import a "
+			"kernel that boots by `ukvmm-faas image import NAME FILE`, and deploy NAME");
+	return -EINVAL;
+}
+
+/* On the work thread: what the spec refers to is there, and can be run. */
+static void look_up(struct job *job)
+{
+	const char *initrd = spec_find(&job->spec->annotations, "ukvmm.initrd");
+	int fd;
+
+	job->rc = find_image(job, job->spec->image, job->spec->hash);
+	job->spec->initrd[0] = 0;
+	if (job->rc == 0 && initrd)
+		job->rc = find_image(job, initrd, job->spec->initrd);
+	if (job->rc < 0)
+		return;
+	fd = store_image_open(job->app->store, job->spec->hash);
+	if (fd < 0) {
+		job->rc = fd;
+		return;
+	}
+	job->rc = job->app->ops->check(job->app->backend, fd, &job->err);
+	close(fd);
+}
+
+static void put(struct job *job)
+{
+	job->rc = store_put_function(job->app->store, job->spec->name, job->spec->revision, job->text, &job->err);
+}
+
+static void kept(struct job *job)
+{
+	if (job->rc < 0) {
+		job_failed(job);
+		return;
+	}
+	job_say(job, 202, "%s: revision %u is live\n", job->spec->name, job->spec->revision);
+}
+
+static void told(struct dispatch_deploy *deploy, const char *why)
+{
+	struct job *job = (struct job *)((char *)deploy - offsetof(struct job, deploy));
+	cJSON *json;
+
+	job->busy = false;
+	if (why) {
+		job_say(job, 422, "%s: no instance of it became ready, nothing has changed: %s", job->spec->name, why);
+		return;
+	}
+	json = spec_to_json(job->spec, true);
+	job->text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	if (job->text)
+		job_work(job, put, kept);
+	else
+		job_say(job, 503, "out of memory");
+}
+
+void functions_try(struct job *job)
+{
+	struct function *f = dispatch_find(job->app->dispatcher, job->spec->name);
+	struct function_view view;
+
+	if (f) {
+		dispatch_view(f, &view);
+		job->spec->revision = view.spec->revision + 1;
+		job->spec->created = view.spec->created;
+	} else {
+		job->spec->revision = 1;
+		job->spec->created = (uint64_t)time(NULL);
+	}
+	job->deploy.told = told;
+	job->busy = true;
+	job->rc = dispatch_deploy(job->app->dispatcher, job->spec, &job->deploy);
+	if (job->rc == 0)
+		return;
+	job->busy = false;
+	if (job->rc == -EBUSY)
+		job_say(job, 409, "%s: another deploy of it is under way", job->spec->name);
+	else
+		job_failed(job);
+}
+
+static void looked_up(struct job *job)
+{
+	struct dispatch_totals totals;
+
+	if (job->rc < 0) {
+		job_failed(job);
+		return;
+	}
+	dispatch_totals(job->app->dispatcher, &totals);
+	if (job->spec->memory + job->app->ops->overhead > totals.memory_limit) {
+		job_say(job, 400, "%s: its memory is more than all instances may have together", job->spec->name);
+		return;
+	}
+	functions_try(job);
+}
+
+static void deploy(struct job *job)
+{
+	char why[SPEC_WHY];
+	int rc = spec_from_text(job->body, job->len, &job->spec, why);
+
+	if (rc < 0) {
+		job_say(job, rc == -ENOMEM ? 503 : 400, "%s", why);
+		return;
+	}
+	if (job->flag && !dispatch_find(job->app->dispatcher, job->spec->name)) {
+		job_say(job, 404, "there is no function %s to update", job->spec->name);
+		return;
+	}
+	for (uint32_t i = 0; i < job->spec->secrets.n; i++)
+		if (!secrets_has(job->app->secrets, job->spec->secrets.at[i].name)) {
+			job_say(job, 400, "there is no secret %s: create it first", job->spec->secrets.at[i].name);
+			return;
+		}
+	job_work(job, look_up, looked_up);
+}
+
+static void update(struct job *job)
+{
+	job->flag = true;
+	deploy(job);
+}
+
+void api_functions_deploy(struct app *app, struct call *call, const char *name)
+{
+	(void)name;
+	job_begin(app, call, deploy);
+}
+
+void api_functions_update(struct app *app, struct call *call, const char *name)
+{
+	(void)name;
+	job_begin(app, call, update);
+}
+
+static void drop(struct job *job)
+{
+	job->rc = store_drop_function(job->app->store, job->name, &job->err);
+}
+
+static void dropped(struct job *job)
+{
+	if (job->rc < 0)
+		job_failed(job);
+	else
+		job_say(job, 202, "%s is removed\n", job->name);
+}
+
+static void remove_it(struct job *job)
+{
+	const char *name = job_member(job, "functionName");
+
+	if (!name || strlen(name) > SPEC_NAME) {
+		job_say(job, 400, "functionName is missing");
+		return;
+	}
+	snprintf(job->name, sizeof job->name, "%s", name);
+	if (dispatch_remove(job->app->dispatcher, name) < 0)
+		job_say(job, 404, "there is no function %s", job->name);
+	else
+		job_work(job, drop, dropped);
+}
+
+void api_functions_remove(struct app *app, struct call *call, const char *name)
+{
+	(void)name;
+	job_begin(app, call, remove_it);
+}

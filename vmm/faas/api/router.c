@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "api.h"
+#include "http/call.h"
+#include "metrics.h"
+
+/* name: the path goes on behind it, and what follows is the name. */
+static const struct route {
+	const char *method, *path;
+	bool name;
+	api_handler *handler;
+} routes[] = {
+	{ "GET", "functions", false, api_functions_list },
+	{ "POST", "functions", false, api_functions_deploy },
+	{ "PUT", "functions", false, api_functions_update },
+	{ "DELETE", "functions", false, api_functions_remove },
+	{ "GET", "function/", true, api_function },
+	{ "POST", "scale-function/", true, api_scale },
+	{ "POST", "rollback/", true, api_rollback },
+	{ "GET", "info", false, api_info },
+	{ "GET", "namespaces", false, api_namespaces },
+	{ NULL, "namespace/", true, api_namespace },
+	{ "GET", "instances", false, api_instances },
+	{ "GET", "images", false, api_images_list },
+	{ "POST", "images/", true, api_image_import },
+	{ "DELETE", "images/", true, api_image_remove },
+	{ "GET", "secrets", false, api_secrets_list },
+	{ "POST", "secrets", false, api_secrets_create },
+	{ "PUT", "secrets", false, api_secrets_update },
+	{ "DELETE", "secrets", false, api_secrets_remove },
+	{ "GET", "logs", false, api_logs },
+	{ NULL, "alert", false, api_not_here },
+	{ NULL, "telemetry", false, api_not_here },
+};
+
+static void route_system(struct app *app, struct call *call, const char *path, size_t len)
+{
+	bool known = false;
+	char name[256] = "";
+
+	if (app->password && !call_authorized(call, app->user, app->password)) {
+		call_add(call, "WWW-Authenticate", "Basic realm=\"ukvmm-faas\"");
+		call_error(call, 401, "a user and a password are needed");
+		return;
+	}
+	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+		const struct route *r = &routes[i];
+		size_t n = strlen(r->path);
+
+		if (len < n || strncmp(path, r->path, n) != 0 || (!r->name && len != n) || (r->name && len == n) ||
+			len - n >= sizeof name || memchr(path + n, '/', len - n))
+			continue;
+		known = true;
+		if (r->method && strcmp(r->method, call_method(call)) != 0)
+			continue;
+		memcpy(name, path + n, len - n);
+		name[len - n] = 0;
+		r->handler(app, call, name);
+		return;
+	}
+	call_error(call, known ? 405 : 404, known ? "this method is not for this path" : "there is nothing here");
+}
+
+/* NAME, or NAME.NAMESPACE of ours. */
+static struct function *function_of(struct app *app, const char *at, size_t len)
+{
+	static const char *const spaces[] = { ".ukvmm", ".openfaas-fn" };
+	struct function *f;
+	char name[SPEC_NAME + 16];
+
+	if (len >= sizeof name)
+		return NULL;
+	memcpy(name, at, len);
+	name[len] = 0;
+	f = dispatch_find(app->dispatcher, name);
+	for (int i = 0; !f && i < 2; i++) {
+		size_t n = strlen(spaces[i]);
+
+		if (len <= n || strcmp(name + len - n, spaces[i]) != 0)
+			continue;
+		name[len - n] = 0;
+		f = dispatch_find(app->dispatcher, name);
+		name[len - n] = '.';
+	}
+	return f;
+}
+
+/* "NAME", "NAME/path?query", "NAME?query": the rest is what the instance is asked for. */
+static void route_function(struct app *app, struct call *call, const char *at)
+{
+	size_t len = strcspn(at, "/?");
+	struct function *f = function_of(app, at, len);
+	char target[32768];
+
+	if (!f) {
+		call_error(call, 404, "there is no function of this name");
+		return;
+	}
+	snprintf(target, sizeof target, "%s%s", at[len] == '/' ? "" : "/", at + len);
+	relay_begin(&app->relay, call, f, target);
+}
+
+/* The study's: GET /invoke/NAME/SEGMENT, the segment becomes the path. */
+static void route_invoke(struct app *app, struct call *call, const char *at)
+{
+	if (strcmp(call_method(call), "GET") != 0) {
+		call_error(call, 405, "only GET here; /function/NAME takes every method");
+		return;
+	}
+	route_function(app, call, at);
+}
+
+static bool begins(const char *target, const char *with, const char **rest)
+{
+	size_t n = strlen(with);
+
+	*rest = target + n;
+	return strncmp(target, with, n) == 0;
+}
+
+static bool is(const char *target, const char *path)
+{
+	size_t n = strlen(path);
+
+	return strncmp(target, path, n) == 0 && (target[n] == 0 || target[n] == '?');
+}
+
+static void healthy(struct call *call)
+{
+	call_reply(call, 200, "text/plain; charset=utf-8", "OK", 2);
+}
+
+void route_front(void *arg, struct call *call)
+{
+	struct app *app = arg;
+	const char *target = call_target(call), *rest;
+
+	if (begins(target, "/function/", &rest))
+		route_function(app, call, rest);
+	else if (begins(target, "/invoke/", &rest))
+		route_invoke(app, call, rest);
+	else if (begins(target, "/system/", &rest))
+		route_system(app, call, rest, strcspn(rest, "?"));
+	else if (begins(target, "/async-function/", &rest))
+		call_error(call, 501, "there are no asynchronous calls here: use /function/NAME, or put a queue in front");
+	else if (begins(target, "/ready/", &rest))
+		route_callback(arg, call);
+	else if (is(target, "/healthz"))
+		healthy(call);
+	else
+		call_error(call, 404, "there is nothing here; functions are at /function/NAME");
+}
+
+void route_callback(void *arg, struct call *call)
+{
+	struct app *app = arg;
+	const char *rest;
+
+	if (begins(call_target(call), "/ready/", &rest) && dispatch_ready(app->dispatcher, rest))
+		healthy(call);
+	else
+		call_error(call, 404, "this is no instance's token");
+}
+
+void route_metrics(void *arg, struct call *call)
+{
+	struct app *app = arg;
+
+	if (is(call_target(call), "/healthz"))
+		healthy(call);
+	else if (is(call_target(call), "/metrics"))
+		metrics_answer(app, call);
+	else
+		call_error(call, 404, "there is nothing here; metrics are at /metrics");
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FAAS_CMDLINE_H
+#define FAAS_CMDLINE_H
+
+#include "spec.h"
+#include "taps.h"
+
+/*
+ * A function's command line with %ip, %netmask, %gateway and %ready filled in, then its environment as words. Where the
+ * function has none, "ip=%ip/30,%gateway", which is what our guest runtime reads. The caller's to free; NULL: no memory.
+ */
+char *cmdline_make(const struct spec *spec, const struct tap *tap, uint16_t ready_port, const char *token);
+
+#endif

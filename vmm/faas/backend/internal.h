@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the back end, its workers and its instances. */
+#ifndef FAAS_BACKEND_INTERNAL_H
+#define FAAS_BACKEND_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "instance.h"
+#include "taps.h"
+#include "worker.h"
+
+enum {
+	KINDS = 8, /* of VMs for which workers wait */
+	END_TEXT = 256,
+};
+
+/* A worker without a job. */
+struct spare {
+	struct spare *next, **link;
+	struct backend *b;
+	struct worker *worker;
+	struct loop_fd watch;
+	uint64_t memory;
+	uint32_t vcpus;
+	bool ready;
+};
+
+struct backend {
+	struct loop *loop;
+	struct work *work;
+	const struct instance_events *events;
+	struct backend_options options;
+	int kvm;
+	struct taps *taps;
+	struct spare *spares;
+	struct instance *waiting, **waiting_end; /* for a worker */
+	struct loop_task serve;
+	struct loop_timer fill;
+	struct {
+		uint64_t memory;
+		uint32_t vcpus;
+	} kind[KINDS]; /* the last ones that were asked for */
+	uint32_t n_kinds;
+	uint32_t failures; /* workers that died waiting, in a row */
+};
+
+struct instance {
+	struct backend *b;
+	void *user;
+	struct worker *worker;
+	struct tap *tap;
+	struct loop_fd watch, console;
+	struct loop_timer deadline; /* of its end */
+	struct loop_task gone;	    /* it never had a worker */
+	struct instance *next;	    /* waiting */
+	struct instance_times times;
+	struct instance_cost cost;
+	char name[MESSAGE_VM_NAME], end_text[END_TEXT];
+	char *cmdline;
+	int image_fd, initrd_fd, secrets_fd;
+	uint64_t memory;
+	uint32_t vcpus;
+	uint16_t port;
+	bool stopping, failed, ended;
+};
+
+/* spares.c */
+/* A worker that is ready for this kind, or NULL: one is being made, or it must be waited for. */
+struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus);
+/* Makes what is missing for those that wait; spares_later: for the pool, by and by. */
+void spares_fill(struct backend *b);
+void spares_later(struct backend *b);
+void spares_free(struct backend *b);
+
+/* vm.c */
+int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
+
+/* vm_events.c */
+void vm_watch(struct instance *i, int console);
+void vm_gone(struct instance *i, enum instance_cause cause, const char *text);
+void vm_ask_end(struct instance *i);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <ukvmm/ukvmm.h>
+
+#include "cmdline.h"
+#include "internal.h"
+
+enum { OVERHEAD = 12 << 20 };
+
+static int put(struct ukvmm_err *err, const char *call, const char *object, int code)
+{
+	err->code = code;
+	snprintf(err->call, sizeof err->call, "%s", call);
+	snprintf(err->object, sizeof err->object, "%s", object);
+	snprintf(err->text, sizeof err->text, "%s", strerror(-code));
+	return code;
+}
+
+static void fill_card(struct message_job *j, const struct tap *tap)
+{
+	j->nets_len = 1;
+	snprintf(j->net[0].name, sizeof j->net[0].name, "net0");
+	j->net[0].kind = UKVMM_NET_TAP;
+	j->net[0].fd = tap->fd;
+	memcpy(j->net[0].mac, tap->mac, sizeof tap->mac);
+}
+
+static void fill_secrets(struct message_job *j, int fd)
+{
+	if (fd < 0)
+		return;
+	j->disks_len = 1;
+	snprintf(j->disk[0].name, sizeof j->disk[0].name, "secrets");
+	snprintf(j->disk[0].serial, sizeof j->disk[0].serial, "secrets");
+	j->disk[0].flags = UKVMM_BLK_READ_ONLY;
+	j->disk[0].fd = fd;
+	j->disk[0].top_fd = -1;
+}
+
+int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err)
+{
+	static struct worker_job job; /* large; one thread */
+	int pair[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return put(err, "socketpair", i->name, -errno);
+	worker_job_init(&job);
+	snprintf(job.config.name, sizeof job.config.name, "%s", i->name);
+	job.config.memory = i->memory;
+	job.config.vcpus = i->vcpus;
+	job.config.image_fd = i->image_fd;
+	job.config.initrd_fd = i->initrd_fd;
+	job.config.console_fd = pair[1];
+	fill_card(&job.config, i->tap);
+	fill_secrets(&job.config, i->secrets_fd);
+	job.texts.cmdline = i->cmdline;
+	rc = worker_start(worker, &job, err);
+	close(pair[1]);
+	if (rc < 0) {
+		close(pair[0]);
+		return rc;
+	}
+	i->worker = worker;
+	i->times.taken = loop_clock();
+	vm_watch(i, pair[0]);
+	return 0;
+}
+
+/* Workers that have got ready go to those that wait, in order of their kinds. */
+static void serve(struct loop_task *task)
+{
+	struct backend *b = (struct backend *)((char *)task - offsetof(struct backend, serve));
+	struct ukvmm_err err = { .size = sizeof err };
+	struct instance **at = &b->waiting;
+	struct worker *worker;
+
+	while (*at) {
+		struct instance *i = *at;
+		char text[END_TEXT];
+
+		worker = spares_take(b, i->memory, i->vcpus);
+		if (!worker && b->failures == 0) {
+			at = &i->next;
+			continue;
+		}
+		*at = i->next;
+		if (!i->next)
+			b->waiting_end = at;
+		if (worker && vm_give_job(i, worker, &err) == 0)
+			continue;
+		worker_free(worker);
+		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
+		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
+	}
+	spares_fill(b);
+	spares_later(b);
+	b->failures = b->waiting ? b->failures : 0;
+}
+
+static int take_files(struct instance *i, const struct instance_plan *plan)
+{
+	const struct {
+		int from, *to;
+	} fds[] = { { plan->image_fd, &i->image_fd }, { plan->initrd_fd, &i->initrd_fd },
+		{ plan->secrets_fd, &i->secrets_fd } };
+
+	for (int n = 0; n < 3; n++) {
+		*fds[n].to = fds[n].from < 0 ? -1 : fcntl(fds[n].from, F_DUPFD_CLOEXEC, 0);
+		if (fds[n].from >= 0 && *fds[n].to < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int prepare(struct instance *i, const struct instance_plan *plan, struct ukvmm_err *err)
+{
+	int rc;
+
+	i->memory = plan->spec->memory;
+	i->vcpus = plan->spec->vcpus;
+	i->port = (uint16_t)plan->spec->port;
+	snprintf(i->name, sizeof i->name, "%s", plan->name);
+	rc = take_files(i, plan);
+	if (rc < 0)
+		return put(err, "dup", plan->name, rc);
+	rc = taps_take(i->b->taps, &i->tap, err);
+	if (rc < 0)
+		return rc == -ENOSPC ? -EAGAIN : rc;
+	i->cmdline = cmdline_make(plan->spec, i->tap, i->b->options.ready_port, plan->token);
+	return i->cmdline ? 0 : put(err, "malloc", plan->name, -ENOMEM);
+}
+
+static void unprepare(struct instance *i)
+{
+	const int fds[] = { i->image_fd, i->initrd_fd, i->secrets_fd };
+
+	for (int n = 0; n < 3; n++)
+		if (fds[n] >= 0)
+			close(fds[n]);
+	if (i->tap)
+		taps_give(i->b->taps, i->tap);
+	free(i->cmdline);
+	free(i);
+}
+
+static int vm_start(struct backend *b, const struct instance_plan *plan, void *user, struct instance **out,
+	struct ukvmm_err *err)
+{
+	struct instance *i = calloc(1, sizeof *i);
+	struct worker *worker;
+	int rc;
+
+	if (!i)
+		return put(err, "malloc", plan->name, -ENOMEM);
+	*i = (struct instance){ .b = b, .user = user, .image_fd = -1, .initrd_fd = -1, .secrets_fd = -1 };
+	rc = prepare(i, plan, err);
+	worker = rc < 0 ? NULL : spares_take(b, i->memory, i->vcpus);
+	if (worker)
+		rc = vm_give_job(i, worker, err);
+	if (rc < 0) {
+		worker_free(worker);
+		unprepare(i);
+		return rc;
+	}
+	if (!worker) {
+		*b->waiting_end = i;
+		b->waiting_end = &i->next;
+	}
+	loop_defer(b->loop, &b->serve);
+	*out = i;
+	return 0;
+}
+
+static void leave_queue(struct instance *i)
+{
+	struct backend *b = i->b;
+
+	for (struct instance **at = &b->waiting; *at; at = &(*at)->next) {
+		if (*at != i)
+			continue;
+		*at = i->next;
+		if (!i->next)
+			b->waiting_end = at;
+		return;
+	}
+}
+
+static void on_gone(struct loop_task *task)
+{
+	struct instance *i = (struct instance *)((char *)task - offsetof(struct instance, gone));
+
+	vm_gone(i, DIED_STOPPED, "it was stopped before it began");
+}
+
+static void vm_stop(struct instance *i)
+{
+	if (i->stopping)
+		return;
+	i->stopping = true;
+	if (i->worker) {
+		vm_ask_end(i);
+		return;
+	}
+	leave_queue(i);
+	i->gone.run = on_gone;
+	loop_defer(i->b->loop, &i->gone);
+}
+
+void vm_gone(struct instance *i, enum instance_cause cause, const char *text)
+{
+	struct instance_end end = { cause, text, i->cost };
+	struct backend *b = i->b;
+
+	loop_timer_stop(b->loop, &i->deadline);
+	loop_cancel(b->loop, &i->gone);
+	b->events->died(i->user, &end);
+	unprepare(i);
+	if (b->options.more)
+		b->options.more(b->options.arg);
+}
+
+static void vm_address(const struct instance *i, struct sockaddr_in *out)
+{
+	*out = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = i->tap->guest, .sin_port = htons(i->port) };
+}
+
+static void vm_times(const struct instance *i, struct instance_times *out)
+{
+	*out = i->times;
+}
+
+static void vm_cost(const struct instance *i, struct instance_cost *out)
+{
+	*out = i->cost;
+}
+
+/* Looked at without KVM, from a copy: what it is, not whether it works. That is for a worker to find out. */
+static int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err)
+{
+	struct ukvmm_image *image;
+	int rc = ukvmm_image_open(NULL, image_fd, -1, NULL, &image, err);
+
+	(void)b;
+	if (rc == 0)
+		ukvmm_image_unref(image);
+	return rc;
+}
+
+static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
+	const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
+{
+	struct backend *b = calloc(1, sizeof *b);
+	int rc;
+
+	if (!b)
+		return put(err, "malloc", "back end", -ENOMEM);
+	*b = (struct backend){ .loop = loop, .work = work, .events = events, .options = *options, .serve.run = serve };
+	b->waiting_end = &b->waiting;
+	b->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	rc = b->kvm < 0 ? put(err, "open", "/dev/kvm", -errno) : taps_new(options->addresses, &b->taps, err);
+	if (rc == 0)
+		rc = taps_prepare(b->taps, options->pool, err);
+	if (rc < 0) {
+		taps_free(b->taps);
+		if (b->kvm >= 0)
+			close(b->kvm);
+		free(b);
+		return rc;
+	}
+	*out = b;
+	return 0;
+}
+
+static void vm_close(struct backend *b)
+{
+	loop_cancel(b->loop, &b->serve);
+	spares_free(b);
+	taps_free(b->taps);
+	close(b->kvm);
+	free(b);
+}
+
+const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
+	vm_cost, OVERHEAD };

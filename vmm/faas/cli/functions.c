@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deploy, list, describe, remove, rollback, scale, ps, info. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "parse.h"
+#include "report.h"
+
+static const char *text(const cJSON *json, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+	return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static double number(const cJSON *json, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+/* ---- deploy ---- */
+
+static bool add_pair(cJSON *to, const char *word)
+{
+	const char *equals = word ? strchr(word, '=') : NULL;
+	char name[256];
+
+	if (!equals || equals == word || (size_t)(equals - word) >= sizeof name)
+		return false;
+	memcpy(name, word, (size_t)(equals - word));
+	name[equals - word] = 0;
+	return cJSON_AddStringToObject(to, name, equals + 1);
+}
+
+/* "--KEY VALUE": those that have a place in OpenFaaS's JSON; the others are our settings, annotations "ukvmm.KEY". */
+static bool add_option(cJSON *json, const char *key, const char *value)
+{
+	char name[64];
+
+	if (strcmp(key, "image") == 0)
+		return cJSON_AddStringToObject(json, "image", value);
+	if (strcmp(key, "env") == 0)
+		return add_pair(cJSON_GetObjectItem(json, "envVars"), value);
+	if (strcmp(key, "label") == 0)
+		return add_pair(cJSON_GetObjectItem(json, "labels"), value);
+	if (strcmp(key, "annotation") == 0)
+		return add_pair(cJSON_GetObjectItem(json, "annotations"), value);
+	if (strcmp(key, "secret") == 0)
+		return cJSON_AddItemToArray(cJSON_GetObjectItem(json, "secrets"), cJSON_CreateString(value));
+	if (snprintf(name, sizeof name, "ukvmm.%s", key) >= (int)sizeof name)
+		return false;
+	return cJSON_AddStringToObject(cJSON_GetObjectItem(json, "annotations"), name, value);
+}
+
+static int read_deploy(cJSON *json, int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		const char *value = NULL;
+
+		if (strcmp(argv[i], "--single-use") == 0)
+			value = "true";
+		else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
+			value = argv[i + 1];
+		if (!value || !add_option(json, argv[i] + 2, value)) {
+			report("usage", argv[i], "this is no option with a value that fits");
+			return 2;
+		}
+		i += value == argv[i + 1];
+	}
+	return cJSON_GetObjectItem(json, "image") ? 0 :
+		client_usage("deploy NAME --image IMAGE [--env NAME=VALUE] [--label NAME=VALUE] [--SETTING VALUE]...");
+}
+
+int command_deploy(struct client *c, int argc, char **argv)
+{
+	cJSON *json = cJSON_CreateObject();
+	char *body;
+	int rc;
+
+	cJSON_AddStringToObject(json, "service", argc > 1 ? argv[1] : "");
+	cJSON_AddObjectToObject(json, "envVars");
+	cJSON_AddObjectToObject(json, "labels");
+	cJSON_AddObjectToObject(json, "annotations");
+	cJSON_AddArrayToObject(json, "secrets");
+	rc = read_deploy(json, argc, argv);
+	body = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	if (rc == 0)
+		rc = client_print(c, "POST", "/system/functions", body);
+	free(body);
+	return rc;
+}
+
+/* ---- what there is ---- */
+
+static int print_json(const struct client *c, const char *path)
+{
+	cJSON *json = client_get(c, path);
+	char *out = json ? cJSON_Print(json) : NULL;
+
+	if (out)
+		puts(out);
+	free(out);
+	cJSON_Delete(json);
+	return out ? 0 : 1;
+}
+
+int command_list(struct client *c, int argc, char **argv)
+{
+	cJSON *json, *f;
+
+	(void)argv;
+	if (argc != 1)
+		return client_usage("list");
+	if (c->json)
+		return print_json(c, "/system/functions");
+	json = client_get(c, "/system/functions");
+	if (!json)
+		return 1;
+	printf("%-24s %-24s %10s %6s %6s\n", "NAME", "IMAGE", "REQUESTS", "INST", "READY");
+	cJSON_ArrayForEach(f, json) {
+		printf("%-24s %-24s %10.0f %6.0f %6.0f\n", text(f, "name"), text(f, "image"), number(f, "invocationCount"),
+			number(f, "replicas"), number(f, "availableReplicas"));
+	}
+	cJSON_Delete(json);
+	return 0;
+}
+
+int command_ps(struct client *c, int argc, char **argv)
+{
+	cJSON *json, *i;
+
+	(void)argv;
+	if (argc != 1)
+		return client_usage("ps");
+	if (c->json)
+		return print_json(c, "/system/instances");
+	json = client_get(c, "/system/instances");
+	if (!json)
+		return 1;
+	printf("%-40s %-20s %-9s %4s %8s %9s %9s %8s\n", "INSTANCE", "FUNCTION", "STATE", "REV", "REQUESTS", "AGE s", "CPU s",
+		"MEM MiB");
+	cJSON_ArrayForEach(i, json) {
+		printf("%-40s %-20s %-9s %4.0f %8.0f %9.1f %9.3f %8.0f\n", text(i, "name"), text(i, "function"),
+			text(i, "state"), number(i, "revision"), number(i, "inflight"), number(i, "ageSeconds"),
+			number(i, "cpuSeconds"), number(i, "memory") / 1048576);
+	}
+	cJSON_Delete(json);
+	return 0;
+}
+
+int command_info(struct client *c, int argc, char **argv)
+{
+	(void)argv;
+	return argc == 1 ? print_json(c, "/system/info") : client_usage("info");
+}
+
+int command_describe(struct client *c, int argc, char **argv)
+{
+	char path[256];
+
+	if (argc != 2)
+		return client_usage("describe NAME");
+	return client_path(path, sizeof path, "/system/function/", argv[1]) ? print_json(c, path) : 2;
+}
+
+int command_remove(struct client *c, int argc, char **argv)
+{
+	char body[320], path[256];
+
+	if (argc != 2)
+		return client_usage("remove NAME");
+	if (!client_path(path, sizeof path, "", argv[1]))
+		return 2;
+	snprintf(body, sizeof body, "{\"functionName\":\"%s\"}", path);
+	return client_print(c, "DELETE", "/system/functions", body);
+}
+
+int command_rollback(struct client *c, int argc, char **argv)
+{
+	char path[256];
+
+	if (argc != 2)
+		return client_usage("rollback NAME");
+	return client_path(path, sizeof path, "/system/rollback/", argv[1]) ? client_print(c, "POST", path, "") : 2;
+}
+
+int command_scale(struct client *c, int argc, char **argv)
+{
+	char path[256], body[320];
+	uint32_t n;
+
+	if (argc != 3 || parse_u32(argv[2], 0, 10000, &n) < 0)
+		return client_usage("scale NAME N");
+	if (!client_path(path, sizeof path, "/system/scale-function/", argv[1]))
+		return 2;
+	snprintf(body, sizeof body, "{\"serviceName\":\"%s\",\"replicas\":%u}", argv[1], n);
+	return client_print(c, "POST", path, body);
+}

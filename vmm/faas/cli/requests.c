@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invoke, logs, image, secret. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "report.h"
+
+enum { HEADERS = 64 };
+
+int command_invoke(struct client *c, int argc, char **argv)
+{
+	const char *headers[HEADERS], *method = NULL;
+	struct client_request r = { .headers = headers, .stream = true, .quiet = true };
+	struct client_answer a;
+	char path[2048];
+	int o, n, rc;
+
+	while ((o = getopt(argc, argv, "X:H:d:T:")) >= 0) {
+		if (o == 'H' && r.n_headers < HEADERS)
+			headers[r.n_headers++] = optarg;
+		else if (o == 'X')
+			method = optarg;
+		else if (o == 'd')
+			r.body = optarg, r.body_len = strlen(optarg);
+		else if (o == 'T')
+			r.file = optarg;
+		else
+			return 2;
+	}
+	if (optind == argc || optind + 2 < argc || !client_path(path, sizeof path, "/function/", argv[optind]))
+		return client_usage("invoke NAME [-X METHOD] [-H HEADER]... [-d DATA | -T FILE] [PATH]");
+	n = (int)strlen(path);
+	if (optind + 1 < argc)
+		snprintf(path + n, sizeof path - (size_t)n, "%s%s", argv[optind + 1][0] == '/' ? "" : "/",
+			argv[optind + 1]);
+	r.method = method ? method : r.body || r.file ? "POST" : "GET";
+	r.path = path;
+	rc = client_ask(c, &r, &a);
+	free(a.text);
+	if (rc == 0 && a.status >= 400)
+		report(r.method, path, "%ld", a.status);
+	return rc < 0 || a.status >= 400;
+}
+
+/* Enough for names, numbers and times; anything else is refused by the server. */
+static void add_argument(char *path, size_t len, const char *name, const char *value)
+{
+	size_t n = strlen(path);
+
+	snprintf(path + n, len - n, "%s%s=%s", strchr(path, '?') ? "&" : "?", name, value);
+}
+
+int command_logs(struct client *c, int argc, char **argv)
+{
+	static const struct option options[] = { { "since", 1, NULL, 's' }, { "tail", 1, NULL, 't' },
+		{ "instance", 1, NULL, 'i' }, { "follow", 0, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+	char path[1024] = "/system/logs", name[256];
+	struct client_request r = { .method = "GET", .path = path, .stream = true };
+	struct client_answer a;
+	int o, rc;
+
+	while ((o = getopt_long(argc, argv, "f", options, NULL)) >= 0) {
+		if (o == '?')
+			return 2;
+		add_argument(path, sizeof path, o == 's' ? "since" : o == 't' ? "tail" : o == 'i' ? "instance" : "follow",
+			o == 'f' ? "true" : optarg);
+	}
+	if (optind + 1 != argc)
+		return client_usage("logs NAME [-f] [--since TIME] [--tail N] [--instance INSTANCE]");
+	if (!client_path(name, sizeof name, "", argv[optind]))
+		return 2;
+	add_argument(path, sizeof path, "name", name);
+	rc = client_ask(c, &r, &a);
+	free(a.text);
+	return rc < 0;
+}
+
+static int import(struct client *c, const char *name, const char *file)
+{
+	char path[256];
+	struct client_request r = { .method = "POST", .path = path, .file = file, .stream = true };
+	struct client_answer a;
+	int rc;
+
+	if (!client_path(path, sizeof path, "/system/images/", name))
+		return 2;
+	rc = client_ask(c, &r, &a);
+	free(a.text);
+	return rc < 0;
+}
+
+static int list(struct client *c, const char *path, const char *second)
+{
+	cJSON *json = client_get(c, path), *item, *name, *value;
+
+	if (!json)
+		return 1;
+	cJSON_ArrayForEach(item, json) {
+		name = cJSON_GetObjectItemCaseSensitive(item, "name");
+		value = second ? cJSON_GetObjectItemCaseSensitive(item, second) : NULL;
+		if (cJSON_IsString(name))
+			printf("%-32s %s\n", name->valuestring, cJSON_IsString(value) ? value->valuestring : "");
+	}
+	cJSON_Delete(json);
+	return 0;
+}
+
+int command_image(struct client *c, int argc, char **argv)
+{
+	char path[256];
+
+	if (argc == 4 && strcmp(argv[1], "import") == 0)
+		return import(c, argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return list(c, "/system/images", "hash");
+	if (argc == 3 && strcmp(argv[1], "remove") == 0)
+		return client_path(path, sizeof path, "/system/images/", argv[2]) ?
+			client_print(c, "DELETE", path, NULL) : 2;
+	return client_usage("image import NAME FILE | image list | image remove NAME");
+}
+
+static int send_secret(struct client *c, const char *method, const char *name, const char *value)
+{
+	cJSON *json = cJSON_CreateObject();
+	struct client_request r = { .method = method, .path = "/system/secrets", .quiet = true };
+	struct client_answer a = { 0 };
+	char *body;
+	int rc;
+
+	cJSON_AddStringToObject(json, "name", name);
+	if (value)
+		cJSON_AddStringToObject(json, "value", value);
+	body = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	if (!body)
+		return -1;
+	r.body = body;
+	r.body_len = strlen(body);
+	rc = client_ask(c, &r, &a);
+	explicit_bzero(body, r.body_len);
+	free(body);
+	if (rc == 0 && a.status >= 400 && a.status != 409)
+		report(method, name, "%ld: %s", a.status, a.text ? a.text : "");
+	free(a.text);
+	return rc < 0 ? -1 : (int)a.status;
+}
+
+/* From a file or stdin, never from the command line, which others can see. */
+static int set_secret(struct client *c, const char *name, const char *file)
+{
+	FILE *f = file ? fopen(file, "re") : stdin;
+	char value[65537];
+	size_t n;
+	int status;
+
+	if (!f) {
+		report("open", file, "cannot be read");
+		return 1;
+	}
+	n = fread(value, 1, sizeof value - 1, f);
+	value[n] = 0;
+	if (f != stdin)
+		fclose(f);
+	if (strlen(value) != n || n == sizeof value - 1) {
+		report("secret", name, "its value has a NUL, or is longer than 64 KiB");
+		return 1;
+	}
+	status = send_secret(c, "POST", name, value);
+	if (status == 409)
+		status = send_secret(c, "PUT", name, value);
+	explicit_bzero(value, sizeof value);
+	return status < 0 || status >= 400;
+}
+
+int command_secret(struct client *c, int argc, char **argv)
+{
+	int status;
+
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "set") == 0)
+		return set_secret(c, argv[2], argc == 4 ? argv[3] : NULL);
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return list(c, "/system/secrets", NULL);
+	if (argc != 3 || strcmp(argv[1], "remove") != 0)
+		return client_usage("secret set NAME [FILE] | secret list | secret remove NAME");
+	status = send_secret(c, "DELETE", argv[2], NULL);
+	if (status == 409)
+		report("secret", argv[2], "a function uses it");
+	return status < 0 || status >= 400;
+}

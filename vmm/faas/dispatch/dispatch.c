@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dispatch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+const char *const phase_name[PHASES] = { "queue", "worker", "create", "load", "entry", "ready", "first_byte", "all" };
+
+static uint64_t most_of_the_machine(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : 1u << 30;
+}
+
+int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct dispatch_config *config,
+	struct dispatcher **out)
+{
+	struct dispatcher *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return -ENOMEM;
+	d->loop = loop;
+	d->ops = ops;
+	d->config = *config;
+	if (!d->config.memory)
+		d->config.memory = most_of_the_machine();
+	snprintf(d->epoch, sizeof d->epoch, "%08x", (uint32_t)(loop_clock() / 1000000u) ^ ((uint32_t)getpid() << 16));
+	*out = d;
+	return 0;
+}
+
+void dispatch_use(struct dispatcher *d, struct backend *backend)
+{
+	d->backend = backend;
+}
+
+void dispatch_more(void *dispatcher)
+{
+	struct dispatcher *d = dispatcher;
+
+	d->wait_for_more = false;
+	starts_soon(d);
+}
+
+void dispatch_stop(struct dispatcher *d, void (*empty)(void *arg), void *arg)
+{
+	struct function *after;
+	struct replica *next;
+
+	d->stopping = true;
+	d->empty = empty;
+	d->empty_arg = arg;
+	for (struct function *f = d->functions; f; f = after) {
+		after = f->next;
+		if (f->deploy)
+			function_deployed(f, "the server ends");
+	}
+	for (struct function *f = d->functions; f; f = f->next)
+		for (struct replica *r = f->replicas; r; r = next) {
+			next = r->next;
+			r->retiring = true;
+			replica_stop(r);
+		}
+	if (d->n_replicas == 0)
+		empty(arg);
+}
+
+void dispatch_free(struct dispatcher *d)
+{
+	struct function *next;
+
+	if (!d)
+		return;
+	loop_cancel(d->loop, &d->schedule);
+	for (struct function *f = d->functions; f; f = next) {
+		next = f->next;
+		f->removed = true;
+		f->deploy = NULL;
+		function_free_if_gone(f);
+	}
+	free(d);
+}
+
+bool dispatch_ready(struct dispatcher *d, const char *token)
+{
+	if (strlen(token) != TOKEN_BYTES - 1)
+		return false;
+	for (struct function *f = d->functions; f; f = f->next)
+		for (struct replica *r = f->replicas; r; r = r->next) {
+			if (strcmp(r->token, token) != 0)
+				continue;
+			if (r->revision->spec->ready == READY_CALLBACK)
+				replica_is_ready(r);
+			return true;
+		}
+	return false;
+}
+
+void dispatch_view(const struct function *f, struct function_view *view)
+{
+	*view = (struct function_view){ f->current->spec, f->counts, f->phases };
+	view->counts.replicas = f->n_replicas;
+	view->counts.ready = f->ready;
+	view->counts.inflight = f->inflight;
+	view->counts.queued = f->queued;
+}
+
+void dispatch_each(struct dispatcher *d, void (*each)(void *arg, const struct function_view *view), void *arg)
+{
+	struct function_view view;
+
+	for (struct function *f = d->functions; f; f = f->next) {
+		if (f->removed || !f->current)
+			continue;
+		dispatch_view(f, &view);
+		each(arg, &view);
+	}
+}
+
+static const char *state_name(const struct replica *r)
+{
+	if (r->state == REPLICA_STARTING)
+		return "starting";
+	if (r->state == REPLICA_ENDING)
+		return "ending";
+	return r->inflight ? "busy" : "idle";
+}
+
+void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const struct replica_view *view), void *arg)
+{
+	for (struct function *f = d->functions; f; f = f->next)
+		for (struct replica *r = f->replicas; r; r = r->next) {
+			struct replica_view v = { r->name, f->name, state_name(r), r->revision->spec->revision,
+				r->inflight, r->born, { 0 }, r->revision->spec->memory, { 0 } };
+
+			d->ops->cost(r->instance, &v.cost);
+			d->ops->address(r->instance, &v.address);
+			each(arg, &v);
+		}
+}
+
+void dispatch_totals(const struct dispatcher *d, struct dispatch_totals *t)
+{
+	*t = (struct dispatch_totals){ d->config.memory, d->committed, d->n_functions, d->n_replicas, d->n_ready,
+		d->n_starting, d->n_queued };
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An instance as the dispatcher sees it, from its start to its end. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+uint64_t replica_memory(const struct dispatcher *d, const struct spec *spec)
+{
+	return spec->memory + d->ops->overhead;
+}
+
+bool replica_free_slot(const struct replica *r)
+{
+	return r->state == REPLICA_READY && !r->retiring && r->inflight < r->revision->spec->concurrency;
+}
+
+static void event(struct replica *r, const char *what, const char *text)
+{
+	struct dispatcher *d = r->d;
+
+	if (d->config.event)
+		d->config.event(d->config.arg, r->function->name, r->name, what, text);
+}
+
+static uint32_t warm(const struct function *f)
+{
+	uint32_t least = f->current ? f->current->spec->min_warm : 0;
+
+	return f->removed ? 0 : f->scaled > least ? f->scaled : least;
+}
+
+/* Not ready in time; later: not used for a while. */
+static void on_timer(struct loop_timer *timer)
+{
+	struct replica *r = (struct replica *)((char *)timer - offsetof(struct replica, timer));
+
+	if (r->state == REPLICA_STARTING) {
+		event(r, "late", "it was not ready in time and is stopped");
+		snprintf(r->words, sizeof r->words, "it was not ready in time");
+		replica_stop(r);
+		return;
+	}
+	if (r->inflight == 0 && r->function->ready > warm(r->function)) {
+		event(r, "idle", "it was not used and is stopped");
+		replica_stop(r);
+	}
+}
+
+static void name_it(struct replica *r)
+{
+	uint8_t random[16] = { 0 };
+
+	snprintf(r->name, sizeof r->name, "%s-%s%llx", r->function->name, r->d->epoch,
+		(unsigned long long)++r->d->serial);
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		return; /* no token: no callback will fit */
+	for (int i = 0; i < 16; i++)
+		snprintf(r->token + i * 2, 3, "%02x", random[i]);
+}
+
+static void unlink_replica(struct replica *r)
+{
+	*r->link = r->next;
+	if (r->next)
+		r->next->link = r->link;
+}
+
+static void account(struct replica *r, bool add)
+{
+	struct dispatcher *d = r->d;
+	uint64_t bytes = replica_memory(d, r->revision->spec);
+
+	d->committed = add ? d->committed + bytes : d->committed - bytes;
+	d->n_replicas = add ? d->n_replicas + 1 : d->n_replicas - 1;
+	r->function->n_replicas += add ? 1u : -1u;
+}
+
+static int start(struct replica *r, char *text)
+{
+	struct dispatcher *d = r->d;
+	struct spec *spec = r->revision->spec;
+	struct ukvmm_err err = { .size = sizeof err };
+	struct instance_plan plan = { r->name, r->token, spec, r->revision->image_fd, r->revision->initrd_fd, -1 };
+	int rc = 0;
+
+	if (spec->secrets.n > 0)
+		plan.secrets_fd = rc = d->config.open_secrets(d->config.arg, spec);
+	if (rc < 0) {
+		snprintf(text, LAST_WORDS, "its secrets could not be read: %s", strerror(-rc));
+		return rc;
+	}
+	rc = d->ops->start(d->backend, &plan, r, &r->instance, &err);
+	if (plan.secrets_fd >= 0)
+		close(plan.secrets_fd);
+	if (rc < 0)
+		snprintf(text, LAST_WORDS, "%s(%s): %s", err.call, err.object, err.text);
+	return rc;
+}
+
+static void counted_as(struct replica *r, enum replica_state state)
+{
+	struct function *f = r->function;
+	struct dispatcher *d = r->d;
+
+	if (r->state == REPLICA_STARTING)
+		f->starting--, d->n_starting--;
+	if (r->state == REPLICA_READY)
+		f->ready--, d->n_ready--;
+	if (state == REPLICA_STARTING)
+		f->starting++, d->n_starting++;
+	if (state == REPLICA_READY)
+		f->ready++, d->n_ready++;
+	r->state = state;
+}
+
+int replica_start(struct function *f, struct revision *revision, uint64_t wanted_at, struct replica **out, char *text)
+{
+	struct replica *r = calloc(1, sizeof *r);
+	int rc;
+
+	if (!r) {
+		snprintf(text, LAST_WORDS, "out of memory");
+		return -ENOMEM;
+	}
+	r->d = f->d;
+	r->function = f;
+	r->revision = revision;
+	r->wanted_at = wanted_at;
+	r->born = loop_clock();
+	r->timer.due = on_timer;
+	name_it(r);
+	rc = start(r, text);
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
+	revision->references++;
+	r->link = &f->replicas;
+	r->next = f->replicas;
+	if (r->next)
+		r->next->link = &r->next;
+	f->replicas = r;
+	f->starting++;
+	f->d->n_starting++;
+	account(r, true);
+	f->counts.cold_starts++;
+	loop_timer_set(f->d->loop, &r->timer, r->born + revision->spec->start_ns);
+	if (revision->spec->ready == READY_TCP)
+		probe_begin(r);
+	*out = r;
+	return 0;
+}
+
+void replica_stop(struct replica *r)
+{
+	if (r->state == REPLICA_ENDING)
+		return;
+	if (r->state == REPLICA_STARTING)
+		probe_end(r);
+	counted_as(r, REPLICA_ENDING);
+	loop_timer_stop(r->d->loop, &r->timer);
+	r->d->ending += replica_memory(r->d, r->revision->spec);
+	r->d->ops->stop(r->instance);
+}
+
+void replica_retire(struct replica *r)
+{
+	r->retiring = true;
+	if (r->inflight == 0 || r->state == REPLICA_STARTING)
+		replica_stop(r);
+}
+
+void replica_idle(struct replica *r)
+{
+	if (r->state != REPLICA_READY || r->inflight > 0)
+		return;
+	if (r->retiring) {
+		replica_stop(r);
+		return;
+	}
+	r->idle_since = loop_now(r->d->loop);
+	loop_timer_in(r->d->loop, &r->timer, r->revision->spec->idle_ns);
+}
+
+/* Each phase from the end of the last one that is known. Not at once: some are told later. */
+void replica_note_phases(struct replica *r)
+{
+	struct instance_times t = { 0 };
+	uint64_t last = r->wanted_at;
+
+	if (r->noted || !r->ready_at)
+		return;
+	r->noted = true;
+	r->d->ops->times(r->instance, &t);
+	const uint64_t at[] = { r->born, t.taken, t.created, t.loaded, t.entered, r->ready_at };
+
+	for (unsigned int i = 0; i < sizeof at / sizeof at[0]; i++) {
+		if (!at[i] || at[i] < last)
+			continue;
+		histogram_add(&r->function->phases[i], at[i] - last);
+		last = at[i];
+	}
+}
+
+void replica_is_ready(struct replica *r)
+{
+	struct function *f = r->function;
+
+	if (r->state != REPLICA_STARTING)
+		return;
+	probe_end(r);
+	loop_timer_stop(r->d->loop, &r->timer);
+	r->ready_at = loop_clock();
+	counted_as(r, REPLICA_READY);
+	f->failures = 0;
+	event(r, "ready", "");
+	if (r == f->tryout)
+		function_deployed(f, NULL);
+	replica_idle(r);
+	queue_serve(f);
+	starts_soon(r->d);
+}
+
+static void on_ready(void *user)
+{
+	struct replica *r = user;
+
+	if (r->revision->spec->ready == READY_DOORBELL)
+		replica_is_ready(r);
+}
+
+/* The first line that it wrote most recently, as its last words if it dies. */
+static void on_log(void *user, const char *bytes, size_t len)
+{
+	struct replica *r = user;
+	size_t n = len < sizeof r->words - 1 ? len : sizeof r->words - 1;
+
+	memcpy(r->words, bytes + len - n, n);
+	r->words_len = n;
+	r->words[n] = 0;
+	if (r->d->config.log)
+		r->d->config.log(r->d->config.arg, r->function->name, r->name, bytes, len);
+}
+
+static void start_failed(struct function *f, const char *why)
+{
+	uint64_t pause = 100000000;
+
+	f->counts.failed_starts++;
+	queue_refuse(f, 1, 502, "an instance of the function ended before it was ready");
+	if (++f->failures < FAILURES)
+		return;
+	pause <<= f->failures - FAILURES > 6 ? 6 : f->failures - FAILURES;
+	f->not_before = loop_now(f->d->loop) + pause;
+	loop_timer_set(f->d->loop, &f->retry, f->not_before);
+	(void)why;
+}
+
+/* What waited for its answers learns of it first, while the replica still is. */
+static void tell_tickets(struct replica *r, const char *why)
+{
+	while (r->tickets) {
+		struct ticket *t = r->tickets;
+
+		t->lost(t, why);
+		if (r->tickets == t)
+			ticket_done(t, true);
+	}
+}
+
+static void charge(struct replica *r, const struct instance_cost *cost)
+{
+	struct function_counts *c = &r->function->counts;
+	uint64_t seconds = (loop_clock() - r->born) / 1000000; /* in fact milliseconds */
+
+	c->cpu_ns += cost->cpu_ns;
+	c->network_bytes += cost->rx_bytes + cost->tx_bytes;
+	c->byte_seconds += r->revision->spec->memory / 1000 * seconds;
+}
+
+static void free_replica(struct replica *r, bool was_ending)
+{
+	struct dispatcher *d = r->d;
+
+	if (was_ending)
+		d->ending -= replica_memory(d, r->revision->spec);
+	account(r, false);
+	unlink_replica(r);
+	loop_timer_stop(d->loop, &r->timer);
+	revision_unref(r->revision);
+	free(r);
+	starts_soon(d);
+	if (d->stopping && d->n_replicas == 0 && d->empty)
+		d->empty(d->empty_arg);
+}
+
+static void on_died(void *user, const struct instance_end *end)
+{
+	struct replica *r = user;
+	struct function *f = r->function;
+	bool was_ending = r->state == REPLICA_ENDING, asked = was_ending && end->cause == DIED_STOPPED;
+	bool unready = r->ready_at == 0, tried = r == f->tryout;
+	char why[2 * LAST_WORDS];
+
+	snprintf(why, sizeof why, "%s%s%s", end->text, r->words_len || r->words[0] ? "; its last words: " : "", r->words);
+	why[strcspn(why, "\r\n")] = 0;
+	if (!was_ending) {
+		if (r->state == REPLICA_STARTING)
+			probe_end(r);
+		counted_as(r, REPLICA_ENDING);
+	}
+	if (!asked)
+		f->counts.instances_died++;
+	event(r, asked ? "stopped" : "died", why);
+	replica_note_phases(r);
+	charge(r, &end->cost);
+	tell_tickets(r, why);
+	if (tried)
+		f->tryout = NULL;
+	if (unready && !tried && !r->retiring)
+		start_failed(f, why);
+	free_replica(r, was_ending);
+	if (tried && f->deploy)
+		function_deployed(f, why);
+	else
+		function_free_if_gone(f);
+}
+
+const struct instance_events dispatch_events = { on_ready, on_log, on_died };

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "call.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "internal.h"
+
+static void make_id(char id[ID_BYTES + 1])
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof b, 0) != sizeof b)
+		memset(b, 0, sizeof b);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562 section 5.4 */
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(id, ID_BYTES + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+/* The client left while nobody reads from it. What has not been sent will not arrive. */
+static void on_left(struct loop_fd *watch, uint32_t events)
+{
+	struct call *call = (struct call *)((char *)watch - offsetof(struct call, watch));
+
+	(void)events;
+	call_abort(call);
+}
+
+struct call *call_new(struct conn *conn, const char *target)
+{
+	struct call *call = calloc(1, sizeof *call);
+	struct timespec t;
+
+	if (!call)
+		return NULL;
+	call->target = strdup(target);
+	if (!call->target) {
+		free(call);
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &t);
+	call->start_time = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	call->began = loop_clock();
+	call->conn = conn;
+	call->server = conn->server;
+	call->watch.ready = on_left;
+	make_id(call->id);
+	call->server->counts.accepted++;
+	call->server->counts.in_flight++;
+	conn_begin(conn, call);
+	return call;
+}
+
+void call_free(struct call *call)
+{
+	loop_unwatch(call->server->loop, &call->watch);
+	if (call->response)
+		MHD_destroy_response(call->response);
+	for (uint32_t i = 0; i < call->n_fields; i++) {
+		free(call->fields[i].name);
+		free(call->fields[i].value);
+	}
+	free(call->fields);
+	free(call->function);
+	free(call->instance);
+	free(call->target);
+	free(call);
+}
+
+void call_suspend(struct call *call)
+{
+	if (call->suspended)
+		return;
+	call->suspended = true;
+	MHD_suspend_connection(call->conn->mhd);
+	loop_watch(call->server->loop, &call->watch, call->conn->fd, EPOLLRDHUP);
+}
+
+void call_resume(struct call *call)
+{
+	if (!call->suspended)
+		return;
+	call->suspended = false;
+	loop_unwatch(call->server->loop, &call->watch);
+	MHD_resume_connection(call->conn->mhd);
+	call->server->run = true;
+}
+
+enum MHD_Result call_queue(struct call *call)
+{
+	char took[32];
+	enum MHD_Result rc;
+
+	snprintf(took, sizeof took, "%.6f", (double)(loop_clock() - call->began) / 1e9);
+	MHD_add_response_header(call->response, "X-Duration-Seconds", took);
+	call->queued = true;
+	rc = MHD_queue_response(call->conn->mhd, call->status, call->response);
+	return rc;
+}
+
+void call_take(struct call *call, const struct call_ops *ops, void *user)
+{
+	call->ops = ops;
+	call->user = user;
+}
+
+void *call_user(const struct call *call)
+{
+	return call->user;
+}
+
+void call_hold(struct call *call)
+{
+	call->held = true;
+}
+
+void call_go(struct call *call)
+{
+	call->held = false;
+	call_resume(call);
+}
+
+void call_wake(struct call *call)
+{
+	call_resume(call);
+}
+
+static ssize_t on_read(void *arg, uint64_t pos, char *to, size_t len)
+{
+	struct call *call = arg;
+	ssize_t n = call->aborted ? CALL_BROKEN : call->ops->read(call, to, len);
+
+	(void)pos;
+	if (n == CALL_EOF)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (n == CALL_BROKEN)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (n == 0)
+		call_suspend(call);
+	call->out_bytes += (uint64_t)n;
+	return n;
+}
+
+static void answer(struct call *call, unsigned int status, struct MHD_Response *response)
+{
+	char start[24];
+
+	if (!response) {
+		call_abort(call);
+		return;
+	}
+	call->response = response;
+	call->status = status;
+	for (uint32_t i = 0; i < call->n_fields; i++)
+		MHD_add_response_header(response, call->fields[i].name, call->fields[i].value);
+	snprintf(start, sizeof start, "%llu", (unsigned long long)call->start_time);
+	MHD_add_response_header(response, "X-Call-Id", call->id);
+	MHD_add_response_header(response, "X-Start-Time", start);
+	if (call->server->draining)
+		MHD_add_response_header(response, "Connection", "close");
+	call_resume(call);
+}
+
+void call_reply(struct call *call, unsigned int status, const char *type, const void *bytes, size_t len)
+{
+	struct MHD_Response *r;
+
+	if (call->response || call->aborted)
+		return;
+	r = MHD_create_response_from_buffer(len, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
+	if (r && type)
+		MHD_add_response_header(r, "Content-Type", type);
+	call->out_bytes = len;
+	answer(call, status, r);
+}
+
+void call_stream(struct call *call, unsigned int status, int64_t len)
+{
+	if (call->response || call->aborted)
+		return;
+	answer(call, status, MHD_create_response_from_callback(len < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)len,
+		len == 0 ? 16 : (size_t)STREAM_BLOCK, on_read, call, NULL));
+}
+
+void call_error(struct call *call, unsigned int status, const char *fmt, ...)
+{
+	char line[512];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof line - 1, fmt, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= sizeof line - 1)
+		n = (int)strlen(line);
+	line[n++] = '\n';
+	if (!call_answered(call))
+		call_add(call, "X-OpenFaaS-Internal", "proxy");
+	call_reply(call, status, "text/plain; charset=utf-8", line, (size_t)n);
+}
+
+void call_add(struct call *call, const char *name, const char *value)
+{
+	struct call_field *more = realloc(call->fields, (call->n_fields + 1) * sizeof *more);
+	struct call_field f = { strdup(name), strdup(value) };
+
+	if (more)
+		call->fields = more;
+	if (more && f.name && f.value) {
+		more[call->n_fields++] = f;
+		return;
+	}
+	free(f.name);
+	free(f.value);
+}
+
+void call_abort(struct call *call)
+{
+	call->aborted = true;
+	call->held = false;
+	if (!call->suspended) /* libmicrohttpd waits for the client, or sends to it */
+		shutdown(call->conn->fd, SHUT_RDWR);
+	call_resume(call);
+}
+
+bool call_answered(const struct call *call)
+{
+	return call->response || call->aborted;
+}

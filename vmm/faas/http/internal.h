@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the server, its connections and calls. */
+#ifndef FAAS_HTTP_INTERNAL_H
+#define FAAS_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+
+#include "call.h"
+#include "server.h"
+
+enum {
+	/* A request's head must fit: libmicrohttpd answers 431 or 414. */
+	CONNECTION_BYTES = 32 << 10,
+	ID_BYTES = 64,
+	/* Of a body that nobody wants: up to here it is read and thrown away, so that the answer arrives and the
+	 * connection can be used again. */
+	DISCARD_BYTES = 64 << 20,
+	/* A longer body is not waited for, where the answer is there before it begins. */
+	DISCARD_AHEAD = 1 << 20,
+	STREAM_BLOCK = 32 << 10,
+};
+#define DISCARD_NS 10000000000u
+
+struct conn {
+	struct http_server *server;
+	struct MHD_Connection *mhd;
+	struct conn *next, **link;
+	struct loop_timer timer; /* no request, its head, or a body that is thrown away */
+	int fd;
+	struct call *call; /* the one that is under way */
+	char client[INET6_ADDRSTRLEN];
+};
+
+enum call_stage { CALL_HEAD, CALL_BODY, CALL_ENDED };
+
+struct call {
+	struct http_server *server;
+	struct conn *conn;
+	const char *method;
+	char *target;
+	char id[ID_BYTES + 1];
+	char *function, *instance;
+	uint64_t began, start_time, in_bytes, out_bytes, discarded;
+	int64_t body_len;
+	const struct call_ops *ops;
+	void *user;
+	enum call_stage stage;
+	bool refused, begun, held, suspended, expects, aborted, queued;
+	struct loop_fd watch; /* of the client's end while libmicrohttpd does not look */
+	struct MHD_Response *response;
+	unsigned int status;
+	struct call_field {
+		char *name, *value;
+	} *fields; /* of the answer */
+	uint32_t n_fields;
+};
+
+struct http_server {
+	struct loop *loop;
+	struct http_config config;
+	struct MHD_Daemon *mhd;
+	struct loop_fd watch;
+	struct loop_hook hook;
+	struct conn *conns;
+	int listener;
+	bool draining, run;
+	void (*drained)(void *arg);
+	void *drained_arg;
+	struct loop_task drained_task;
+	struct http_counts counts;
+};
+
+/* head.c: 0, or the status that refuses it, and why. */
+unsigned int head_check(struct call *call, const char *method, const char *version, const char **why);
+
+/* conn.c */
+void conn_notify(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code);
+void conn_begin(struct conn *conn, struct call *call);
+void conn_head_done(struct conn *conn);
+void conn_discards(struct conn *conn);
+void conn_end(struct conn *conn);
+void conn_close_idle(struct http_server *server);
+
+/* call.c */
+struct call *call_new(struct conn *conn, const char *target);
+void call_free(struct call *call);
+void call_suspend(struct call *call);
+void call_resume(struct call *call);
+enum MHD_Result call_queue(struct call *call);
+
+#endif

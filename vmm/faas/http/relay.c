@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "fields.h"
+#include "relay_internal.h"
+
+/* Nothing of the instance's answer has been given to the client: say whose fault it is. */
+void relay_fail(struct relay *r, unsigned int status, const char *why)
+{
+	relay_let_go(r, status == 504);
+	if (call_answered(r->call)) {
+		r->broken = true; /* in the middle: a closed connection says so */
+		call_wake(r->call);
+		return;
+	}
+	if (status == 429 || status == 503)
+		call_add(r->call, "Retry-After", "1");
+	r->status = status;
+	call_error(r->call, status, "%s", why);
+	call_go(r->call);
+}
+
+static void on_late(struct loop_timer *timer)
+{
+	struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, timer));
+
+	relay_fail(r, 504, "the function did not answer in time");
+}
+
+static void on_lost(struct ticket *t, const char *why)
+{
+	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay, ticket));
+
+	(void)why; /* is in the log: it is not the client's business */
+	if (r->ended)
+		return; /* its answer was complete */
+	relay_fail(r, 502, "the function's instance ended");
+}
+
+static void on_refused(struct ticket *t, unsigned int status, const char *why)
+{
+	relay_fail((struct relay *)((char *)t - offsetof(struct relay, ticket)), status, why);
+}
+
+static int start_upstream(struct relay *r)
+{
+	struct upstream_request q = { .instance = ticket_instance(&r->ticket), .method = call_method(r->call),
+		.target = r->target, .body_len = r->drops_body ? 0 : call_body_len(r->call) };
+	struct fields fields = { 0 };
+	int rc = -1;
+
+	q.last = ticket_spec(&r->ticket)->single_use;
+	ticket_address(&r->ticket, &q.address);
+	if (fields_for_instance(&fields, r->call)) {
+		q.fields = (const char *const *)fields.at;
+		q.n_fields = fields.n;
+		rc = upstream_start(r->context->upstream, &q, &relay_upstream_ops, r, &r->upstream);
+	}
+	fields_free(&fields);
+	return rc;
+}
+
+static void on_granted(struct ticket *t)
+{
+	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay, ticket));
+
+	call_note(r->call, r->function, ticket_instance(t));
+	loop_timer_in(r->context->loop, &r->timer, ticket_spec(t)->timeout_ns);
+	if (start_upstream(r) < 0) {
+		relay_fail(r, 431, "the request's headers are too many or too long");
+		return;
+	}
+	call_go(r->call);
+}
+
+/* suspect: an instance that serves nobody else hangs, or speaks no HTTP, and is not used again. */
+void relay_let_go(struct relay *r, bool suspect)
+{
+	bool alone = r->ticket.replica && ticket_spec(&r->ticket)->concurrency == 1;
+
+	if (r->upstream)
+		upstream_cancel(r->upstream);
+	r->upstream = NULL;
+	loop_timer_stop(r->context->loop, &r->timer);
+	ticket_done(&r->ticket, suspect && alone);
+}
+
+static size_t on_body(struct call *call, const char *bytes, size_t len)
+{
+	struct relay *r = call_user(call);
+	bool failed = false;
+	size_t n = len;
+
+	r->body_bytes += len;
+	if (r->body_bytes > r->body_max) {
+		relay_fail(r, 413, "the request's body is longer than the function takes");
+		return len;
+	}
+	if (r->drops_body || !r->upstream)
+		return len;
+	n = pipe_put(&r->up, bytes, len, &failed);
+	r->body_bytes -= len - n;
+	if (failed)
+		relay_fail(r, 503, "out of memory");
+	loop_defer(r->context->loop, &r->pump);
+	return failed ? len : n;
+}
+
+static void on_end(struct call *call)
+{
+	struct relay *r = call_user(call);
+
+	r->up_ended = true;
+	loop_defer(r->context->loop, &r->pump);
+}
+
+static ssize_t on_read(struct call *call, char *to, size_t len)
+{
+	struct relay *r = call_user(call);
+	size_t n = pipe_take(&r->down, to, len);
+
+	if (n > 0) {
+		loop_defer(r->context->loop, &r->pump);
+		return (ssize_t)n;
+	}
+	return r->broken ? CALL_BROKEN : r->ended ? CALL_EOF : 0;
+}
+
+static void on_gone(struct call *call)
+{
+	struct relay *r = call_user(call);
+
+	loop_cancel(r->context->loop, &r->pump);
+	relay_let_go(r, false);
+	r->context->active--;
+	if (r->context->over)
+		r->context->over(r->context->arg, r->function, r->status, loop_clock() - call_began(call));
+	pipe_free(&r->up);
+	pipe_free(&r->down);
+	relay_free_answer(r);
+	free(r->target);
+	free(r);
+}
+
+static const struct call_ops ops = { on_body, on_end, on_read, on_gone };
+
+void relay_begin(struct relay_context *context, struct call *call, struct function *f, const char *target)
+{
+	struct relay *r = calloc(1, sizeof *r);
+	struct function_view view;
+
+	dispatch_view(f, &view);
+	if (!r || !(r->target = strdup(target))) {
+		free(r);
+		call_error(call, 503, "out of memory");
+		return;
+	}
+	r->context = context;
+	r->call = call;
+	r->pump.run = relay_pump;
+	r->timer.due = on_late;
+	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
+	r->body_max = view.spec->body_max;
+	snprintf(r->function, sizeof r->function, "%s", view.spec->name);
+	r->ticket.granted = on_granted;
+	r->ticket.refused = on_refused;
+	r->ticket.lost = on_lost;
+	context->active++;
+	call_take(call, &ops, r);
+	call_note(call, r->function, NULL);
+	if (context->begun)
+		context->begun(context->arg, r->function);
+	if (call_body_len(call) >= 0 && (uint64_t)call_body_len(call) > r->body_max) {
+		relay_fail(r, 413, "the request's body is longer than the function takes");
+		return;
+	}
+	call_hold(call);
+	ticket_ask(f, &r->ticket);
+}

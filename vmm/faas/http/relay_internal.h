@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What relay.c (the client's side) and relay_answer.c (the instance's) share. */
+#ifndef FAAS_RELAY_INTERNAL_H
+#define FAAS_RELAY_INTERNAL_H
+
+#include "fields.h"
+#include "pipe.h"
+#include "relay.h"
+
+struct relay {
+	struct relay_context *context;
+	struct call *call;
+	struct ticket ticket;
+	struct upstream_call *upstream; /* NULL: not yet, or over */
+	struct loop_task pump;
+	struct loop_timer timer; /* the function's deadline */
+	char function[SPEC_NAME + 1];
+	char *target;
+	struct pipe_ring up, down;
+	uint64_t body_bytes, body_max;
+	bool up_ended;	 /* the client's body is complete */
+	bool drops_body; /* no instance gets it */
+	bool headed;	 /* the head of the instance's answer is complete */
+	bool ended;	 /* and its body */
+	bool broken;
+	unsigned int status;
+	/* the answer's head */
+	unsigned int answer_status;
+	struct {
+		char *name, *value;
+	} field[FIELDS_MAX];
+	uint32_t n_fields, field_bytes;
+	char *connection; /* its Connection headers */
+	int64_t length;	  /* -1: none */
+};
+
+extern const struct upstream_ops relay_upstream_ops;
+void relay_pump(struct loop_task *task);
+void relay_let_go(struct relay *r, bool suspect);
+void relay_free_answer(struct relay *r);
+/* Gives the client an error, or closes its connection where an answer has begun. */
+void relay_fail(struct relay *r, unsigned int status, const char *why);
+
+#endif

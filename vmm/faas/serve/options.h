@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `ukvmm-faas serve` is told: by options, or by a file of lines "OPTION = VALUE", which options override. */
+#ifndef FAAS_OPTIONS_H
+#define FAAS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct serve_options {
+	char *listen, *metrics, *callback, *state, *user, *password_file, *addresses, *config;
+	uint64_t memory, drain_ns, header_ns, idle_ns;
+	uint32_t starting, pool, connections;
+	bool json;
+};
+
+/* 0, 1 or 2 as a program's exit status; said why. help: printed, nothing to do. */
+int options_read(struct serve_options *o, int argc, char **argv, bool *help);
+void options_free(struct serve_options *o);
+
+#endif
