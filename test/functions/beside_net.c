@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100 };
+enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100, BUSY_US = 10 * 1000 * 1000 };
 
 const uint8_t net_mac[8] = { 2, 0, 0, 9, 0, 2 };
 
@@ -98,13 +98,25 @@ static void know_guest(int fd)
 		beside_skip("the neighbour: %s", strerror(errno));
 }
 
+/* The process that had it may have been killed just now, and its worker still be about to end. */
+static int attach(int tun, struct ifreq *r)
+{
+	double end = beside_us() + BUSY_US;
+	int rc;
+
+	do
+		rc = ioctl(tun, TUNSETIFF, r);
+	while (rc && errno == EBUSY && beside_us() < end);
+	return rc;
+}
+
 int net_tap(void)
 {
 	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
 	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", NET_TAP);
-	if (tun < 0 || ioctl(tun, TUNSETIFF, &r) || ioctl(tun, TUNSETPERSIST, 1))
+	if (tun < 0 || attach(tun, &r) || ioctl(tun, TUNSETPERSIST, 1))
 		beside_skip("no tap: %s", strerror(errno));
 	return tun;
 }
