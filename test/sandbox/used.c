@@ -105,25 +105,45 @@ static uint32_t report(void)
 	return unused;
 }
 
-int main(int argc, char **argv)
+/* Runs all programs. 0; 1: one failed; 77: they cannot be traced. */
+static int run_all(int argc, char **argv)
 {
-	bool failed = false;
+	int failed = 0;
 
-	for (int i = 1; i < argc;) {
-		int from = i, status;
+	for (int from = 1, to; from < argc; from = to + 1) {
+		char *end;
+		int status;
 
-		while (i < argc && strcmp(argv[i], "--"))
-			i++;
-		argv[i++] = NULL;
+		for (to = from; to < argc && strcmp(argv[to], "--");)
+			to++;
+		end = argv[to];
+		argv[to] = NULL;
 		status = trace_run(&argv[from], on_call, NULL);
+		argv[to] = end;
 		if (status < 0) {
 			printf("skipped: ptrace is not allowed here\n");
 			return 77;
 		}
 		if (status && WEXITSTATUS(status) != 77) {
 			printf("not ok: %s ended with status %#x\n", argv[from], status);
-			failed = true;
+			failed = 1;
 		}
 	}
-	return report() || outside || failed;
+	return failed;
+}
+
+/* Some calls are made only when threads meet, which they need not on a busy machine: it is tried again. */
+int main(int argc, char **argv)
+{
+	enum { ROUNDS = 4 };
+	uint32_t unused = 1;
+
+	for (int round = 0; unused && round < ROUNDS; round++) {
+		int rc = run_all(argc, argv);
+
+		unused = report();
+		if (rc || outside)
+			return rc ? rc : 1;
+	}
+	return unused != 0;
 }
