@@ -11,7 +11,8 @@
 #include "lwip/prot/tcp.h"
 
 enum kind { HALF_OPEN, OPEN, LEFT, KINDS };
-enum { HEAD = 16, URGENT = 1 << 20, CLOSING_MAX = 1024, HALF_OPEN_MAX = 8192, LEAST = 64 };
+enum { HEAD = 16, URGENT = 1 << 20 };
+enum { LEFT_LEAST = 256, LEFT_MOST = 1024, HALF_OPEN_LEAST = 1024, HALF_OPEN_MOST = 8192 };
 
 static struct {
 	size_t used, most;
@@ -77,8 +78,8 @@ static void set_kind(struct tcp_pcb *pcb, enum kind kind)
 	tcp_ext_arg_set(pcb, 0, (void *)(uintptr_t)kind);
 }
 
-/* Ends those of a kind in a list but the first `keep`; how many fewer are to be kept of the next list. */
-static uint32_t drop_behind(struct tcp_pcb *list, enum kind kind, uint32_t keep)
+/* Ends those of a kind in a list but the first `keep`. */
+static void drop_behind(struct tcp_pcb *list, enum kind kind, uint32_t keep)
 {
 	for (struct tcp_pcb *pcb = list, *next; pcb; pcb = next) {
 		next = pcb->next;
@@ -89,14 +90,15 @@ static uint32_t drop_behind(struct tcp_pcb *list, enum kind kind, uint32_t keep)
 		else
 			tcp_abandon(pcb, kind == LEFT);
 	}
-	return keep;
 }
 
+/* Those in TIME_WAIT first, whose clients have had everything. */
 static void bound(enum kind kind)
 {
-	if (guard.count[kind] <= guard.limit[kind])
-		return;
-	drop_behind(tcp_tw_pcbs, kind, drop_behind(tcp_active_pcbs, kind, guard.limit[kind] / 2));
+	if (guard.count[kind] > guard.limit[kind])
+		drop_behind(tcp_tw_pcbs, kind, guard.limit[kind] / 4);
+	if (guard.count[kind] > guard.limit[kind])
+		drop_behind(tcp_active_pcbs, kind, guard.limit[kind] / 2);
 }
 
 static void ended(u8_t id, void *data)
@@ -121,19 +123,17 @@ static err_t begun(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb
 	return guard.count[OPEN] >= guard.limit[OPEN] ? ERR_MEM : ERR_OK;
 }
 
-static uint32_t at_most(uint32_t n, uint32_t most)
+static uint32_t between(uint32_t n, uint32_t least, uint32_t most)
 {
-	if (n > most)
-		return most;
-	return n < LEAST ? LEAST : n;
+	return n < least ? least : n > most ? most : n;
 }
 
 void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void))
 {
 	/* many: one whose last step of the handshake was lost on the way is open to its client, which sends */
-	guard.limit[HALF_OPEN] = at_most(most, HALF_OPEN_MAX);
+	guard.limit[HALF_OPEN] = between(most, HALF_OPEN_LEAST, HALF_OPEN_MOST);
 	guard.limit[OPEN] = most;
-	guard.limit[LEFT] = at_most(most / 2, CLOSING_MAX);
+	guard.limit[LEFT] = between(most / 2, LEFT_LEAST, LEFT_MOST);
 	guard.make_room = make_room;
 	tcp_ext_arg_set_callbacks(pcb, tcp_ext_arg_alloc_id(), &callbacks);
 }
