@@ -15,10 +15,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100, TAKE_US = 10000000 };
+enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100, BUSY_US = 10 * 1000 * 1000 };
 
 const uint8_t net_mac[8] = { 2, 0, 0, 9, 0, 2 };
 
@@ -99,15 +98,15 @@ static void know_guest(int fd)
 		beside_skip("the neighbour: %s", strerror(errno));
 }
 
-/* A process that was killed may have a worker that is about to notice, and has the tap until then. */
-static int take(int tun, struct ifreq *r)
+/* The process that had it may have been killed just now, and its worker still be about to end. */
+static int attach(int tun, struct ifreq *r)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	double end = beside_us() + TAKE_US;
+	double end = beside_us() + BUSY_US;
 	int rc;
 
-	while ((rc = ioctl(tun, TUNSETIFF, r)) && errno == EBUSY && beside_us() < end)
-		nanosleep(&pause, NULL);
+	do
+		rc = ioctl(tun, TUNSETIFF, r);
+	while (rc && errno == EBUSY && beside_us() < end);
 	return rc;
 }
 
@@ -117,7 +116,7 @@ int net_tap(void)
 	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
 	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", NET_TAP);
-	if (tun < 0 || take(tun, &r) || ioctl(tun, TUNSETPERSIST, 1))
+	if (tun < 0 || attach(tun, &r) || ioctl(tun, TUNSETPERSIST, 1))
 		beside_skip("no tap: %s", strerror(errno));
 	return tun;
 }

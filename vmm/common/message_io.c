@@ -103,7 +103,8 @@ int message_receive(int sock, struct message *m)
 
 	do
 		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	/* a worker that ended without reading our last message resets the connection, once; what it said is there still */
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n <= 0)
