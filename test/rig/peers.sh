@@ -78,7 +78,7 @@ vm_exec_qemu()
 
 vm_start()
 {
-	local vm=$1 in out cmdline="console=ttyS0 quiet mitigations=off panic=-1 reboot=k"
+	local vm=$1 in out cmdline="$linux_words"
 	shift
 	vm_words "$@"
 	[ -n "$disk" ] || cmdline="$cmdline rig.disk=none"

@@ -246,6 +246,24 @@ static void texts_that_are_too_long_are_not_sent(void **state)
 	assert_int_equal(message_send_job(-1, &j, &(struct message_texts){ bytes, bytes }, NULL, 0), -EMSGSIZE);
 }
 
+/* A worker that ends at the moment in which it is told something leaves that unread, and its last words to be read. */
+static void last_words_are_heard(void **state)
+{
+	struct message_stopped stopped = { .lost = 7 };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(message_send(pair[0], MESSAGE_STOP, NULL), 0);
+	assert_int_equal(message_send(pair[1], MESSAGE_STOPPED, &stopped), 0);
+	close(pair[1]);
+	assert_int_equal(message_receive(pair[0], &m), 1);
+	assert_int_equal(m.head.type, MESSAGE_STOPPED);
+	assert_int_equal(m.stopped.lost, 7);
+	assert_int_equal(message_receive(pair[0], &m), -EPIPE);
+	close(pair[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +276,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_open_after_a_bad_message_with_descriptors),
 		cmocka_unit_test(a_job_travels_with_its_descriptors),
 		cmocka_unit_test(texts_that_are_too_long_are_not_sent),
+		cmocka_unit_test(last_words_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

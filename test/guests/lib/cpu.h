@@ -149,13 +149,6 @@ static inline void relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
-/* Waits for one interrupt: none can slip in between, STI takes effect after the next instruction.
- */
-static inline void wait_for_interrupt(void)
-{
-	__asm__ volatile("sti; hlt; cli" : : : "memory");
-}
-
 static inline uint8_t mmio_r8(uint64_t a)
 {
 	return *(volatile uint8_t *)a;

@@ -8,9 +8,13 @@ struct gate {
 	uint32_t offset_high, reserved;
 };
 
-static struct gate idt[256] __attribute__((aligned(16)));
+enum { VECTORS = 256, HANDLER_BYTES = 32 };
+
+static struct gate idt[VECTORS] __attribute__((aligned(16)));
 
 extern const uint8_t trap_stubs[]; /* 32 of 16 bytes each */
+extern const uint8_t trap_handlers[]; /* one a vector, of HANDLER_BYTES each */
+extern void (*trap_handler[])(struct frame *); /* where they go on */
 
 void trap_report(uint64_t vector, uint64_t error, const struct frame *frame);
 
@@ -36,7 +40,8 @@ void trap_set_raw(uint8_t vector, const void *handler)
 
 void trap_set(uint8_t vector, void (*handler)(struct frame *))
 {
-	trap_set_raw(vector, (const void *)handler);
+	trap_handler[vector] = handler;
+	trap_set_raw(vector, trap_handlers + HANDLER_BYTES * vector);
 }
 
 void trap_init(void)

@@ -25,4 +25,36 @@ report:
 	cld
 	call trap_report
 	ud2
+
+	.globl wait_for_interrupt
+wait_for_interrupt:
+	sti
+wait_insn:
+	hlt
+	cli
+	ret
+
+/*
+ * One a vector, 32 bytes each, before the handlers of trap_set. An interrupt that comes between STI and HLT all the same,
+ * as on an emulated CPU that forgets STI's shadow (scripts/rig), returns behind that HLT, which would wait for what has
+ * been.
+ */
+	.globl trap_handlers
+	.balign 32
+trap_handlers:
+	.set vector, 0
+	.rept 256
+	.balign 32
+	cmpq $wait_insn, (%rsp)
+	jne 1f
+	incq (%rsp)
+1:	jmp *trap_handler + 8 * vector
+	.set vector, vector + 1
+	.endr
+
+	.bss
+	.balign 8
+	.globl trap_handler
+trap_handler:
+	.fill 256 * 8, 1, 0
 	.section .note.GNU-stack, "", @progbits

@@ -27,15 +27,20 @@ virtio_gp_stub:
 	cmpw %si, (%rdi)
 	jne 1f
 	sti
+park_halt:
 	hlt
 	cli
 1:	iretq
 
-/* One handler a device: acknowledge, count, end of interrupt. */
+/* One handler a device: acknowledge, count, end of interrupt. From the HLT above it returns behind it, as in
+ * trap_stubs.S. */
 	.altmacro
 	.macro handler n
 	.balign 64
-	pushq %rax
+	cmpq $park_halt, (%rsp)
+	jne 1f
+	incq (%rsp)
+1:	pushq %rax
 	movq virtio_ack + 8 * \n, %rax
 	movl $3, (%rax)
 	incq virtio_irqs + 8 * \n

@@ -135,17 +135,25 @@ begin triple
 	ud2
 end triple
 
-/* Vector 0x31: out 'I' and EOI. The gate goes to guest_irq_handler. */
+/*
+ * Vector 0x31: out 'I' and EOI. The gate goes to guest_irq_handler, which returns behind the HLT also where an emulated
+ * CPU forgets STI's shadow and takes the interrupt before it.
+ */
 begin irq
 	movl	$LAPIC, %ebx
 	movl	$0x1ff, 0xf0(%rbx)
 	movb	$'R', %al
 	outb	%al, $PORT
 1:	sti
-	hlt
+2:	hlt
 	jmp	1b
 	.globl	guest_irq_handler
 guest_irq_handler:
+	leaq	2b(%rip), %rax
+	cmpq	%rax, (%rsp)
+	jne	3f
+	incq	(%rsp)
+3:
 	movb	$'I', %al
 	outb	%al, $PORT
 	movl	$LAPIC, %ebx
