@@ -99,10 +99,12 @@ def fresh(s):
 
 def killed(s):
 	s.get("/function/noop/")
+	name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
 	for pid in s.children():
 		os.kill(pid, signal.SIGKILL)
-	s.line("of noop: died")
-	equal(s.get("/function/noop/").status, 200, "workers that are killed are replaced")
+	s.line(f"{name} of noop: died")
+	got = s.get("/function/noop/")
+	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
 def main():

@@ -12,6 +12,7 @@
 enum {
 	KINDS = 8, /* of VMs for which workers wait */
 	END_TEXT = 256,
+	FAILURES = 8, /* workers that die before they are ready, in a row, before those that wait are told */
 };
 
 /* A worker without a job. */
@@ -61,7 +62,9 @@ struct instance {
 	uint64_t memory;
 	uint32_t vcpus;
 	uint16_t port;
-	bool stopping, failed, ended;
+	bool stopping, failed;
+	bool heard;   /* the guest did something */
+	uint32_t lost; /* workers that died before that */
 };
 
 /* spares.c */
@@ -73,6 +76,8 @@ void spares_later(struct backend *b);
 void spares_free(struct backend *b);
 
 /* vm.c */
+/* In the queue for a worker. */
+void vm_wait(struct instance *i);
 int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
 
 /* vm_events.c */

@@ -6,7 +6,6 @@
 
 #include "internal.h"
 
-enum { FAILURES = 8 };
 #define FILL_NS 3000000u
 
 static void drop(struct spare *s)

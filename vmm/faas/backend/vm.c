@@ -77,6 +77,16 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	return 0;
 }
 
+void vm_wait(struct instance *i)
+{
+	struct backend *b = i->b;
+
+	i->next = NULL;
+	*b->waiting_end = i;
+	b->waiting_end = &i->next;
+	loop_defer(b->loop, &b->serve);
+}
+
 /* Workers that have got ready go to those that wait, in order of their kinds. */
 static void serve(struct loop_task *task)
 {
@@ -90,7 +100,7 @@ static void serve(struct loop_task *task)
 		char text[END_TEXT];
 
 		worker = spares_take(b, i->memory, i->vcpus);
-		if (!worker && b->failures == 0) {
+		if (!worker && b->failures < FAILURES) { /* one is on its way */
 			at = &i->next;
 			continue;
 		}
@@ -165,17 +175,14 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 		return put(err, "malloc", plan->name, -ENOMEM);
 	*i = (struct instance){ .b = b, .user = user, .image_fd = -1, .initrd_fd = -1, .secrets_fd = -1 };
 	rc = prepare(i, plan, err);
-	worker = rc < 0 ? NULL : spares_take(b, i->memory, i->vcpus);
-	if (worker)
-		rc = vm_give_job(i, worker, err);
 	if (rc < 0) {
-		worker_free(worker);
 		unprepare(i);
 		return rc;
 	}
-	if (!worker) {
-		*b->waiting_end = i;
-		b->waiting_end = &i->next;
+	worker = spares_take(b, i->memory, i->vcpus);
+	if (!worker || vm_give_job(i, worker, err) < 0) {
+		worker_free(worker);
+		vm_wait(i);
 	}
 	loop_defer(b->loop, &b->serve);
 	*out = i;

@@ -19,6 +19,7 @@ static bool read_some(struct instance *i)
 	char bytes[8192];
 	ssize_t n = read(i->console.fd, bytes, sizeof bytes);
 
+	i->heard |= n > 0;
 	if (n > 0)
 		i->b->events->log(i->user, bytes, (size_t)n);
 	return n > 0 || (n < 0 && errno == EAGAIN);
@@ -68,6 +69,11 @@ static void on_dead(struct instance *i, const struct worker_death *death)
 	loop_unwatch(i->b->loop, &i->watch);
 	worker_free(i->worker);
 	i->worker = NULL;
+	if (!i->heard && !death->done && !i->stopping && i->lost < FAILURES) {
+		i->lost++; /* the worker was dead already, or as good as */
+		vm_wait(i);
+		return;
+	}
 	vm_gone(i, i->stopping ? DIED_STOPPED : cause, i->end_text[0] ? i->end_text : text);
 }
 
@@ -76,6 +82,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 {
 	switch (e->type) {
 	case WORKER_NOTIFY:
+		i->heard = true;
 		if (e->message.notify.value == READY_VALUE) {
 			worker_ask(i->worker);
 			i->b->events->ready(i->user);

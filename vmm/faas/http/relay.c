@@ -91,6 +91,21 @@ void relay_let_go(struct relay *r, bool suspect)
 	ticket_done(&r->ticket, suspect && alone);
 }
 
+/* It has died, and we have not heard of it yet: its last request is not its next one's trouble. */
+bool relay_again(struct relay *r)
+{
+	struct function *f = dispatch_find(r->context->dispatcher, r->function);
+
+	if (r->retried || r->sent || !f)
+		return false;
+	r->retried = true;
+	loop_timer_stop(r->context->loop, &r->timer);
+	ticket_done(&r->ticket, true);
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
+	ticket_ask(f, &r->ticket);
+	return true;
+}
+
 static size_t on_body(struct call *call, const char *bytes, size_t len)
 {
 	struct relay *r = call_user(call);
@@ -168,9 +183,7 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
 	r->body_max = view.spec->body_max;
 	snprintf(r->function, sizeof r->function, "%s", view.spec->name);
-	r->ticket.granted = on_granted;
-	r->ticket.refused = on_refused;
-	r->ticket.lost = on_lost;
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
 	context->active++;
 	call_take(call, &ops, r);
 	call_note(call, r->function, NULL);

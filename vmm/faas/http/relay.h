@@ -18,6 +18,7 @@ struct call;
 struct relay_context {
 	struct loop *loop;
 	struct upstream *upstream;
+	struct dispatcher *dispatcher;
 	void *arg;
 	void (*over)(void *arg, const char *function, unsigned int status, uint64_t ns);
 	void (*begun)(void *arg, const char *function);

@@ -19,6 +19,7 @@ static ssize_t on_read(void *user, char *to, size_t len)
 	size_t n = pipe_take(&r->up, to, len);
 
 	if (n > 0) {
+		r->sent = true;
 		loop_defer(r->context->loop, &r->pump);
 		return (ssize_t)n;
 	}
@@ -103,6 +104,8 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 	}
 	if (r->context->problem && r->ticket.replica)
 		r->context->problem(r->context->arg, r->function, ticket_instance(&r->ticket), "answer", why);
+	if (end == UPSTREAM_REFUSED && relay_again(r))
+		return;
 	if (end == UPSTREAM_GARBAGE)
 		relay_let_go(r, true);
 	relay_fail(r, 502, end == UPSTREAM_REFUSED ? "the function's instance takes no connection" :

@@ -23,6 +23,8 @@ struct relay {
 	bool headed;	 /* the head of the instance's answer is complete */
 	bool ended;	 /* and its body */
 	bool broken;
+	bool sent;    /* something of the client's body was taken for an instance */
+	bool retried; /* another instance is asked, as the first took no connection */
 	unsigned int status;
 	/* the answer's head */
 	unsigned int answer_status;
@@ -38,6 +40,8 @@ extern const struct upstream_ops relay_upstream_ops;
 void relay_pump(struct loop_task *task);
 void relay_let_go(struct relay *r, bool suspect);
 void relay_free_answer(struct relay *r);
+/* Asks for another instance; false: it did so before, or the body is gone. */
+bool relay_again(struct relay *r);
 /* Gives the client an error, or closes its connection where an answer has begun. */
 void relay_fail(struct relay *r, unsigned int status, const char *why);
 

@@ -181,7 +181,7 @@ static int timeout(const struct loop *loop, bool wait)
 {
 	uint64_t now = loop_clock(), ms;
 
-	if (!wait || loop->tasks)
+	if (!wait || loop->tasks || loop->quit)
 		return 0;
 	if (!loop->timers)
 		return -1;

@@ -197,7 +197,7 @@ static int make_parts(struct server *s, const struct backend_ops *ops, struct uk
 		snprintf(err->text, sizeof err->text, "%s", strerror(-rc));
 		return rc;
 	}
-	a->relay = (struct relay_context){ a->loop, a->upstream, a, meters_over, meters_begun, journal_instance, 0 };
+	a->relay = (struct relay_context){ a->loop, a->upstream, a->dispatcher, a, meters_over, meters_begun, journal_instance, 0 };
 	return store_open(s->options.state, &a->store, err);
 }
 
