@@ -110,7 +110,8 @@ struct message_net {
 #define JOB_RNG 1u
 #define JOB_CONSOLE 2u /* virtio, beside the serial line */
 #define JOB_VSOCK 4u
-#define JOB_ALL 15u
+#define JOB_ALL 31u
+#define JOB_CHECK 16u /* read the image, no more: STOPPED, it can be booted, or FAILED */
 #define JOB_PARK 8u    /* a guest that rings the idle doorbell holds no thread */
 
 /*

@@ -10,7 +10,7 @@ struct serve_options {
 	char *listen, *metrics, *callback, *state, *user, *password_file, *addresses, *config;
 	uint64_t memory, drain_ns, header_ns, idle_ns;
 	uint32_t starting, pool, connections;
-	bool json;
+	bool json, no_sandbox, unsafe;
 };
 
 /* 0, 1 or 2 as a program's exit status; said why. help: printed, nothing to do. */
