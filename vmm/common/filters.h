@@ -10,6 +10,7 @@
 
 struct filters {
 	bool on;
+	bool vsock; /* the io thread may have AF_UNIX sockets */
 	uint32_t on_violation; /* UKVMM_VIOLATION_* */
 };
 

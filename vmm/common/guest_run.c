@@ -92,14 +92,15 @@ static bool has_devices(const struct guest *g)
 	return g->job.disks_len + g->job.nets_len || g->job.flags & (JOB_RNG | JOB_CONSOLE | JOB_VSOCK);
 }
 
-/* A vCPU that does its devices' work saves a change of threads, and needs more calls for it. The door of vsock would
- * want even more. */
+/* Only a Solo5 guest's vCPU does its devices' work, whose hypercalls end when that is done. It would save others a
+ * change of threads, too, at the price of twice as many calls for whoever breaks out of one. */
 static void drop(struct guest *g)
 {
-	bool serves = has_devices(g) && !(g->job.flags & JOB_VSOCK);
+	struct ukvmm_image_info info = { .size = sizeof info };
 	struct ukvmm_err err = { .size = sizeof err };
 
-	if (filters_vcpu(&g->filters, g->host, serves, &err) < 0)
+	ukvmm_image_info(g->image, &info);
+	if (filters_vcpu(&g->filters, g->host, info.boot == UKVMM_BOOT_HVT, &err) < 0)
 		guest_failed(g, PHASE_RUN, 0, &err);
 }
 

@@ -66,8 +66,9 @@ struct message_head {
 #define BIRTH_NO_SANDBOX 1u  /* no wall at all */
 #define BIRTH_TRACE 2u	     /* a system call outside of the list is logged by the kernel, and done */
 #define BIRTH_USER_NS 4u     /* it was born in a user namespace, as its root */
-#define BIRTH_URING 16u	     /* its jobs have disks with UKVMM_BLK_URING */
 #define BIRTH_NAMESPACES 8u  /* it was born in new namespaces */
+#define BIRTH_URING 16u	     /* its job may have disks with UKVMM_BLK_URING */
+#define BIRTH_VSOCK 32u	     /* its job may have vsock */
 
 /* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. */
 struct message_birth {

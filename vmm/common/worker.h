@@ -25,8 +25,9 @@ struct cgroup; /* cgroup.h */
 struct worker;
 
 #define WORKER_NO_SANDBOX 1u /* no walls, for debugging */
-#define WORKER_URING 4u	     /* its job may have disks with UKVMM_BLK_URING; for others such a job fails */
 #define WORKER_TRACE 2u	     /* system calls outside of the list are logged by the kernel, and done */
+#define WORKER_URING 4u	     /* its job may have disks with UKVMM_BLK_URING; for others such a job fails */
+#define WORKER_VSOCK 8u	     /* its job may have vsock; for others such a job fails */
 
 /*
  * kvm_fd         an open /dev/kvm, kept by the caller; -1: it is opened.

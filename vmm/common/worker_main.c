@@ -70,6 +70,7 @@ static int start_io(struct guest *g, struct ukvmm_err *err)
 static void choose_filters(struct guest *g)
 {
 	g->filters.on = !(g->birth.flags & BIRTH_NO_SANDBOX) && !walls_are_soft();
+	g->filters.vsock = g->birth.flags & BIRTH_VSOCK;
 	g->filters.on_violation = g->birth.flags & BIRTH_TRACE ? UKVMM_VIOLATION_LOG : UKVMM_VIOLATION_KILL;
 }
 
