@@ -107,12 +107,28 @@ def killed(s):
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
+def killed_unheard(s):
+	"""The same while the server cannot hear of it: what was written to a dead machine was read by nobody."""
+	for _ in range(5):
+		s.get("/function/noop/")
+		s.process.send_signal(signal.SIGSTOP)
+		workers = s.children()
+		for pid in workers:
+			os.kill(pid, signal.SIGKILL)
+		dead = wait_gone(workers)
+		requests = [Background(s.get, "/function/noop/") for _ in range(3)]
+		s.process.send_signal(signal.SIGCONT)
+		got = [r.get() for r in requests]
+		ok(dead and {g.status for g in got} == {200}, "a request goes from a dead machine to another", f"{got} {s.seen[-8:]}")
+
+
 def main():
 	prepare()
 	with Server(program=os.environ["FAAS_VM"]) as s:
 		serving(s)
 		fresh(s)
 		killed(s)
+		killed_unheard(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")
 		workers = s.children()
