@@ -63,6 +63,11 @@ int dispatch_restore(struct dispatcher *d, struct spec *spec);
  * 0: `told` follows. -EBUSY: another deploy of it is under way. -errno: the image could not be opened.
  */
 int dispatch_deploy(struct dispatcher *d, struct spec *spec, struct dispatch_deploy *deploy);
+/*
+ * Takes a live revision back, as it could not be kept: `before` serves again, or where that is NULL the function is
+ * removed. Nothing happens where `failed` is not live. 0, or errno of opening the image.
+ */
+int dispatch_revert(struct dispatcher *d, const struct spec *failed, struct spec *before);
 /* Requests that wait are refused, those under way end. -ENOENT. */
 int dispatch_remove(struct dispatcher *d, const char *name);
 /* At least this many instances, until the next scale or deploy; 0: as many as are needed. */
