@@ -10,7 +10,7 @@ import sys
 
 from faas import Background, Server, equal, finish, ok
 
-CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 
 
 def skip(why):
@@ -25,9 +25,10 @@ def prepare():
 		skip("no functions: scripts/fetch-lwip, -DUKVMM_FUNCTIONS=ON")
 	if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
 		skip("no /dev/net/tun")
-	if os.geteuid() != 0 or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
-		skip("a network namespace of its own needs root")
+	if os.geteuid() != 0 or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | CLONE_NEWNS) < 0:
+		skip("namespaces of its own need root")
 	subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+	subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 def image(s, name):
@@ -122,6 +123,40 @@ def killed_unheard(s):
 		ok(dead and {g.status for g in got} == {200}, "a request goes from a dead machine to another", f"{got} {s.seen[-8:]}")
 
 
+def taps():
+	return [line for line in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True)
+		.stdout.splitlines() if "ukf" in line]
+
+
+def no_taps():
+	"""No tap can be made: a request that needs one is told so, and the next one is served when there are some again."""
+	with Server("--pool", "1", program=os.environ["FAAS_VM"]) as s:
+		image(s, "noop")
+		s.deploy("noop", image="noop", memory="32M")
+		before = len(taps())
+		subprocess.run(["mount", "--bind", "/dev/null", "/dev/net/tun"], check=True)
+		try:
+			statuses = []
+			for n in range(8):
+				got = s.deploy(f"more{n}", image="noop", memory="32M")
+				statuses.append(got.status)
+				if got.status == 422:
+					break
+			ok(statuses[-1] == 422 and "/dev/net/tun" in got.text, "no tap: the deploy fails and says why", got.text)
+			got = s.get("/function/noop/")
+			equal(got.status, 200, "what has one serves")
+			together = [r.get() for r in [Background(s.get, "/function/noop/") for _ in range(4)]]
+			ok({r.status for r in together} <= {200, 503}, "more than there are taps: served, or no capacity", str(together))
+		finally:
+			subprocess.run(["umount", "/dev/net/tun"], check=True)
+		equal(s.deploy("again", image="noop", memory="32M").status, 202, "a tap can be made again: the deploy is done")
+		equal(s.get("/function/again/").status, 200, "and serves")
+		equal(s.balance(), 0, "requests balance")
+		ok(before >= 1, "there were taps", str(before))
+		equal(s.stop(), 0, "it ends")
+	equal(taps(), [], "no tap is left")
+
+
 def main():
 	prepare()
 	with Server(program=os.environ["FAAS_VM"]) as s:
@@ -135,11 +170,11 @@ def main():
 		state = s.state
 		s.stop(signal.SIGKILL)
 		ok(workers and wait_gone(workers), "SIGKILL leaves no machine behind")
-		links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-		ok("ukf" not in links, "and no tap", links)
+		equal(taps(), [], "and no tap")
 		with Server(program=os.environ["FAAS_VM"], state=state) as again:
 			equal(again.get("/function/todos/todos/1").status, 200, "functions are back")
 			equal(again.stop(), 0, "it ends")
+	no_taps()
 	finish()
 
 
