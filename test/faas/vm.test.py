@@ -4,7 +4,9 @@ the functions are not built (FAAS_GUESTS: where they would be)."""
 
 import ctypes
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -123,6 +125,50 @@ def killed_unheard(s):
 		ok(dead and {g.status for g in got} == {200}, "a request goes from a dead machine to another", f"{got} {s.seen[-8:]}")
 
 
+def sections(elf):
+	"""Program headers of an ELF64 file: (type, offset, vaddr, filesz)."""
+	offset, = struct.unpack_from("<Q", elf, 32)
+	size, n = struct.unpack_from("<HH", elf, 54)
+	for i in range(n):
+		kind, _, at, vaddr, _, filesz = struct.unpack_from("<IIQQQQ", elf, offset + i * size)
+		yield kind, at, vaddr, filesz
+
+
+def looked_into(s):
+	"""Where an instance is and what it has in memory; it goes on as if nothing had been."""
+	s.get("/function/noop/")
+	name = [i["name"] for i in s.instances() if i["function"] == "noop" and i["state"] == "idle"][0]
+	vcpus = s.get(f"/system/stack/{name}").json()
+	ok(len(vcpus) == 1 and vcpus[0]["symbol"] and int(vcpus[0]["rip"], 16) == int(vcpus[0]["registers"]["rip"], 16),
+		"stack: where its vCPU is, by name", str(vcpus))
+	status, out, err = s.command("stack", name)
+	ok(status == 0 and vcpus[0]["symbol"].split("+")[0] in out and "rsp" in out, "the command says it, too", out + err)
+	core = s.get(f"/system/core/{name}").body
+	loads = [p for p in sections(core) if p[0] == 1]
+	equal((core[:4], core[16:18], sum(p[3] for p in loads)), (b"\x7fELF", b"\x04\x00", 32 << 20), "dump: a core with its RAM")
+	with open(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf"), "rb") as f:
+		elf = f.read()
+	rip = int(vcpus[0]["rip"], 16)
+	at, vaddr = [(at, vaddr) for kind, at, vaddr, size in sections(elf) if kind == 1 and vaddr <= rip < vaddr + size][0]
+	here = loads[0][1] - loads[0][2] + rip
+	equal(core[here:here + 16], elf[at + rip - vaddr:at + rip - vaddr + 16], "in it is the image's code where the vCPU is")
+	if shutil.which("gdb"):
+		path = os.path.join(s.state, "core")
+		with open(path, "wb") as f:
+			f.write(core)
+		out = subprocess.run(["gdb", "-batch", "-ex", "info registers rip", "-ex", f"x/4xb {rip}", "-c", path], text=True,
+			capture_output=True, timeout=60).stdout
+		ok(f"{rip:#x}" in out and f"0x{core[here]:02x}" in out, "gdb reads it", out)
+	equal(s.get("/function/noop/").status, 200, "it serves as before")
+	ok(name in [i["name"] for i in s.instances()], "and is the same")
+	request = Background(s.get, f"/system/core/{name}")
+	equal((s.get("/function/noop/").status, request.get().status), (200, 200), "a request and a dump at the same time")
+	equal(s.get("/system/stack/nobody").status, 404, "an instance that is not there: 404")
+	while s.metrics()['ukvmm_function_cpu_seconds_total{function_name="noop"}'] <= 0:
+		pass
+	ok(True, "the cost of live instances is counted")
+
+
 def taps():
 	return [line for line in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True)
 		.stdout.splitlines() if "ukf" in line]
@@ -162,6 +208,7 @@ def main():
 	with Server(program=os.environ["FAAS_VM"]) as s:
 		serving(s)
 		fresh(s)
+		looked_into(s)
 		killed(s)
 		killed_unheard(s)
 		equal(s.balance(), 0, "requests balance")

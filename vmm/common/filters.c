@@ -27,7 +27,7 @@ int filters_vcpu(const struct filters *f, struct ukvmm_host *host, bool serves, 
 
 int filters_io(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
 {
-	return enter(f, host, UKVMM_ROLE_IO, UKVMM_MAY_CONNECT, err);
+	return enter(f, host, UKVMM_ROLE_IO, UKVMM_MAY_CONNECT | UKVMM_MAY_STATE, err);
 }
 
 int filters_work(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)

@@ -32,6 +32,7 @@ enum message_type {
 	MESSAGE_STOP,	   /* end the guest */
 	MESSAGE_RESIZE,	   /* of the virtio console */
 	MESSAGE_ASK,	   /* for STATS */
+	MESSAGE_CORE,	   /* with one descriptor: write the guest's state there */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */
@@ -137,6 +138,12 @@ struct message_resize {
 	uint32_t cols, rows;
 };
 
+#define CORE_MEMORY 1u /* not registers alone */
+
+struct message_core {
+	uint32_t flags, reserved;
+};
+
 /* ---- what a worker tells ---- */
 
 struct message_notify {
@@ -197,6 +204,7 @@ struct message {
 		struct message_birth birth;
 		struct message_job job;
 		struct message_resize resize;
+		struct message_core core;
 		struct message_ready ready;
 		struct message_notify notify;
 		struct message_broken broken;
@@ -227,6 +235,7 @@ struct message_texts { /* of a job */
  * -EAGAIN where the socket is full, -EPIPE where the other side is gone, -EMSGSIZE: a text is too long.
  */
 int message_send(int sock, enum message_type type, const void *body);
+int message_send_fd(int sock, enum message_type type, const void *body, int fd);
 int message_send_job(int sock, const struct message_job *job, const struct message_texts *texts, const int *fds,
 	uint32_t fds_len);
 

@@ -78,6 +78,12 @@ int worker_start(struct worker *w, const struct worker_job *job, struct ukvmm_er
  * read. */
 int worker_stop(struct worker *w);
 int worker_ask(struct worker *w);
+/*
+ * Asks for the guest's state, which is written to `fd` (the caller's, who may close it now; not blocking): eight bytes,
+ * how many follow, and an ELF core. The guest stands still meanwhile. Where nothing comes of it fd is closed early.
+ * flags: CORE_MEMORY.
+ */
+int worker_core(struct worker *w, uint32_t flags, int fd);
 int worker_resize(struct worker *w, uint32_t cols, uint32_t rows);
 
 /* Ends it at once. DEAD follows. Repeatable. */

@@ -165,6 +165,7 @@ __attribute__((noreturn)) static void worker_main(struct guest *g)
 	int fds[MESSAGE_FDS];
 
 	g->sock = BIRTH_SOCKET;
+	g->core = -1;
 	/* a console whose reader has left says EPIPE */
 	signal(SIGPIPE, SIG_IGN);
 	receive(g, MESSAGE_BIRTH, fds, &none);

@@ -90,6 +90,7 @@ struct ticket {
 	struct loop_timer deadline;
 	uint64_t asked, granted_at;
 	bool cold; /* an instance was started for it */
+	const char *id; /* of the call, for those who look */
 };
 
 /* Answers now or later. */
@@ -124,7 +125,14 @@ struct replica_view {
 	struct instance_cost cost;
 	uint64_t memory;
 	struct sockaddr_in address;
+	const struct ticket *tickets; /* that it has */
 };
+/* With what live instances have cost so far, as they told last. */
+void dispatch_view_costs(const struct function *f, struct function_view *view);
+/* The state of an instance to fd (the caller's). -ENOENT; -EOPNOTSUPP; -EAGAIN: it does not run yet; -errno. */
+int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
+/* What an instance is of; NULL: there is none of this name. */
+struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance);
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
 	uint32_t functions, replicas, ready, starting, queued;

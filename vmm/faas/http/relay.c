@@ -109,7 +109,8 @@ bool relay_again(struct relay *r)
 	r->upstream = NULL;
 	loop_timer_stop(r->context->loop, &r->timer);
 	ticket_done(&r->ticket, true);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
+		.id = call_id(r->call) };
 	ticket_ask(f, &r->ticket);
 	return true;
 }
@@ -191,7 +192,8 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
 	r->body_max = view.spec->body_max;
 	snprintf(r->function, sizeof r->function, "%s", view.spec->name);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
+		.id = call_id(r->call) };
 	context->active++;
 	call_take(call, &ops, r);
 	call_note(call, r->function, NULL);
