@@ -173,7 +173,13 @@ class Server:
 		with open(f"/proc/{self.process.pid}/net/tcp") as f:
 			half = {f"socket:[{line.split()[9]}]" for line in list(f)[1:] if line.split()[3] == "08"}
 		folder = f"/proc/{self.process.pid}/fd"
-		return sum(os.readlink(os.path.join(folder, fd)) not in half for fd in os.listdir(folder))
+		count = 0
+		for fd in os.listdir(folder):
+			try:
+				count += os.readlink(os.path.join(folder, fd)) not in half
+			except FileNotFoundError:
+				pass  # closed since it was listed
+		return count
 
 	def children(self):
 		found = []

@@ -32,7 +32,7 @@ int filters_vcpu(const struct filters *f, struct ukvmm_host *host, bool serves, 
 
 int filters_io(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
 {
-	return enter(f, host, UKVMM_ROLE_IO, connects(f), err);
+	return enter(f, host, UKVMM_ROLE_IO, connects(f) | (f->inspect ? UKVMM_MAY_STATE : 0), err);
 }
 
 int filters_work(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)

@@ -40,7 +40,7 @@ static bool goes_on(const struct outcome *o)
 				     o->stop.reason == UKVMM_STOP_IDLE || o->stop.reason == UKVMM_STOP_PAUSED);
 }
 
-/* A vCPU that parks waits for its event here: the thread has nothing else to do. */
+/* A vCPU that parks, or is paused, waits for its event here: the thread has nothing else to do. */
 static void await_runnable(struct guest *g)
 {
 	while (sem_wait(&g->runnable) < 0 && errno == EINTR)
@@ -77,7 +77,8 @@ __attribute__((noreturn)) static void run_vcpu(struct vcpu *v)
 
 	while (goes_on(v->outcome)) {
 		run_for(v, SLICE_NS);
-		if (v->outcome->rc >= 0 && v->outcome->stop.reason == UKVMM_STOP_IDLE)
+		if (v->outcome->rc >= 0 && (v->outcome->stop.reason == UKVMM_STOP_IDLE ||
+						   v->outcome->stop.reason == UKVMM_STOP_PAUSED))
 			await_runnable(g);
 	}
 	/* after a failure of ours the other vCPUs would go on */

@@ -13,6 +13,7 @@
 #define FAAS_INSTANCE_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ukvmm/error.h>
@@ -102,6 +103,8 @@ struct backend_ops {
 	void (*times)(const struct instance *i, struct instance_times *out);
 	void (*cost)(const struct instance *i, struct instance_cost *out);
 	uint64_t overhead;
+	/* Its state to fd (the caller's), as worker_core (vmm/common/worker.h) says; NULL: not to be had. */
+	int (*core)(struct instance *i, bool memory, int fd);
 };
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers that are made ahead: walled in, with a VM of the kinds that were used last. */
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -31,8 +32,8 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 			b->failures = 0;
 		}
 		if (e.type == WORKER_FAILED || e.type == WORKER_DEAD) {
+			b->failures += s->ready ? 0 : 1; /* one that was ready has shown that workers can be made */
 			drop(s);
-			b->failures++;
 			break;
 		}
 	}
@@ -41,7 +42,7 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 
 static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
-	struct worker_config config = { .kvm_fd = b->kvm, .memory = memory, .vcpus = vcpus };
+	struct worker_config config = { .flags = WORKER_INSPECT, .kvm_fd = b->kvm, .memory = memory, .vcpus = vcpus };
 	struct ukvmm_err err = { .size = sizeof err };
 	struct spare *s = calloc(1, sizeof *s);
 
@@ -82,13 +83,21 @@ static void remember(struct backend *b, uint64_t memory, uint32_t vcpus)
 	b->kind[0].vcpus = vcpus;
 }
 
+/* It has been killed: one that waits has nothing else to say. We hear of it at the loop's next turn. */
+static bool is_dead(const struct spare *s)
+{
+	struct pollfd fd = { .fd = worker_fd(s->worker), .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
 	struct spare *s = b->spares;
 	struct worker *worker;
 
 	remember(b, memory, vcpus);
-	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus))
+	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus && !is_dead(s)))
 		s = s->next;
 	if (!s)
 		return NULL;
