@@ -68,7 +68,8 @@ class Server:
 		self.password = password
 		self.program = program or os.environ["FAAS_SERVER"]
 		args = [self.program, "serve", "--state", os.path.join(self.state, "store"), "--drain-timeout", "30s"]
-		for option, value in (("--listen", "127.0.0.1:0"), ("--metrics", "127.0.0.1:0"), ("--callback", "127.0.0.1:0")):
+		for option, value in (("--listen", "127.0.0.1:0"), ("--metrics", "127.0.0.1:0"), ("--callback", "127.0.0.1:0"),
+				("--network", "auto" if program else "shared")):
 			if option not in options:
 				args += [option, value]
 		if password:

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests with microVMs share: what they need, and a network namespace for each. FAAS_GUESTS: where functions are."""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+CLONE_NEWNET = 0x40000000
+
+
+def skip(why):
+	print(f"1..0 # SKIP {why}")
+	sys.exit(77)
+
+
+def prepare():
+	if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+		skip("/dev/kvm cannot be opened")
+	if not os.path.exists(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf")):
+		skip("no functions: scripts/fetch-lwip, -DUKVMM_FUNCTIONS=ON")
+	if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+		skip("no /dev/net/tun")
+	if os.geteuid() != 0 or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+		skip("a network namespace of its own needs root")
+	subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def image(s, name):
+	with open(os.path.join(os.environ["FAAS_GUESTS"], name + ".elf"), "rb") as f:
+		return s.ask("POST", "/system/images/" + name, f.read())
