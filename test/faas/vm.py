@@ -14,15 +14,21 @@ def skip(why):
 	sys.exit(77)
 
 
-def prepare():
+def missing():
+	"""What microVMs would need and is not there, or None."""
 	if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-		skip("/dev/kvm cannot be opened")
+		return "/dev/kvm cannot be opened"
 	if not os.path.exists(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf")):
-		skip("no functions: scripts/fetch-lwip, -DUKVMM_FUNCTIONS=ON")
+		return "no functions: scripts/fetch-lwip, -DUKVMM_FUNCTIONS=ON"
 	if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-		skip("no /dev/net/tun")
-	if os.geteuid() != 0 or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
-		skip("a network namespace of its own needs root")
+		return "no /dev/net/tun"
+	return None if os.geteuid() == 0 else "a network namespace of its own needs root"
+
+
+def prepare():
+	why = missing()
+	if why or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+		skip(why or "no right to make a network namespace")
 	subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
