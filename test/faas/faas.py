@@ -89,9 +89,14 @@ class Server:
 		self.process = subprocess.Popen(args + list(options), stderr=subprocess.PIPE, env=environment, text=True,
 			errors="replace", pass_fds=inherit)
 		threading.Thread(target=self._read, daemon=True).start()
-		line = self.line(r"serving at port (\d+), metrics at port (\d+)|:.*")
-		if not line.group(1):
-			raise RuntimeError(line.group(0))
+		try:
+			line = self.line(r"serving at port (\d+), metrics at port (\d+)|:.*")
+			if not line.group(1):
+				raise RuntimeError(line.group(0))
+		except BaseException:  # it would outlive its test otherwise
+			self.process.kill()
+			self.process.wait()
+			raise
 		self.port, self.metrics_port = int(line.group(1)), int(line.group(2))
 		assert self.notify.recv(100) == b"READY=1"
 
