@@ -26,7 +26,7 @@ enum { KILLS = 200, PATIENCE_MS = 60000, NOBODY = 65534, MEMORY = 16 << 20, SKIP
 const char report_program[] = "test";
 
 static struct worker_event event;
-static int tests, failed, kvm, image;
+static int tests, failed, kvm, image, program; /* program 0: this one */
 
 static void result(bool good, const char *who, const char *what)
 {
@@ -55,7 +55,7 @@ static bool next(struct worker *w, enum worker_event_type type)
 
 static struct worker *begin(void)
 {
-	struct worker_config config = { .kvm_fd = kvm, .memory = MEMORY, .vcpus = 1 };
+	struct worker_config config = { .kvm_fd = kvm, .program = program, .memory = MEMORY, .vcpus = 1 };
 	struct worker *w = NULL;
 
 	return worker_new(&config, &w, NULL) == 0 ? w : NULL;
@@ -150,6 +150,34 @@ static void all(const char *who)
 	killed(who);
 }
 
+/* Another program than this one, which is opened before and not by name. */
+static bool is_small(struct worker *w)
+{
+	char path[32], name[512] = "";
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)worker_pid(w));
+	return readlink(path, name, sizeof name - 1) > 0 && strcmp(name, WORKER_PROGRAM) == 0;
+}
+
+static void by_program(void)
+{
+	static const char who[] = "ukvmm-worker";
+	struct worker *w;
+
+	program = open(WORKER_PROGRAM, O_RDONLY | O_CLOEXEC);
+	lives(who);
+	w = begin();
+	result(w && next(w, WORKER_READY) && is_small(w), who, "it is what runs");
+	worker_free(w);
+	close(program);
+	program = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	w = begin();
+	result(w && next(w, WORKER_DEAD) && event.death.cause == CAUSE_EXIT, who, "what is no program is a death");
+	worker_free(w);
+	close(program);
+	program = 0;
+}
+
 static int as_user(void)
 {
 	int status;
@@ -180,6 +208,7 @@ int main(int argc, char **argv)
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	all(geteuid() == 0 ? "root" : "ordinary user");
+	by_program();
 	if (geteuid() == 0)
 		failed |= as_user();
 	printf("1..%d\n", tests);

@@ -25,7 +25,7 @@ enum { EXEC_FAILED = 125 };
 /* What the child needs to know; nothing in it may allocate: the parent may have threads, whose locks it inherits. */
 struct child {
 	const struct worker_config *config;
-	int sock, kvm, null;
+	int sock, kvm, null, program; /* program -1: this one */
 	char uid_map[32], gid_map[32];
 	cpu_set_t cpus;
 	bool user_ns, keeps_stderr;
@@ -50,13 +50,18 @@ static bool become_root_inside(const struct child *c)
 	return put("/proc/self/uid_map", c->uid_map) && put("/proc/self/gid_map", c->gid_map);
 }
 
-/* The sources are 5 or more: none is overwritten before it is used. */
+/* The sources are 6 or more: none is overwritten before it is used. */
 static bool place_fds(const struct child *c)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if ((fd != STDERR_FILENO || !c->keeps_stderr) && dup2(c->null, fd) < 0)
 			return false;
-	return dup2(c->sock, BIRTH_SOCKET) >= 0 && dup2(c->kvm, BIRTH_KVM) >= 0 && close_range(BIRTH_FDS, ~0u, 0) == 0;
+	if (dup2(c->sock, BIRTH_SOCKET) < 0 || dup2(c->kvm, BIRTH_KVM) < 0)
+		return false;
+	/* the program's goes with the exec */
+	if (c->program >= 0 && c->program != BIRTH_FDS && dup3(c->program, BIRTH_FDS, O_CLOEXEC) < 0)
+		return false;
+	return close_range(BIRTH_FDS + (c->program >= 0), ~0u, 0) == 0;
 }
 
 static char **environment(void)
@@ -84,7 +89,10 @@ __attribute__((noreturn)) static void be_born(const struct child *c)
 	if (!place_fds(c))
 		_exit(EXEC_FAILED);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve("/proc/self/exe", argv, environment());
+	if (c->program >= 0)
+		execveat(BIRTH_FDS, "", argv, environment(), AT_EMPTY_PATH);
+	else
+		execve("/proc/self/exe", argv, environment());
 	_exit(EXEC_FAILED);
 }
 
@@ -124,6 +132,8 @@ static int announce(const struct worker_config *config, int to, uint32_t flags)
 		.irqchip = config->irqchip,
 		.memory = config->memory,
 	};
+
+	snprintf(m.version, sizeof m.version, "%s", ukvmm_version());
 
 	if (config->flags & WORKER_NO_SANDBOX)
 		m.flags |= BIRTH_NO_SANDBOX;
@@ -172,7 +182,7 @@ static int try_all(struct child *c, int to, struct birth *b, struct ukvmm_err *e
 
 static int spare(int fd)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, BIRTH_FDS);
+	return fcntl(fd, F_DUPFD_CLOEXEC, BIRTH_FDS + 1);
 }
 
 int birth_give(const struct worker_config *config, int to, int sock, int kvm, struct birth *b, struct ukvmm_err *err)
@@ -183,12 +193,13 @@ int birth_give(const struct worker_config *config, int to, int sock, int kvm, st
 	c.null = null >= 0 ? spare(null) : -1;
 	c.sock = spare(sock);
 	c.kvm = spare(kvm);
+	c.program = config->program ? spare(config->program) : -1;
 	snprintf(c.uid_map, sizeof c.uid_map, "0 %u 1", geteuid());
 	snprintf(c.gid_map, sizeof c.gid_map, "0 %u 1", getegid());
 	CPU_ZERO(&c.cpus);
 	for (uint32_t i = 0; i < config->cpus_len; i++)
 		CPU_SET(config->cpus[i], &c.cpus);
-	if (c.null < 0 || c.sock < 0 || c.kvm < 0)
+	if (c.null < 0 || c.sock < 0 || c.kvm < 0 || (config->program && c.program < 0))
 		rc = failure(err, -errno, c.null < 0 ? "open" : "fcntl", c.null < 0 ? "/dev/null" : "worker");
 	else
 		rc = try_all(&c, to, b, err);
@@ -196,5 +207,7 @@ int birth_give(const struct worker_config *config, int to, int sock, int kvm, st
 	close(c.null);
 	close(c.sock);
 	close(c.kvm);
+	if (c.program >= 0)
+		close(c.program);
 	return rc;
 }

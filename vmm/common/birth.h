@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The start of a worker's process: born in its namespaces and its cgroup, with three descriptors and no environment, as
- * a new run of this very program (so that its addresses are its own). */
+ * a new run of a program (so that its addresses are its own). */
 #ifndef COMMON_BIRTH_H
 #define COMMON_BIRTH_H
 

@@ -174,6 +174,8 @@ int message_take(enum message_side side, const void *from, size_t bytes, uint32_
 		return job_right(&m->job, bytes - sizeof head - body, fds) ? 0 : -EBADMSG;
 	if (bytes - sizeof head != body || fds != (head.type == MESSAGE_CORE && side == MESSAGE_AT_WORKER))
 		return -EBADMSG;
+	if (head.type == MESSAGE_BIRTH)
+		return text_ends(m->birth.version, sizeof m->birth.version) ? 0 : -EBADMSG;
 	return side == MESSAGE_AT_CONTROL ? from_worker(m) : 0;
 }
 

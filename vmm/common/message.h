@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a worker and the process that controls it say to each other, over one AF_UNIX SOCK_SEQPACKET socket. Both are
- * the same program, so there are no versions. Each message is a head and the structure of its type, whose size is
+ * of the same build: a worker of another version takes no birth. Each message is a head and the structure of its type, whose size is
  * checked before anything of it is looked at; only a job has text behind it. Only the control side sends descriptors.
  *
  * Whoever receives one owns a copy: nothing is read twice, strings are ended and made printable, numbers that are
@@ -72,8 +72,9 @@ struct message_head {
 #define BIRTH_VSOCK 32u	     /* its job may have vsock */
 #define BIRTH_INSPECT 64u    /* it may be looked into */
 
-/* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. */
+/* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. version: the library's. */
 struct message_birth {
+	char version[24];
 	uint32_t flags, uid, gid;
 	uint32_t vcpus, irqchip, reserved;
 	uint64_t memory;

@@ -57,7 +57,7 @@ static int leave_root(void)
 	return chroot(".");
 }
 
-/* On top of what is there for certain: /proc/self/exe is what we are. */
+/* On top of what is there for certain: whoever made us has used it. */
 static int empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||

@@ -32,6 +32,8 @@ struct worker;
 
 /*
  * kvm_fd         an open /dev/kvm, kept by the caller; -1: it is opened.
+ * program        an open ukvmm-worker (worker_program), kept by the caller; 0: this very program, whose main() has to
+ *                begin with worker_main_if_worker.
  * uid, gid       what the worker becomes where the caller is root; 0: nobody's, 65534.
  * memory, vcpus, irqchip
  *                of the job to come: a VM of this kind is made ahead. A job of another kind works, slower. memory 0:
@@ -41,7 +43,7 @@ struct worker;
  */
 struct worker_config {
 	uint32_t flags; /* WORKER_* */
-	int kvm_fd;
+	int kvm_fd, program;
 	uid_t uid;
 	gid_t gid;
 	uint64_t memory;
@@ -61,6 +63,12 @@ struct worker_death worker_death_of(int code, int status, bool known);
 
 /* Readable (EPOLLIN, level-triggered) while worker_next has something. The worker's own. */
 int worker_fd(const struct worker *w);
+/*
+ * Opens the program that is a worker and nothing else, so that workers are as small as they can be: beside this one, or
+ * where it is installed. An fd above 2, or negative errno with err. Early: before the file system or rights are given up.
+ */
+int worker_program(struct ukvmm_err *err);
+
 /* The process; 0 once it is dead, or where a broker has started it. */
 pid_t worker_pid(const struct worker *w);
 

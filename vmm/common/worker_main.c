@@ -172,6 +172,10 @@ __attribute__((noreturn)) static void worker_main(struct guest *g)
 	signal(SIGPIPE, SIG_IGN);
 	receive(g, MESSAGE_BIRTH, fds, &none);
 	g->birth = message.birth;
+	if (strcmp(g->birth.version, ukvmm_version()) != 0) {
+		failure(&err, -EPROTO, "worker", "ukvmm-worker is of another version");
+		guest_failed(g, PHASE_BIRTH, 0, &err);
+	}
 	if (get_ready(g, &ready, &err) < 0)
 		guest_failed(g, PHASE_BIRTH, 0, &err);
 	if (message_send(g->sock, MESSAGE_READY, &ready) < 0)

@@ -31,7 +31,7 @@ struct backend {
 	struct work *work;
 	const struct instance_events *events;
 	struct backend_options options;
-	int kvm;
+	int kvm, program; /* ukvmm-worker */
 	struct taps *taps;
 	struct spare *spares;
 	struct instance *waiting, **waiting_end; /* for a worker */

@@ -42,7 +42,8 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 
 static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
-	struct worker_config config = { .flags = WORKER_INSPECT, .kvm_fd = b->kvm, .memory = memory, .vcpus = vcpus };
+	struct worker_config config = { .flags = WORKER_INSPECT, .kvm_fd = b->kvm, .program = b->program, .memory = memory,
+		.vcpus = vcpus };
 	struct ukvmm_err err = { .size = sizeof err };
 	struct spare *s = calloc(1, sizeof *s);
 

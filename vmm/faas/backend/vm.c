@@ -272,6 +272,16 @@ static int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err)
 	return rc;
 }
 
+static void close_all(struct backend *b)
+{
+	taps_free(b->taps);
+	if (b->program)
+		close(b->program);
+	if (b->kvm >= 0)
+		close(b->kvm);
+	free(b);
+}
+
 static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
 	const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
 {
@@ -283,14 +293,13 @@ static int vm_open(struct loop *loop, struct work *work, const struct instance_e
 	*b = (struct backend){ .loop = loop, .work = work, .events = events, .options = *options, .serve.run = serve };
 	b->waiting_end = &b->waiting;
 	b->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	rc = b->kvm < 0 ? put(err, "open", "/dev/kvm", -errno) : taps_new(options->addresses, &b->taps, err);
+	rc = b->kvm < 0 ? put(err, "open", "/dev/kvm", -errno) : worker_program(err);
+	b->program = rc < 0 ? 0 : rc;
+	rc = rc < 0 ? rc : taps_new(options->addresses, &b->taps, err);
 	if (rc == 0)
 		rc = taps_prepare(b->taps, options->pool, err);
 	if (rc < 0) {
-		taps_free(b->taps);
-		if (b->kvm >= 0)
-			close(b->kvm);
-		free(b);
+		close_all(b);
 		return rc;
 	}
 	*out = b;
@@ -301,9 +310,7 @@ static void vm_close(struct backend *b)
 {
 	loop_cancel(b->loop, &b->serve);
 	spares_free(b);
-	taps_free(b->taps);
-	close(b->kvm);
-	free(b);
+	close_all(b);
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
