@@ -60,7 +60,8 @@ def as_unit(folder, unit, fds):
 	caps = "-all" + "".join(",+" + c.lower()[4:] for c in unit["CapabilityBoundingSet"][0].split())
 	ambient = "-all" + "".join(",+" + c.lower()[4:] for c in unit["AmbientCapabilities"][0].split())
 	program = os.path.join(folder, "ukvmm-faas")
-	shutil.copy(VM, program)  # nobody may not get to where it was built
+	for name in ("ukvmm-faas", "ukvmm-worker"):  # nobody may not get to where they were built
+		shutil.copy(os.path.join(os.path.dirname(VM), name), folder)
 	devices = {d.split()[0] for d in unit["DeviceAllow"]} | {"/dev/null", "/dev/urandom"}
 	nodes = "".join("mknod -m 666 {} c {} {}\n".format(d, os.major(os.stat(d).st_rdev), os.minor(os.stat(d).st_rdev))
 		for d in sorted(devices))
