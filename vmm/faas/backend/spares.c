@@ -32,7 +32,9 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 			b->failures = 0;
 		}
 		if (e.type == WORKER_FAILED || e.type == WORKER_DEAD) {
-			b->failures += s->ready ? 0 : 1; /* one that was ready has shown that workers can be made */
+			/* many that are killed together are one failure; one that was ready has shown that they can be made */
+			if (!s->ready && s->round == b->failures)
+				b->failures++;
 			drop(s);
 			break;
 		}
@@ -54,6 +56,7 @@ static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 		return -1;
 	}
 	s->b = b;
+	s->round = b->failures;
 	s->memory = memory;
 	s->vcpus = vcpus;
 	s->watch.ready = on_event;
