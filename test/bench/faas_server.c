@@ -63,7 +63,8 @@ void faas_serve(void)
 		setenv("NOTIFY_SOCKET", path, 1);
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(126);
-		execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", (char *)NULL);
+		execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", "--network", "shared",
+			(char *)NULL);
 		_exit(127);
 	}
 	if (recv(fd, word, sizeof word, 0) <= 0)

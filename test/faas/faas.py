@@ -68,7 +68,8 @@ class Server:
 		self.password = password
 		self.program = program or os.environ["FAAS_SERVER"]
 		args = [self.program, "serve", "--state", os.path.join(self.state, "store"), "--drain-timeout", "30s"]
-		for option, value in (("--listen", "127.0.0.1:0"), ("--metrics", "127.0.0.1:0"), ("--callback", "127.0.0.1:0")):
+		for option, value in (("--listen", "127.0.0.1:0"), ("--metrics", "127.0.0.1:0"), ("--callback", "127.0.0.1:0"),
+				("--network", "auto" if program else "shared")):
 			if option not in options:
 				args += [option, value]
 		if password:
@@ -88,9 +89,14 @@ class Server:
 		self.process = subprocess.Popen(args + list(options), stderr=subprocess.PIPE, env=environment, text=True,
 			errors="replace", pass_fds=inherit)
 		threading.Thread(target=self._read, daemon=True).start()
-		line = self.line(r"serving at port (\d+), metrics at port (\d+)|:.*")
-		if not line.group(1):
-			raise RuntimeError(line.group(0))
+		try:
+			line = self.line(r"serving at port (\d+), metrics at port (\d+)|:.*")
+			if not line.group(1):
+				raise RuntimeError(line.group(0))
+		except BaseException:  # it would outlive its test otherwise
+			self.process.kill()
+			self.process.wait()
+			raise
 		self.port, self.metrics_port = int(line.group(1)), int(line.group(2))
 		assert self.notify.recv(100) == b"READY=1"
 
@@ -173,7 +179,13 @@ class Server:
 		with open(f"/proc/{self.process.pid}/net/tcp") as f:
 			half = {f"socket:[{line.split()[9]}]" for line in list(f)[1:] if line.split()[3] == "08"}
 		folder = f"/proc/{self.process.pid}/fd"
-		return sum(os.readlink(os.path.join(folder, fd)) not in half for fd in os.listdir(folder))
+		count = 0
+		for fd in os.listdir(folder):
+			try:
+				count += os.readlink(os.path.join(folder, fd)) not in half
+			except FileNotFoundError:
+				pass  # closed since it was listed
+		return count
 
 	def children(self):
 		found = []

@@ -2,6 +2,7 @@
 """Instances and clients that do what they should not: whose fault it is, and that nothing is lost or left behind."""
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -31,7 +32,7 @@ def answers(s):
 		for i in instances_of(s, "f"):
 			s.ask("POST", "/system/scale-function/f", {"replicas": 0})
 	if not any("my last words" in l for l in s.seen):
-		s.line("died: .*these are my last words")
+		s.line("(died|stopped): .*these are my last words")  # stopped: it had not ended when the function was scaled
 	ok(True, "they are in the log")
 	got = s.ask("POST", "/function/f/early", b"x" * 1000000)
 	equal((got.status, got.text), (413, "too much for me\n"), "an answer before the body was read")
@@ -42,8 +43,8 @@ def killed(s):
 	"""An instance dies while it waits, and while it works."""
 	s.get("/function/f/")
 	gate = Gate(s, "killed")
-	pid = int(s.get("/function/f/").text.split()[1])
-	name = instances_of(s, "f")[0]["name"]
+	pid = int(s.get("/function/f/?which").text.split()[1])
+	name = s.line(r'GET /function/f/\?which" 200 .* (f-\w+)$').group(1)
 	os.kill(pid, signal.SIGKILL)
 	s.line(f"{name} of f: died")
 	ok(int(s.get("/function/f/").text.split()[1]) != pid, "an idle one is replaced")
@@ -52,6 +53,30 @@ def killed(s):
 		os.kill(child, signal.SIGKILL)
 	equal(request.get().status, 502, "one that worked: 502")
 	equal(s.get("/function/f/").status, 200, "and the next is served")
+
+
+def killed_unheard(s):
+	"""Instances die idle, and requests come before the server has heard of it: it is stopped meanwhile."""
+	gate = Gate(s, "unheard")
+	s.deploy("idle", max_instances=6)
+	for round in range(3):
+		held = [gate.hold(s, "idle") for _ in range(6)]
+		for _, at in held:
+			at.open()
+		equal({r.get().status for r, _ in held}, {200}, "six instances") if round == 0 else None
+		ok(len(instances_of(s, "idle")) == 6, "all six idle") if round == 0 else None
+		s.process.send_signal(signal.SIGSTOP)
+		victims = [os.pidfd_open(child) for child in s.children()]
+		for victim in victims:
+			signal.pidfd_send_signal(victim, signal.SIGKILL)
+			select.select([victim], [], [], 60) # its sockets are closed by then
+			os.close(victim)
+		requests = [Background(s.get, "/function/idle/") for _ in range(6)]
+		requests += [Background(s.ask, "POST", "/function/idle/count", b"x" * 100) for _ in range(2)]
+		s.process.send_signal(signal.SIGCONT)
+		got = [r.get() for r in requests]
+		equal([str(g) for g in got if g.status != 200], [], "no request has met a dead instance")
+	s.ask("DELETE", "/system/functions", {"functionName": "idle"})
 
 
 def reset(c):
@@ -214,6 +239,7 @@ def main():
 		s.deploy("f")
 		answers(s)
 		killed(s)
+		killed_unheard(s)
 		clients(s)
 		many(s)
 		changes_under_load(s)

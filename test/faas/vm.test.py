@@ -2,38 +2,15 @@
 """Functions as microVMs: the guests of examples/functions behind the server. 77: no /dev/kvm, no network namespaces, or
 the functions are not built (FAAS_GUESTS: where they would be)."""
 
-import ctypes
 import os
+import shutil
 import signal
+import struct
 import subprocess
-import sys
 import time
 
 from faas import Background, Server, equal, finish, ok
-
-CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
-
-
-def skip(why):
-	print(f"1..0 # SKIP {why}")
-	sys.exit(77)
-
-
-def prepare():
-	if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-		skip("/dev/kvm cannot be opened")
-	if not os.path.exists(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf")):
-		skip("no functions: scripts/fetch-lwip, -DUKVMM_FUNCTIONS=ON")
-	if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-		skip("no /dev/net/tun")
-	if os.geteuid() != 0 or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
-		skip("a network namespace of its own needs root")
-	subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-
-
-def image(s, name):
-	with open(os.path.join(os.environ["FAAS_GUESTS"], name + ".elf"), "rb") as f:
-		return s.ask("POST", "/system/images/" + name, f.read())
+from vm import image, prepare
 
 
 def workers(s):
@@ -162,6 +139,13 @@ def wait_gone(pids):
 	return True
 
 
+def taps(network):
+	"""In that namespace; it is a descriptor, which also keeps it."""
+	got = subprocess.run(["nsenter", f"--net=/proc/self/fd/{network}", "ip", "-o", "link"], pass_fds=[network],
+		capture_output=True, text=True, check=True).stdout
+	return got.count("ukf")
+
+
 def serving(s):
 	for name in ("noop", "echo", "todos"):
 		equal(image(s, name).status, 201, f"image {name}")
@@ -211,26 +195,121 @@ def killed(s):
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
+def killed_unheard(s):
+	"""The same while the server cannot hear of it: what was written to a dead machine was read by nobody."""
+	for _ in range(5):
+		s.get("/function/noop/")
+		s.process.send_signal(signal.SIGSTOP)
+		pids = workers(s)
+		for pid in pids:
+			os.kill(pid, signal.SIGKILL)
+		dead = wait_gone(pids)
+		requests = [Background(s.get, "/function/noop/") for _ in range(3)]
+		s.process.send_signal(signal.SIGCONT)
+		got = [r.get() for r in requests]
+		ok(dead and {g.status for g in got} == {200}, "a request goes from a dead machine to another", f"{got} {s.seen[-8:]}")
+
+
+def sections(elf):
+	"""Program headers of an ELF64 file: (type, offset, vaddr, filesz)."""
+	offset, = struct.unpack_from("<Q", elf, 32)
+	size, n = struct.unpack_from("<HH", elf, 54)
+	for i in range(n):
+		kind, _, at, vaddr, _, filesz = struct.unpack_from("<IIQQQQ", elf, offset + i * size)
+		yield kind, at, vaddr, filesz
+
+
+def looked_into(s):
+	"""Where an instance is and what it has in memory; it goes on as if nothing had been."""
+	s.get("/function/noop/")
+	name = [i["name"] for i in s.instances() if i["function"] == "noop" and i["state"] == "idle"][0]
+	vcpus = s.get(f"/system/stack/{name}").json()
+	ok(len(vcpus) == 1 and vcpus[0]["symbol"] and int(vcpus[0]["rip"], 16) == int(vcpus[0]["registers"]["rip"], 16),
+		"stack: where its vCPU is, by name", str(vcpus))
+	status, out, err = s.command("stack", name)
+	ok(status == 0 and vcpus[0]["symbol"].split("+")[0] in out and "rsp" in out, "the command says it, too", out + err)
+	core = s.get(f"/system/core/{name}").body
+	loads = [p for p in sections(core) if p[0] == 1]
+	equal((core[:4], core[16:18], sum(p[3] for p in loads)), (b"\x7fELF", b"\x04\x00", 32 << 20), "dump: a core with its RAM")
+	with open(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf"), "rb") as f:
+		elf = f.read()
+	rip = int(vcpus[0]["rip"], 16)
+	at, vaddr = [(at, vaddr) for kind, at, vaddr, size in sections(elf) if kind == 1 and vaddr <= rip < vaddr + size][0]
+	here = loads[0][1] - loads[0][2] + rip
+	equal(core[here:here + 16], elf[at + rip - vaddr:at + rip - vaddr + 16], "in it is the image's code where the vCPU is")
+	if shutil.which("gdb"):
+		path = os.path.join(s.state, "core")
+		with open(path, "wb") as f:
+			f.write(core)
+		out = subprocess.run(["gdb", "-batch", "-ex", "info registers rip", "-ex", f"x/4xb {rip}", "-c", path], text=True,
+			capture_output=True, timeout=60).stdout
+		ok(f"{rip:#x}" in out and f"0x{core[here]:02x}" in out, "gdb reads it", out)
+	equal(s.get("/function/noop/").status, 200, "it serves as before")
+	ok(name in [i["name"] for i in s.instances()], "and is the same")
+	request = Background(s.get, f"/system/core/{name}")
+	equal((s.get("/function/noop/").status, request.get().status), (200, 200), "a request and a dump at the same time")
+	equal(s.get("/system/stack/nobody").status, 404, "an instance that is not there: 404")
+	while s.metrics()['ukvmm_function_cpu_seconds_total{function_name="noop"}'] <= 0:
+		pass
+	ok(True, "the cost of live instances is counted")
+
+
+def no_taps():
+	"""No tap can be made: a request that needs one is told so, and the next one is served when there are some again."""
+	with Server("--pool", "1", program=os.environ["FAAS_VM"]) as s:
+		image(s, "noop")
+		s.deploy("noop", image="noop", memory="32M")
+		network = os.open(f"/proc/{s.process.pid}/ns/net", os.O_RDONLY)
+		before = taps(network)
+		subprocess.run(["mount", "--bind", "/dev/null", "/dev/net/tun"], check=True)
+		try:
+			statuses = []
+			for n in range(8):
+				got = s.deploy(f"more{n}", image="noop", memory="32M")
+				statuses.append(got.status)
+				if got.status == 422:
+					break
+			ok(statuses[-1] == 422 and "/dev/net/tun" in got.text, "no tap: the deploy fails and says why", got.text)
+			got = s.get("/function/noop/")
+			equal(got.status, 200, "what has one serves")
+			together = [r.get() for r in [Background(s.get, "/function/noop/") for _ in range(4)]]
+			ok({r.status for r in together} <= {200, 503}, "more than there are taps: served, or no capacity", str(together))
+		finally:
+			subprocess.run(["umount", "/dev/net/tun"], check=True)
+		equal(s.deploy("again", image="noop", memory="32M").status, 202, "a tap can be made again: the deploy is done")
+		equal(s.get("/function/again/").status, 200, "and serves")
+		equal(s.balance(), 0, "requests balance")
+		ok(before >= 1, "there were taps", str(before))
+		equal(s.stop(), 0, "it ends")
+	equal(taps(network), 0, "no tap is left")
+	os.close(network)
+
+
 def main():
 	prepare()
 	with Server(program=os.environ["FAAS_VM"]) as s:
 		serving(s)
 		fresh(s)
+		looked_into(s)
 		killed(s)
+		killed_unheard(s)
 		walled(s)
 		checked(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")
 		pids = s.children() + workers(s)
 		state = s.state
+		network = os.open(f"/proc/{s.process.pid}/ns/net", os.O_RDONLY)
+		equal(taps(network) > 0, True, "there are taps")
 		s.stop(signal.SIGKILL)
 		ok(len(pids) > 1 and wait_gone(pids), "SIGKILL leaves no machine behind")
-		links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-		ok("ukf" not in links, "and no tap", links)
+		equal(taps(network), 0, "and no tap")
+		os.close(network)
 		with Server(program=os.environ["FAAS_VM"], state=state) as again:
 			equal(again.get("/function/todos/todos/1").status, 200, "functions are back")
 			broker_killed(again)
 	unsafe()
+	no_taps()
 	finish()
 
 

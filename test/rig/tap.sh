@@ -17,6 +17,7 @@ tap()
 	77) echo "ok $tap_n - $2 # SKIP" ;;
 	*)
 		echo "not ok $tap_n - $2 (status $1)"
+		dmesg 2>/dev/null | sed -n 's/.*\(TSC unstable.*\|backwards TSC.*\)/    # \1/p'
 		tap_failed=$((tap_failed + 1))
 		;;
 	esac

@@ -43,6 +43,8 @@ static uint32_t worker_flags(const struct run_options *o)
 	for (uint32_t i = 0; i < o->devices.disks_len; i++)
 		if (o->devices.disks[i]->flags & UKVMM_BLK_URING)
 			flags |= WORKER_URING;
+	if (o->devices.vsock.path)
+		flags |= WORKER_VSOCK;
 	return flags;
 }
 

@@ -139,6 +139,10 @@ static int announce(const struct worker_config *config, int to, uint32_t flags)
 		m.flags |= BIRTH_NO_SANDBOX;
 	if (config->flags & WORKER_URING)
 		m.flags |= BIRTH_URING;
+	if (config->flags & WORKER_VSOCK)
+		m.flags |= BIRTH_VSOCK;
+	if (config->flags & WORKER_INSPECT)
+		m.flags |= BIRTH_INSPECT;
 	if (config->flags & WORKER_TRACE)
 		m.flags |= BIRTH_TRACE;
 	return message_send(to, MESSAGE_BIRTH, &m);

@@ -24,7 +24,7 @@ int broker_request_take(const void *from, size_t bytes, uint32_t fds, struct bro
 		return -EBADMSG;
 	switch (r->verb) {
 	case BROKER_SPAWN:
-		return fds == BROKER_FDS && !(r->flags & ~(WORKER_URING | WORKER_TRACE)) ? 0 : -EBADMSG;
+		return fds == BROKER_FDS && !(r->flags & ~(WORKER_URING | WORKER_VSOCK | WORKER_INSPECT | WORKER_TRACE)) ? 0 : -EBADMSG;
 	case BROKER_LIMIT:
 		return fds == 0 ? 0 : -EBADMSG;
 	case BROKER_OPEN:

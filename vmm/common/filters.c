@@ -15,9 +15,14 @@ static int enter(const struct filters *f, struct ukvmm_host *host, uint32_t role
 	return f->on ? ukvmm_sandbox_enter(host, &config, err) : 0;
 }
 
+static uint32_t connects(const struct filters *f)
+{
+	return f->vsock ? UKVMM_MAY_CONNECT : 0;
+}
+
 int filters_setup(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
 {
-	return enter(f, host, UKVMM_ROLE_IO, UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | UKVMM_MAY_CONNECT, err);
+	return enter(f, host, UKVMM_ROLE_IO, UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | connects(f), err);
 }
 
 int filters_vcpu(const struct filters *f, struct ukvmm_host *host, bool serves, struct ukvmm_err *err)
@@ -27,7 +32,7 @@ int filters_vcpu(const struct filters *f, struct ukvmm_host *host, bool serves, 
 
 int filters_io(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
 {
-	return enter(f, host, UKVMM_ROLE_IO, UKVMM_MAY_CONNECT, err);
+	return enter(f, host, UKVMM_ROLE_IO, connects(f) | (f->inspect ? UKVMM_MAY_STATE : 0), err);
 }
 
 int filters_work(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)

@@ -10,6 +10,8 @@
 
 struct filters {
 	bool on;
+	bool vsock;   /* the io thread may have AF_UNIX sockets, */
+	bool inspect; /* and read a vCPU's state */
 	uint32_t on_violation; /* UKVMM_VIOLATION_* */
 };
 

@@ -58,6 +58,8 @@ struct guest {
 	atomic_uint out; /* of these, how many are back for good */
 	struct outcome *outcome;
 	struct console console;
+	int core;	     /* where its state is to be written once it stands still; -1: nowhere */
+	uint32_t core_flags; /* CORE_* */
 };
 
 /* ---- guest_make.c ---- */
@@ -89,6 +91,24 @@ void *guest_io(void *guest);
 int guest_io_init(struct guest *g);
 /* Poller, console and control are to be served, or all vCPUs are out. Any thread. */
 void guest_io_wake(const struct guest *g);
+
+/* One message of the control, which is there. A control that is gone ends the process. */
+void guest_io_control(struct guest *g);
+
+/* ---- guest_core.c, guest_core_elf.c; the io thread's ---- */
+
+/* Pauses the guest for its state, which goes to fd; takes fd. */
+void guest_core_ask(struct guest *g, int fd, uint32_t flags);
+/* It stands still: writes, and lets it go on. */
+void guest_core_paused(struct guest *g);
+
+struct core_segment {
+	uint64_t at, bytes; /* guest-physical */
+};
+/*
+ * What comes before the memory: head, segments, a note of registers for each vCPU. *len bytes for free(), or NULL.
+ */
+char *core_head(const struct guest *g, const struct core_segment *s, uint32_t segments, size_t *len);
 
 /* ---- guest_console.c; the io thread's ---- */
 

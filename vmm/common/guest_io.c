@@ -69,7 +69,7 @@ static void fill_stats(const struct guest *g, struct message_stats *s)
 	}
 }
 
-static void serve_control(struct guest *g)
+void guest_io_control(struct guest *g)
 {
 	static char room[MESSAGE_BYTES];
 	static struct message m;
@@ -85,6 +85,13 @@ static void serve_control(struct guest *g)
 		break;
 	case MESSAGE_RESIZE:
 		ukvmm_vm_console_resize(g->vm, m.resize.cols, m.resize.rows);
+		break;
+	case MESSAGE_CORE:
+		/* the filter would end us for reading registers */
+		if (g->birth.flags & BIRTH_INSPECT)
+			guest_core_ask(g, fds[0], m.core.flags);
+		else
+			close(fds[0]);
 		break;
 	case MESSAGE_ASK:
 		fill_stats(g, &stats);
@@ -122,6 +129,8 @@ static void serve_poller(struct guest *g)
 			message_send(g->sock, MESSAGE_NOTIFY, &notify);
 		else if (events[i].type == UKVMM_EV_RUNNABLE)
 			guest_runnable(g);
+		else if (events[i].type == UKVMM_EV_PAUSED)
+			guest_core_paused(g);
 	}
 }
 
@@ -157,7 +166,7 @@ static void serve(struct guest *g, uint64_t tag)
 		serve_wake(g);
 		break;
 	case TAG_CONTROL:
-		serve_control(g);
+		guest_io_control(g);
 		break;
 	case TAG_POLLER:
 		serve_poller(g);
@@ -189,7 +198,7 @@ static void finish_output(struct guest *g)
 	while (console_pump(&g->console, g->vm)) {
 		fds[0].fd = g->console.fd;
 		if (poll(fds, 2, -1) > 0 && fds[1].revents)
-			serve_control(g);
+			guest_io_control(g);
 	}
 }
 

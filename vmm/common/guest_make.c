@@ -134,6 +134,9 @@ static int add_vsock(struct guest *g, struct ukvmm_err *err)
 		.cookie = g->door >= 0 ? (uint64_t)g->door : 0,
 	};
 
+	/* the filter would end us at the first stream */
+	if (!(g->birth.flags & BIRTH_VSOCK))
+		return failure(err, -ENOTSUP, "vsock", g->job.name);
 	return ukvmm_vm_add_vsock(g->vm, "vsock0", &config, err);
 }
 

@@ -40,7 +40,7 @@ static bool goes_on(const struct outcome *o)
 				     o->stop.reason == UKVMM_STOP_IDLE || o->stop.reason == UKVMM_STOP_PAUSED);
 }
 
-/* A vCPU that parks waits for its event here: the thread has nothing else to do. */
+/* A vCPU that parks, or is paused, waits for its event here: the thread has nothing else to do. */
 static void await_runnable(struct guest *g)
 {
 	while (sem_wait(&g->runnable) < 0 && errno == EINTR)
@@ -77,7 +77,8 @@ __attribute__((noreturn)) static void run_vcpu(struct vcpu *v)
 
 	while (goes_on(v->outcome)) {
 		run_for(v, SLICE_NS);
-		if (v->outcome->rc >= 0 && v->outcome->stop.reason == UKVMM_STOP_IDLE)
+		if (v->outcome->rc >= 0 && (v->outcome->stop.reason == UKVMM_STOP_IDLE ||
+						   v->outcome->stop.reason == UKVMM_STOP_PAUSED))
 			await_runnable(g);
 	}
 	/* after a failure of ours the other vCPUs would go on */
@@ -92,14 +93,15 @@ static bool has_devices(const struct guest *g)
 	return g->job.disks_len + g->job.nets_len || g->job.flags & (JOB_RNG | JOB_CONSOLE | JOB_VSOCK);
 }
 
-/* A vCPU that does its devices' work saves a change of threads, and needs more calls for it. The door of vsock would
- * want even more. */
+/* Only a Solo5 guest's vCPU does its devices' work, whose hypercalls end when that is done. It would save others a
+ * change of threads, too, at the price of twice as many calls for whoever breaks out of one. */
 static void drop(struct guest *g)
 {
-	bool serves = has_devices(g) && !(g->job.flags & JOB_VSOCK);
+	struct ukvmm_image_info info = { .size = sizeof info };
 	struct ukvmm_err err = { .size = sizeof err };
 
-	if (filters_vcpu(&g->filters, g->host, serves, &err) < 0)
+	ukvmm_image_info(g->image, &info);
+	if (filters_vcpu(&g->filters, g->host, info.boot == UKVMM_BOOT_HVT, &err) < 0)
 		guest_failed(g, PHASE_RUN, 0, &err);
 }
 

@@ -22,6 +22,8 @@ static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 			return sizeof m->job;
 		case MESSAGE_RESIZE:
 			return sizeof m->resize;
+		case MESSAGE_CORE:
+			return sizeof m->core;
 		case MESSAGE_STOP:
 		case MESSAGE_ASK:
 			return 0;
@@ -170,7 +172,7 @@ int message_take(enum message_side side, const void *from, size_t bytes, uint32_
 	memcpy(&m->birth, (const char *)from + sizeof head, body);
 	if (head.type == MESSAGE_JOB)
 		return job_right(&m->job, bytes - sizeof head - body, fds) ? 0 : -EBADMSG;
-	if (bytes - sizeof head != body || fds)
+	if (bytes - sizeof head != body || fds != (head.type == MESSAGE_CORE && side == MESSAGE_AT_WORKER))
 		return -EBADMSG;
 	if (head.type == MESSAGE_BIRTH)
 		return text_ends(m->birth.version, sizeof m->birth.version) ? 0 : -EBADMSG;

@@ -32,6 +32,7 @@ enum message_type {
 	MESSAGE_STOP,	   /* end the guest */
 	MESSAGE_RESIZE,	   /* of the virtio console */
 	MESSAGE_ASK,	   /* for STATS */
+	MESSAGE_CORE,	   /* with one descriptor: write the guest's state there */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */
@@ -66,8 +67,10 @@ struct message_head {
 #define BIRTH_NO_SANDBOX 1u  /* no wall at all */
 #define BIRTH_TRACE 2u	     /* a system call outside of the list is logged by the kernel, and done */
 #define BIRTH_USER_NS 4u     /* it was born in a user namespace, as its root */
-#define BIRTH_URING 16u	     /* its jobs have disks with UKVMM_BLK_URING */
 #define BIRTH_NAMESPACES 8u  /* it was born in new namespaces */
+#define BIRTH_URING 16u	     /* its job may have disks with UKVMM_BLK_URING */
+#define BIRTH_VSOCK 32u	     /* its job may have vsock */
+#define BIRTH_INSPECT 64u    /* it may be looked into */
 
 /* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. version: the library's. */
 struct message_birth {
@@ -139,6 +142,12 @@ struct message_resize {
 	uint32_t cols, rows;
 };
 
+#define CORE_MEMORY 1u /* not registers alone */
+
+struct message_core {
+	uint32_t flags, reserved;
+};
+
 /* ---- what a worker tells ---- */
 
 struct message_notify {
@@ -199,6 +208,7 @@ struct message {
 		struct message_birth birth;
 		struct message_job job;
 		struct message_resize resize;
+		struct message_core core;
 		struct message_ready ready;
 		struct message_notify notify;
 		struct message_broken broken;
@@ -229,6 +239,7 @@ struct message_texts { /* of a job */
  * -EAGAIN where the socket is full, -EPIPE where the other side is gone, -EMSGSIZE: a text is too long.
  */
 int message_send(int sock, enum message_type type, const void *body);
+int message_send_fd(int sock, enum message_type type, const void *body, int fd);
 int message_send_job(int sock, const struct message_job *job, const struct message_texts *texts, const int *fds,
 	uint32_t fds_len);
 

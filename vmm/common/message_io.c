@@ -19,6 +19,8 @@ static size_t size_of(enum message_type type)
 		return sizeof m->birth;
 	case MESSAGE_RESIZE:
 		return sizeof m->resize;
+	case MESSAGE_CORE:
+		return sizeof m->core;
 	case MESSAGE_READY:
 		return sizeof m->ready;
 	case MESSAGE_NOTIFY:
@@ -57,6 +59,26 @@ int message_send(int sock, enum message_type type, const void *body)
 	struct iovec iov[2] = { { &head, sizeof head }, { (void *)(uintptr_t)body, bytes } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = body ? 2 : 1 };
 
+	return send_all(sock, &msg);
+}
+
+int message_send_fd(int sock, enum message_type type, const void *body, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} room = { { 0 } };
+	size_t bytes = size_of(type);
+	struct message_head head = { type, (uint32_t)(sizeof head + bytes) };
+	struct iovec iov[2] = { { &head, sizeof head }, { (void *)(uintptr_t)body, bytes } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = room.bytes,
+		.msg_controllen = sizeof room.bytes };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	return send_all(sock, &msg);
 }
 

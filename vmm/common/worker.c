@@ -184,6 +184,13 @@ int worker_ask(struct worker *w)
 	return tell(w, MESSAGE_ASK, NULL);
 }
 
+int worker_core(struct worker *w, uint32_t flags, int fd)
+{
+	struct message_core core = { .flags = flags };
+
+	return w->sock < 0 ? -EPIPE : message_send_fd(w->sock, MESSAGE_CORE, &core, fd);
+}
+
 int worker_resize(struct worker *w, uint32_t cols, uint32_t rows)
 {
 	struct message_resize size = { cols, rows };

@@ -25,8 +25,10 @@ struct cgroup; /* cgroup.h */
 struct worker;
 
 #define WORKER_NO_SANDBOX 1u /* no walls, for debugging */
-#define WORKER_URING 4u	     /* its job may have disks with UKVMM_BLK_URING; for others such a job fails */
 #define WORKER_TRACE 2u	     /* system calls outside of the list are logged by the kernel, and done */
+#define WORKER_URING 4u	     /* its job may have disks with UKVMM_BLK_URING; for others such a job fails */
+#define WORKER_VSOCK 8u	     /* its job may have vsock; for others such a job fails */
+#define WORKER_INSPECT 16u   /* worker_core may be asked for; of others nothing comes */
 
 /*
  * kvm_fd         an open /dev/kvm, kept by the caller; -1: it is opened.
@@ -86,6 +88,12 @@ int worker_start(struct worker *w, const struct worker_job *job, struct ukvmm_er
  * read. */
 int worker_stop(struct worker *w);
 int worker_ask(struct worker *w);
+/*
+ * Asks for the guest's state, which is written to `fd` (the caller's, who may close it now; not blocking): eight bytes,
+ * how many follow, and an ELF core. The guest stands still meanwhile. Where nothing comes of it fd is closed early.
+ * flags: CORE_MEMORY.
+ */
+int worker_core(struct worker *w, uint32_t flags, int fd);
 int worker_resize(struct worker *w, uint32_t cols, uint32_t rows);
 
 /* Ends it at once. DEAD follows. Repeatable. */

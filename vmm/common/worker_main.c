@@ -70,6 +70,8 @@ static int start_io(struct guest *g, struct ukvmm_err *err)
 static void choose_filters(struct guest *g)
 {
 	g->filters.on = !(g->birth.flags & BIRTH_NO_SANDBOX) && !walls_are_soft();
+	g->filters.vsock = g->birth.flags & BIRTH_VSOCK;
+	g->filters.inspect = g->birth.flags & BIRTH_INSPECT;
 	g->filters.on_violation = g->birth.flags & BIRTH_TRACE ? UKVMM_VIOLATION_LOG : UKVMM_VIOLATION_KILL;
 }
 
@@ -167,6 +169,7 @@ __attribute__((noreturn)) static void worker_main(struct guest *g)
 	int fds[MESSAGE_FDS];
 
 	g->sock = BIRTH_SOCKET;
+	g->core = -1;
 	/* a console whose reader has left says EPIPE */
 	signal(SIGPIPE, SIG_IGN);
 	receive(g, MESSAGE_BIRTH, fds, &none);

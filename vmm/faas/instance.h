@@ -111,6 +111,8 @@ struct backend_ops {
 	void (*times)(const struct instance *i, struct instance_times *out);
 	void (*cost)(const struct instance *i, struct instance_cost *out);
 	uint64_t overhead;
+	/* Its state to fd (the caller's), as worker_core (vmm/common/worker.h) says; NULL: not to be had. */
+	int (*core)(struct instance *i, bool memory, int fd);
 	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
 	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
 };

@@ -4,7 +4,8 @@
  * next KVM_RUN moves it to the IRR; and KVM_SET_LAPIC starts a timer whose current count is 0 as if it had just run
  * out. So a one-shot timer at 0 says nothing: its interrupt may be on its way, or long served. Both are told apart
  * here, so that none is lost and none comes twice:
- *  - a save first lets KVM move what has run out (a KVM_RUN that a pending signal ends before the guest);
+ *  - a save first lets KVM move what has run out (a KVM_RUN that a pending signal ends before the guest), and waits for
+ *    what should have but has not: a count of 0 says that the time has come, not that the host's timer has fired;
  *  - what runs out between that and the reading of the LAPIC is saved with a count of 1: about to;
  *  - hence a saved count of 0 is a timer that is done, and a load must not start it: its initial count, which
  *    nobody reads back, is dropped.
@@ -48,6 +49,29 @@ static int run_nothing(struct kvm_vcpu *vcpu, struct kvm_exit *exit)
 	return rc;
 }
 
+/*
+ * KVM_RUN has brought the LAPIC's timer to the CPU that we are on. The timers of a CPU fire in order, so when this one,
+ * which is due later, has ended our wait, the other has fired.
+ */
+static void let_it_fire(void)
+{
+	const struct timespec soon = { .tv_nsec = 1 };
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int i = 0; i < 8 && sigtimedwait(&none, NULL, &soon) < 0 && errno == EINTR; i++)
+		;
+}
+
+/* As run_nothing, with -EBUSY for what it may not meet: an exit of the guest's. */
+static int move_pending(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit exit;
+	int rc = run_nothing(vcpu, &exit);
+
+	return !rc && exit.kind != KVM_EXITED_SIGNAL && exit.kind != KVM_EXITED_AGAIN ? -EBUSY : rc;
+}
+
 static int get(struct kvm_vcpu *vcpu, struct kvm_lapic_state *lapic, struct ukvmm_err *err)
 {
 	int rc = vcpu_ioctl_p(vcpu, KVM_GET_LAPIC, lapic);
@@ -58,7 +82,6 @@ static int get(struct kvm_vcpu *vcpu, struct kvm_lapic_state *lapic, struct ukvm
 int x86_timer_settle(struct kvm_vcpu *vcpu, uint32_t *left, struct ukvmm_err *err)
 {
 	struct kvm_lapic_state lapic = { 0 };
-	struct kvm_exit exit;
 	int rc;
 
 	*left = 0;
@@ -70,13 +93,15 @@ int x86_timer_settle(struct kvm_vcpu *vcpu, uint32_t *left, struct ukvmm_err *er
 	*left = x86_lapic_get(&lapic, APIC_TMCCT);
 	if (is_one_shot(&lapic) && *left)
 		return 0;
-	rc = run_nothing(vcpu, &exit);
+	rc = move_pending(vcpu);
 	if (rc == -EAGAIN) { /* the VM's first KVM_RUN takes no signal: it never ran, so nobody saw an interrupt */
 		*left = 1;
 		return 0;
 	}
-	if (!rc && exit.kind != KVM_EXITED_SIGNAL && exit.kind != KVM_EXITED_AGAIN)
-		rc = -EBUSY;
+	if (!rc && is_one_shot(&lapic)) {
+		let_it_fire();
+		rc = move_pending(vcpu);
+	}
 	if (rc)
 		return kvm_fail(err, rc, "KVM_RUN", vcpu->name);
 	if (is_one_shot(&lapic))

@@ -83,7 +83,7 @@ static void describe(struct job *job)
 
 	if (!f)
 		return;
-	dispatch_view(f, &view);
+	dispatch_view_costs(f, &view);
 	job_json(job, 200, status_of_function(&view));
 }
 

@@ -71,7 +71,8 @@ static void put(struct job *job)
 
 static void kept(struct job *job)
 {
-	if (job->rc < 0) {
+	if (job->rc < 0) { /* what would be gone after a restart does not serve now */
+		dispatch_revert(job->app->dispatcher, job->spec, job->before);
 		job_failed(job);
 		return;
 	}
@@ -106,6 +107,7 @@ void functions_try(struct job *job)
 		dispatch_view(f, &view);
 		job->spec->revision = view.spec->revision + 1;
 		job->spec->created = view.spec->created;
+		job->before = spec_ref(view.spec);
 	} else {
 		job->spec->revision = 1;
 		job->spec->created = (uint64_t)time(NULL);
@@ -199,10 +201,9 @@ static void remove_it(struct job *job)
 		return;
 	}
 	snprintf(job->name, sizeof job->name, "%s", name);
-	if (dispatch_remove(job->app->dispatcher, name) < 0)
-		job_say(job, 404, "there is no function %s", job->name);
-	else
-		job_work(job, drop, dropped);
+	/* also where there is none: one that could not be dropped for lack of room is dropped by the next try */
+	dispatch_remove(job->app->dispatcher, name);
+	job_work(job, drop, dropped);
 }
 
 void api_functions_remove(struct app *app, struct call *call, const char *name)

@@ -193,7 +193,7 @@ void api_image_import(struct app *app, struct call *call, const char *name)
 	SHA256Init(&i->sum);
 	i->fd = store_image_begin(app->store, i->path, &i->err);
 	if (i->fd < 0) {
-		call_error(call, 500, "%s(%s): %s", i->err.call, i->err.object, i->err.text);
+		call_error(call, i->fd == -ENOSPC ? 507 : 500, "%s(%s): %s", i->err.call, i->err.object, i->err.text);
 		free(i);
 		return;
 	}

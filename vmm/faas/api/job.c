@@ -14,6 +14,7 @@ static void job_free(struct job *job)
 {
 	cJSON_Delete(job->json);
 	spec_unref(job->spec);
+	spec_unref(job->before);
 	free(job->text);
 	free(job->body);
 	free(job);

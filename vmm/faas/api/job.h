@@ -25,7 +25,7 @@ struct job {
 	bool busy; /* somebody will call back */
 	/* for the handlers */
 	struct dispatch_deploy deploy;
-	struct spec *spec;
+	struct spec *spec, *before; /* before: the one that serves meanwhile; NULL: none */
 	cJSON *json;
 	char name[256];
 	char *text;

@@ -108,9 +108,9 @@ static const struct {
 	COLUMN("ukvmm_function_failed_starts_total", "counter", failed_starts, 1, "Of these, never ready"),
 	COLUMN("ukvmm_function_refused_total", "counter", refused, 1, "Requests that got no instance"),
 	COLUMN("ukvmm_function_died_total", "counter", instances_died, 1, "Instances that ended by themselves"),
-	COLUMN("ukvmm_function_cpu_seconds_total", "counter", cpu_ns, 1e-9, "CPU of instances that have ended"),
-	COLUMN("ukvmm_function_memory_byte_seconds_total", "counter", byte_seconds, 1, "Memory times lifetime of these"),
-	COLUMN("ukvmm_function_network_bytes_total", "counter", network_bytes, 1, "Traffic of these"),
+	COLUMN("ukvmm_function_cpu_seconds_total", "counter", cpu_ns, 1e-9, "CPU of instances, live ones as they told last"),
+	COLUMN("ukvmm_function_memory_byte_seconds_total", "counter", byte_seconds, 1, "Memory times lifetime of instances"),
+	COLUMN("ukvmm_function_network_bytes_total", "counter", network_bytes, 1, "Traffic of instances"),
 };
 
 struct table {

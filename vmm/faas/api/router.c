@@ -31,6 +31,8 @@ static const struct route {
 	{ "PUT", "secrets", false, api_secrets_update },
 	{ "DELETE", "secrets", false, api_secrets_remove },
 	{ "GET", "logs", false, api_logs },
+	{ "GET", "core/", true, api_core },
+	{ "GET", "stack/", true, api_stack },
 	{ NULL, "alert", false, api_not_here },
 	{ NULL, "telemetry", false, api_not_here },
 };

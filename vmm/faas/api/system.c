@@ -67,7 +67,7 @@ void api_not_here(struct app *app, struct call *call, const char *name)
 
 static void each(void *arg, const struct replica_view *v)
 {
-	cJSON *json = cJSON_CreateObject();
+	cJSON *json = cJSON_CreateObject(), *calls;
 	char ip[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 8];
 
 	inet_ntop(AF_INET, &v->address.sin_addr, ip, sizeof ip);
@@ -81,6 +81,9 @@ static void each(void *arg, const struct replica_view *v)
 	cJSON_AddNumberToObject(json, "ageSeconds", (double)(loop_clock() - v->born) / 1e9);
 	cJSON_AddNumberToObject(json, "cpuSeconds", (double)v->cost.cpu_ns / 1e9);
 	cJSON_AddNumberToObject(json, "memory", (double)v->memory);
+	calls = cJSON_AddArrayToObject(json, "calls");
+	for (const struct ticket *t = v->tickets; t; t = t->next)
+		cJSON_AddItemToArray(calls, cJSON_CreateString(t->id));
 	cJSON_AddItemToArray(arg, json);
 }
 

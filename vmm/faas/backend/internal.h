@@ -25,6 +25,7 @@ struct spare {
 	uint64_t memory;
 	uint32_t vcpus;
 	bool ready;
+	uint32_t round; /* the failures before it */
 };
 
 struct backend {

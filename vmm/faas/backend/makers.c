@@ -89,7 +89,7 @@ static int try_with_cgroups(struct backend *b, struct ukvmm_err *err)
 int makers_early(const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
 {
 	struct backend *b = calloc(1, sizeof *b);
-	struct broker_config config = { .kvm_fd = -1, .flags = options->no_sandbox ? WORKER_NO_SANDBOX : 0 };
+	struct broker_config config = { .kvm_fd = -1, .flags = WORKER_INSPECT | (options->no_sandbox ? WORKER_NO_SANDBOX : 0) };
 	int rc;
 
 	if (!b)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers that are made ahead: walled in, with a VM of the kinds that were used last. */
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -32,8 +33,10 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 			b->failures = 0;
 		}
 		if (e.type == WORKER_FAILED || e.type == WORKER_DEAD) {
+			/* many that are killed together are one failure; one that was ready has shown that they can be made */
+			if (!s->ready && s->round == b->failures)
+				b->failures++;
 			drop(s);
-			b->failures++;
 			break;
 		}
 	}
@@ -51,6 +54,7 @@ static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 		return rc;
 	}
 	s->b = b;
+	s->round = b->failures;
 	s->memory = memory;
 	s->vcpus = vcpus;
 	s->watch.ready = on_event;
@@ -81,13 +85,21 @@ static void remember(struct backend *b, uint64_t memory, uint32_t vcpus)
 	b->kind[0].vcpus = vcpus;
 }
 
+/* It has been killed: one that waits has nothing else to say. We hear of it at the loop's next turn. */
+static bool is_dead(const struct spare *s)
+{
+	struct pollfd fd = { .fd = worker_fd(s->worker), .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
 	struct spare *s = b->spares;
 	struct worker *worker;
 
 	remember(b, memory, vcpus);
-	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus))
+	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus && !is_dead(s)))
 		s = s->next;
 	if (!s)
 		return NULL;

@@ -247,9 +247,17 @@ static void vm_times(const struct instance *i, struct instance_times *out)
 	*out = i->times;
 }
 
+/* As it was told last; it is asked for the next time. */
 static void vm_cost(const struct instance *i, struct instance_cost *out)
 {
 	*out = i->cost;
+	if (i->worker && i->heard)
+		worker_ask(i->worker);
+}
+
+static int vm_core(struct instance *i, bool memory, int fd)
+{
+	return i->worker && i->heard ? worker_core(i->worker, memory ? CORE_MEMORY : 0, fd) : -EAGAIN;
 }
 
 static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
@@ -282,4 +290,4 @@ static void vm_close(struct backend *b)
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, makers_early, makers_notes };
+	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes };

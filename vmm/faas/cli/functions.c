@@ -132,7 +132,7 @@ int command_list(struct client *c, int argc, char **argv)
 
 int command_ps(struct client *c, int argc, char **argv)
 {
-	cJSON *json, *i;
+	cJSON *json, *i, *call;
 
 	(void)argv;
 	if (argc != 1)
@@ -142,12 +142,15 @@ int command_ps(struct client *c, int argc, char **argv)
 	json = client_get(c, "/system/instances");
 	if (!json)
 		return 1;
-	printf("%-40s %-20s %-9s %4s %8s %9s %9s %8s\n", "INSTANCE", "FUNCTION", "STATE", "REV", "REQUESTS", "AGE s", "CPU s",
-		"MEM MiB");
+	printf("%-40s %-20s %-9s %4s %9s %9s %8s %s\n", "INSTANCE", "FUNCTION", "STATE", "REV", "AGE s", "CPU s", "MEM MiB",
+		"CALLS");
 	cJSON_ArrayForEach(i, json) {
-		printf("%-40s %-20s %-9s %4.0f %8.0f %9.1f %9.3f %8.0f\n", text(i, "name"), text(i, "function"),
-			text(i, "state"), number(i, "revision"), number(i, "inflight"), number(i, "ageSeconds"),
-			number(i, "cpuSeconds"), number(i, "memory") / 1048576);
+		printf("%-40s %-20s %-9s %4.0f %9.1f %9.3f %8.0f", text(i, "name"), text(i, "function"),
+			text(i, "state"), number(i, "revision"), number(i, "ageSeconds"), number(i, "cpuSeconds"),
+			number(i, "memory") / 1048576);
+		cJSON_ArrayForEach(call, cJSON_GetObjectItemCaseSensitive(i, "calls"))
+			printf(" %s", cJSON_IsString(call) ? call->valuestring : "");
+		putchar('\n');
 	}
 	cJSON_Delete(json);
 	return 0;
@@ -200,4 +203,51 @@ int command_scale(struct client *c, int argc, char **argv)
 		return 2;
 	snprintf(body, sizeof body, "{\"serviceName\":\"%s\",\"replicas\":%u}", argv[1], n);
 	return client_print(c, "POST", path, body);
+}
+
+/* ---- looking into one ---- */
+
+int command_dump(struct client *c, int argc, char **argv)
+{
+	char path[256];
+	struct client_request r = { .method = "GET", .path = path, .stream = true };
+	struct client_answer a;
+	int rc;
+
+	if (argc != 2)
+		return client_usage("dump INSTANCE >FILE");
+	if (!client_path(path, sizeof path, "/system/core/", argv[1]))
+		return 2;
+	rc = client_ask(c, &r, &a);
+	free(a.text);
+	return rc < 0;
+}
+
+static void print_vcpu(const cJSON *vcpu)
+{
+	const cJSON *r;
+	int n = 0;
+
+	printf("vCPU %.0f: %s %s", number(vcpu, "vcpu"), text(vcpu, "rip"), text(vcpu, "symbol"));
+	cJSON_ArrayForEach(r, cJSON_GetObjectItemCaseSensitive(vcpu, "registers"))
+		printf("%s%7s %-18s", n++ % 4 ? " " : "\n", r->string, cJSON_IsString(r) ? r->valuestring : "");
+	putchar('\n');
+}
+
+int command_stack(struct client *c, int argc, char **argv)
+{
+	char path[256];
+	cJSON *json, *vcpu;
+
+	if (argc != 2)
+		return client_usage("stack INSTANCE");
+	if (!client_path(path, sizeof path, "/system/stack/", argv[1]))
+		return 2;
+	if (c->json)
+		return print_json(c, path);
+	json = client_get(c, path);
+	cJSON_ArrayForEach(vcpu, json)
+		print_vcpu(vcpu);
+	cJSON_Delete(json);
+	return json ? 0 : 1;
 }

@@ -111,6 +111,45 @@ void dispatch_view(const struct function *f, struct function_view *view)
 	view->counts.queued = f->queued;
 }
 
+void dispatch_view_costs(const struct function *f, struct function_view *view)
+{
+	struct function_counts *c = &view->counts;
+	struct instance_cost cost;
+
+	dispatch_view(f, view);
+	for (const struct replica *r = f->replicas; r; r = r->next) {
+		f->d->ops->cost(r->instance, &cost);
+		c->cpu_ns += cost.cpu_ns;
+		c->network_bytes += cost.rx_bytes + cost.tx_bytes;
+		c->byte_seconds += replica_byte_seconds(r);
+	}
+}
+
+static struct replica *find_replica(struct dispatcher *d, const char *instance)
+{
+	for (struct function *f = d->functions; f; f = f->next)
+		for (struct replica *r = f->replicas; r; r = r->next)
+			if (strcmp(r->name, instance) == 0)
+				return r;
+	return NULL;
+}
+
+int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd)
+{
+	struct replica *r = find_replica(d, instance);
+
+	if (!r)
+		return -ENOENT;
+	return d->ops->core ? d->ops->core(r->instance, memory, fd) : -EOPNOTSUPP;
+}
+
+struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance)
+{
+	struct replica *r = find_replica(d, instance);
+
+	return r ? r->revision->spec : NULL;
+}
+
 void dispatch_each(struct dispatcher *d, void (*each)(void *arg, const struct function_view *view), void *arg)
 {
 	struct function_view view;
@@ -118,7 +157,7 @@ void dispatch_each(struct dispatcher *d, void (*each)(void *arg, const struct fu
 	for (struct function *f = d->functions; f; f = f->next) {
 		if (f->removed || !f->current)
 			continue;
-		dispatch_view(f, &view);
+		dispatch_view_costs(f, &view);
 		each(arg, &view);
 	}
 }
@@ -137,7 +176,7 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 	for (struct function *f = d->functions; f; f = f->next)
 		for (struct replica *r = f->replicas; r; r = r->next) {
 			struct replica_view v = { r->name, f->name, state_name(r), r->revision->spec->revision,
-				r->inflight, r->born, { 0 }, r->revision->spec->memory, { 0 } };
+				r->inflight, r->born, { 0 }, r->revision->spec->memory, { 0 }, r->tickets };
 
 			d->ops->cost(r->instance, &v.cost);
 			d->ops->address(r->instance, &v.address);

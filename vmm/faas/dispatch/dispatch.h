@@ -63,6 +63,11 @@ int dispatch_restore(struct dispatcher *d, struct spec *spec);
  * 0: `told` follows. -EBUSY: another deploy of it is under way. -errno: the image could not be opened.
  */
 int dispatch_deploy(struct dispatcher *d, struct spec *spec, struct dispatch_deploy *deploy);
+/*
+ * Takes a live revision back, as it could not be kept: `before` serves again, or where that is NULL the function is
+ * removed. Nothing happens where `failed` is not live. 0, or errno of opening the image.
+ */
+int dispatch_revert(struct dispatcher *d, const struct spec *failed, struct spec *before);
 /* Requests that wait are refused, those under way end. -ENOENT. */
 int dispatch_remove(struct dispatcher *d, const char *name);
 /* At least this many instances, until the next scale or deploy; 0: as many as are needed. */
@@ -85,6 +90,7 @@ struct ticket {
 	struct loop_timer deadline;
 	uint64_t asked, granted_at;
 	bool cold; /* an instance was started for it */
+	const char *id; /* of the call, for those who look */
 };
 
 /* Answers now or later. */
@@ -119,7 +125,14 @@ struct replica_view {
 	struct instance_cost cost;
 	uint64_t memory;
 	struct sockaddr_in address;
+	const struct ticket *tickets; /* that it has */
 };
+/* With what live instances have cost so far, as they told last. */
+void dispatch_view_costs(const struct function *f, struct function_view *view);
+/* The state of an instance to fd (the caller's). -ENOENT; -EOPNOTSUPP; -EAGAIN: it does not run yet; -errno. */
+int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
+/* What an instance is of; NULL: there is none of this name. */
+struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance);
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
 	uint32_t functions, replicas, ready, starting, queued;

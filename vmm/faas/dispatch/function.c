@@ -237,6 +237,27 @@ int dispatch_remove(struct dispatcher *d, const char *name)
 	return 0;
 }
 
+int dispatch_revert(struct dispatcher *d, const struct spec *failed, struct spec *before)
+{
+	struct function *f = dispatch_find(d, failed->name);
+	struct revision *r;
+	int rc;
+
+	if (!f || f->current->spec != failed)
+		return 0;
+	if (!before)
+		return dispatch_remove(d, failed->name);
+	rc = revision_new(d, before, &r);
+	if (rc < 0)
+		return rc;
+	revision_unref(f->current);
+	f->current = r;
+	f->failures = 0;
+	retire_old(f);
+	starts_soon(d);
+	return 0;
+}
+
 void dispatch_scale(struct function *f, uint32_t replicas)
 {
 	uint32_t live = 0;

@@ -98,6 +98,7 @@ void replica_idle(struct replica *r);	/* its last request is over */
 void replica_is_ready(struct replica *r);
 void replica_note_phases(struct replica *r);
 bool replica_free_slot(const struct replica *r);
+uint64_t replica_byte_seconds(const struct replica *r);
 uint64_t replica_memory(const struct dispatcher *d, const struct spec *spec);
 
 /* queue.c */

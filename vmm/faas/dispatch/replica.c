@@ -274,14 +274,20 @@ static void tell_tickets(struct replica *r, const char *why)
 	}
 }
 
+uint64_t replica_byte_seconds(const struct replica *r)
+{
+	uint64_t milliseconds = (loop_clock() - r->born) / 1000000;
+
+	return r->revision->spec->memory / 1000 * milliseconds;
+}
+
 static void charge(struct replica *r, const struct instance_cost *cost)
 {
 	struct function_counts *c = &r->function->counts;
-	uint64_t seconds = (loop_clock() - r->born) / 1000000; /* in fact milliseconds */
 
 	c->cpu_ns += cost->cpu_ns;
 	c->network_bytes += cost->rx_bytes + cost->tx_bytes;
-	c->byte_seconds += r->revision->spec->memory / 1000 * seconds;
+	c->byte_seconds += replica_byte_seconds(r);
 }
 
 static void free_replica(struct replica *r, bool was_ending)

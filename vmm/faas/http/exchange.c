@@ -2,9 +2,11 @@
 /* One request to an instance: what libcurl is told and what it tells. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "upstream_internal.h"
 
@@ -167,6 +169,7 @@ static void release(struct upstream_call *call)
 
 	curl_multi_remove_handle(up->multi, call->easy);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
+	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL);
 	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;
@@ -187,6 +190,7 @@ int upstream_start(struct upstream *up, const struct upstream_request *request, 
 	call->up = up;
 	call->ops = ops;
 	call->user = user;
+	call->fd = CURL_SOCKET_BAD;
 	call->easy = up->n_spare > 0 ? up->spare[--up->n_spare] : easy_new();
 	if (!call->easy) {
 		free(call);
@@ -230,6 +234,28 @@ void upstream_cancel(struct upstream_call *call)
 	release(call);
 }
 
+/* Of the head. Before there is a socket, libcurl tells what the handle's last request was. */
+static long sent_bytes(const struct upstream_call *call)
+{
+	long bytes = 0;
+
+	if (!call->begun)
+		return 0;
+	return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : -1;
+}
+
+/* What lies in the socket's queue was not acknowledged. A machine that ended without a word acknowledges nothing. */
+bool upstream_untaken(const struct upstream_call *call)
+{
+	long sent = sent_bytes(call);
+	int queued = 0;
+
+	if (call->headed || call->status)
+		return false;
+	return sent == 0 ||
+		(sent > 0 && call->fd != CURL_SOCKET_BAD && ioctl(call->fd, SIOCOUTQ, &queued) == 0 && queued >= sent);
+}
+
 static enum upstream_end meaning(const struct upstream_call *call, CURLcode code)
 {
 	switch (code) {
@@ -242,7 +268,9 @@ static enum upstream_end meaning(const struct upstream_call *call, CURLcode code
 	case CURLE_BAD_CONTENT_ENCODING:
 		return UPSTREAM_GARBAGE;
 	default:
-		return call->too_much ? UPSTREAM_GARBAGE : UPSTREAM_BROKEN;
+		if (call->too_much)
+			return UPSTREAM_GARBAGE;
+		return sent_bytes(call) == 0 ? UPSTREAM_REFUSED : UPSTREAM_BROKEN;
 	}
 }
 

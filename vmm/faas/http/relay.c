@@ -10,6 +10,9 @@
 #include "fields.h"
 #include "relay_internal.h"
 
+/* Instances that died idle, which one request may meet before we have heard of their ends. */
+enum { RETRIES = 8 };
+
 /* Nothing of the instance's answer has been given to the client: say whose fault it is. */
 void relay_fail(struct relay *r, unsigned int status, const char *why)
 {
@@ -40,6 +43,8 @@ static void on_lost(struct ticket *t, const char *why)
 	(void)why; /* is in the log: it is not the client's business */
 	if (r->ended)
 		return; /* its answer was complete */
+	if (r->upstream && upstream_untaken(r->upstream) && relay_again(r))
+		return;
 	relay_fail(r, 502, "the function's instance ended");
 }
 
@@ -96,12 +101,16 @@ bool relay_again(struct relay *r)
 {
 	struct function *f = dispatch_find(r->context->dispatcher, r->function);
 
-	if (r->retried || r->sent || !f)
+	if (r->retried == RETRIES || r->sent || r->headed || !f)
 		return false;
-	r->retried = true;
+	r->retried++;
+	if (r->upstream)
+		upstream_cancel(r->upstream);
+	r->upstream = NULL;
 	loop_timer_stop(r->context->loop, &r->timer);
 	ticket_done(&r->ticket, true);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
+		.id = call_id(r->call) };
 	ticket_ask(f, &r->ticket);
 	return true;
 }
@@ -183,7 +192,8 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
 	r->body_max = view.spec->body_max;
 	snprintf(r->function, sizeof r->function, "%s", view.spec->name);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost };
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
+		.id = call_id(r->call) };
 	context->active++;
 	call_take(call, &ops, r);
 	call_note(call, r->function, NULL);

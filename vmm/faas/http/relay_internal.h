@@ -24,7 +24,7 @@ struct relay {
 	bool ended;	 /* and its body */
 	bool broken;
 	bool sent;    /* something of the client's body was taken for an instance */
-	bool retried; /* another instance is asked, as the first took no connection */
+	uint32_t retried; /* how often another instance was asked, as none of the request had been taken */
 	unsigned int status;
 	/* the answer's head */
 	unsigned int answer_status;
@@ -40,7 +40,7 @@ extern const struct upstream_ops relay_upstream_ops;
 void relay_pump(struct loop_task *task);
 void relay_let_go(struct relay *r, bool suspect);
 void relay_free_answer(struct relay *r);
-/* Asks for another instance; false: it did so before, or the body is gone. */
+/* Asks for another instance; false: it did so too often, or the body is gone. */
 bool relay_again(struct relay *r);
 /* Gives the client an error, or closes its connection where an answer has begun. */
 void relay_fail(struct relay *r, unsigned int status, const char *why);

@@ -94,13 +94,23 @@ static struct upstream_socket *new_socket(struct upstream *up, curl_socket_t fd)
 	return s;
 }
 
+static void note_socket(CURL *easy, curl_socket_t fd)
+{
+	struct upstream_call *call = NULL;
+
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) != CURLE_OK || !call)
+		return;
+	call->fd = fd;
+	call->begun = true;
+}
+
 static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct upstream *up = arg;
 	struct upstream_socket *s = known;
 	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 
-	(void)easy;
+	note_socket(easy, what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd);
 	if (what == CURL_POLL_REMOVE) {
 		if (s)
 			forget_socket(s);

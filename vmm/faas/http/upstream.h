@@ -21,7 +21,7 @@ struct upstream_call; /* one */
 
 enum upstream_end {
 	UPSTREAM_WHOLE,	  /* the answer is complete */
-	UPSTREAM_REFUSED, /* no connection came about */
+	UPSTREAM_REFUSED, /* no connection came about, or none that took a byte of the request */
 	UPSTREAM_BROKEN,  /* the connection ended in the middle */
 	UPSTREAM_GARBAGE, /* what came is not HTTP, or too much of it */
 };
@@ -64,6 +64,8 @@ int upstream_start(struct upstream *up, const struct upstream_request *request, 
 	void *user, struct upstream_call **out);
 void upstream_more(struct upstream_call *call);
 void upstream_room(struct upstream_call *call);
+/* Nothing of the request can have been read by the instance: not sent, or not acknowledged by it. */
+bool upstream_untaken(const struct upstream_call *call);
 /* Ends it and its connection; `done` is not told. */
 void upstream_cancel(struct upstream_call *call);
 

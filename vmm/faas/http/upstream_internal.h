@@ -35,6 +35,8 @@ struct upstream_call {
 	void *user;
 	struct curl_slist *fields, *to;
 	unsigned int status;
+	curl_socket_t fd; /* while libcurl waits for it */
+	bool begun; /* it has or had a socket */
 	bool clean; /* its handle can be used again */
 	bool uploads, headed, too_much, read_waits, write_waits;
 	char why[CURL_ERROR_SIZE];

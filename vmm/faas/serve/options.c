@@ -11,7 +11,7 @@
 #include "parse.h"
 #include "report.h"
 
-enum kind { TEXT, SIZE, TIME, NUMBER, LOG, FLAG };
+enum kind { TEXT, SIZE, TIME, NUMBER, NETWORK, LOG, FLAG };
 
 static const struct entry {
 	const char *name;
@@ -28,6 +28,7 @@ static const struct entry {
 	{ "user", TEXT, AT(user), "admin", "of /system" },
 	{ "password-file", TEXT, AT(password_file), NULL, "password of /system; none is asked for without it" },
 	{ "addresses", TEXT, AT(addresses), "10.100.0.0/16", "instances get theirs from this block" },
+	{ "network", NETWORK, AT(network), "auto", "namespace of taps: own, given, shared, auto (own if it may)" },
 	{ "memory", SIZE, AT(memory), "0", "what all instances may have together; 0: 3/4 of the machine's" },
 	{ "starting", NUMBER, AT(starting), "64", "instances that may start at the same time" },
 	{ "pool", NUMBER, AT(pool), "4", "workers and taps that wait for an instance" },
@@ -51,6 +52,7 @@ static int set_text(char **to, const char *value)
 static int set(struct serve_options *o, const struct entry *e, const char *value)
 {
 	static const char *const logs[] = { "lines", "json", NULL }, *const flags[] = { "no", "yes", NULL };
+	static const char *const networks[] = { "auto", "own", "given", "shared", NULL }; /* enum network */
 	void *at = (char *)o + e->at;
 	int rc;
 
@@ -66,6 +68,11 @@ static int set(struct serve_options *o, const struct entry *e, const char *value
 	case FLAG:
 		rc = value ? parse_choice(value, flags) : 1;
 		*(bool *)at = rc > 0;
+		return rc < 0 ? rc : 0;
+	case NETWORK:
+		rc = parse_choice(value, networks);
+		if (rc >= 0)
+			*(enum network *)at = (enum network)rc;
 		return rc < 0 ? rc : 0;
 	default:
 		rc = parse_choice(value, logs);

@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "network.h"
+
 struct serve_options {
 	char *listen, *metrics, *callback, *state, *user, *password_file, *addresses, *config;
 	uint64_t memory, drain_ns, header_ns, idle_ns;
 	uint32_t starting, pool, connections;
+	enum network network;
 	bool json, no_sandbox, unsafe;
 };
 

@@ -19,6 +19,7 @@
 #include "api/spec_json.h"
 #include "faas.h"
 #include "journal.h"
+#include "network.h"
 #include "options.h"
 #include "report.h"
 #include "systemd.h"
@@ -210,19 +211,36 @@ static int make_parts(struct server *s, const struct backend_ops *ops, struct uk
 	return store_open(s->options.state, &a->store, err);
 }
 
+/*
+ * What clients come to is opened first, then the thread moves to where the instances are: what it opens there, guests
+ * may come to.
+ */
 static int open_doors(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
-	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher,
-		s->options.no_sandbox, on_lost, s };
+	bool closed;
 	int rc = serve_at(s, s->options.listen, systemd_socket(0), route_front, true, &a->front, err);
 
 	if (rc == 0)
 		rc = serve_at(s, s->options.metrics, systemd_socket(1), route_metrics, false, &a->metrics, err);
+	systemd_notify(NULL);
 	if (rc == 0)
-		rc = serve_at(s, s->options.callback, systemd_socket(2), route_callback, false, &a->callback, err);
+		rc = network_enter(s->options.network, &closed, err);
 	if (rc < 0)
 		return rc;
+	if (!closed)
+		journal_server("instances share this network namespace, what they send is not filtered%s",
+			s->options.network == NETWORK_AUTO ? " (one of their own needs CAP_SYS_ADMIN)" : "");
+	return serve_at(s, s->options.callback, closed ? -1 : systemd_socket(2), route_callback, false, &a->callback, err);
+}
+
+static int open_backend(struct server *s, struct ukvmm_err *err)
+{
+	struct app *a = &s->app;
+	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher,
+		s->options.no_sandbox, on_lost, s };
+	int rc;
+
 	options.ready_port = a->callback ? http_port(a->callback) : 0;
 	rc = a->ops->open(a->loop, a->work, &dispatch_events, &options, &a->backend, err);
 	if (rc < 0)
@@ -302,7 +320,8 @@ int serve_main(int argc, char **argv, const struct backend_ops *ops)
 		}
 		if (rc == 0)
 			rc = read_password(&s) < 0 ? 1 : 0;
-		if (rc == 0 && (make_parts(&s, ops, &err) < 0 || open_doors(&s, &err) < 0)) {
+		if (rc == 0 && (make_parts(&s, ops, &err) < 0 || open_doors(&s, &err) < 0 ||
+			open_backend(&s, &err) < 0)) {
 			report_err(&err, NULL);
 			rc = 1;
 		}

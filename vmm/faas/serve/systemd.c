@@ -17,19 +17,19 @@ void systemd_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd;
+	static int fd = -1;
 
 	if (!path || strlen(path) < 2 || strlen(path) >= sizeof to.sun_path)
 		return;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || !state)
 		return;
 	strcpy(to.sun_path, path);
 	if (to.sun_path[0] == '@') /* an abstract one */
 		to.sun_path[0] = 0;
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
-	close(fd);
 }
 
 int systemd_socket(int n)
