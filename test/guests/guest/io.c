@@ -12,6 +12,7 @@
  *	mode=net-tx	  n frames of size= bytes to the peer, who counts them
  *	mode=net-rx	  n frames from the peer, who sends on request
  *	mode=net-echo	  n frames there and back, one at a time
+ *	silent=1	  nothing is said by the serial line: the status tells how it went
  *	tsc_khz=N	  rate of the TSC; 0: the kHz of CPUID 0x40000010
  *	event_idx=0, indirect=1, mrg=1: features
  */
@@ -108,6 +109,8 @@ void io_report(const struct io_result *r)
 static void main3(void)
 {
 	mode->run();
+	if (arg_number("silent", 0))
+		finish_silent();
 	finish();
 }
 

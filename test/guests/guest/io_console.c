@@ -63,7 +63,8 @@ void io_console(void)
 	uint64_t n = arg_number("n", 0);
 
 	say("hello from a virtio console\n", 28);
-	print("ready\n"); /* by the serial line */
+	if (!arg_number("silent", 0))
+		print("ready\n"); /* by the serial line */
 	while (n--)
 		echo();
 }

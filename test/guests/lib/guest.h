@@ -28,6 +28,8 @@ void check(const char *what, bool ok);
 
 /* `OK` and exit 0, or exit 1 after a failed check. */
 __attribute__((noreturn)) void finish(void);
+/* As finish, and says nothing where all is well. */
+__attribute__((noreturn)) void finish_silent(void);
 /* As finish, but ends by the keyboard controller's reset: for guests whose real model does so. */
 __attribute__((noreturn)) void finish_reset(void);
 /* Says `FAIL what` and ends at once: going on makes no sense. */
