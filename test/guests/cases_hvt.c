@@ -141,6 +141,7 @@ const struct guest_case cases_hvt[] = {
 	{ HVT("hvt-hello-2m", "--ipv4=10.0.0.2/24 --x"), .memory_mib = 2,
 		.want = HELLO("--ipv4=10.0.0.2/24 --x") },
 	{ HVT("hvt-hello-3g", ""), .memory_mib = 3072, .want = HELLO("") },
+	{ .name = "hvt-abi1", .image = "hvt-abi1.elf", .cmdline = "of before", .want = HELLO("of before") },
 	{ HVT("hvt-status", "halt 41"), .want = EXIT(41) },
 	{ HVT("hvt-sleep", "sleep"), .want = HELLO("sleep") },
 	{ HVT("hvt-write-null", "write-null"), .want = FAULTS },
