@@ -26,6 +26,7 @@ void spec_unref(struct spec *spec)
 		return;
 	free(spec->image);
 	free(spec->cmdline);
+	free(spec->egress);
 	free(spec->process);
 	spec_free_pairs(&spec->env);
 	spec_free_pairs(&spec->labels);
