@@ -42,10 +42,14 @@ static const struct rule {
 	{ "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1" },
 };
 
-/* Only where there are rules that say what is passed on. Nobody is told of a better way: there is none. */
+/*
+ * Only where there are rules that say what is passed on. Nobody is told of a better way: there is none. Connections to
+ * instances outlive a server that was killed, and this namespace with its uplink does with them: not for long.
+ */
 static const struct rule forwarding[] = {
 	{ "/proc/sys/net/ipv4/conf/all/send_redirects", "0" },
 	{ "/proc/sys/net/ipv4/conf/default/send_redirects", "0" },
+	{ "/proc/sys/net/ipv4/tcp_orphan_retries", "1" },
 	{ "/proc/sys/net/ipv4/conf/all/forwarding", "1" },
 };
 
