@@ -35,6 +35,11 @@ void spec_unref(struct spec *spec)
 	free(spec);
 }
 
+bool spec_egress(const struct spec *spec)
+{
+	return spec->egress && spec->egress->n > 0;
+}
+
 const char *spec_find(const struct spec_pairs *pairs, const char *name)
 {
 	for (uint32_t i = 0; i < pairs->n; i++)

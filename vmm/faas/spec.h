@@ -57,6 +57,8 @@ struct spec {
 
 struct spec *spec_ref(struct spec *spec);
 void spec_unref(struct spec *spec); /* NULL is ignored */
+/* May it connect to any address? Its peers do not count. */
+bool spec_egress(const struct spec *spec);
 /* The value of that name, or NULL. */
 const char *spec_find(const struct spec_pairs *pairs, const char *name);
 void spec_free_pairs(struct spec_pairs *pairs);

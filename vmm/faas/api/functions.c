@@ -50,7 +50,7 @@ static int check_egress(struct job *job)
 
 	if (app->ops->admit)
 		return app->ops->admit(app->backend, job->spec, &job->err);
-	return uplink_wanted(job->spec) ? failure(&job->err, -ENOTSUP, "egress", job->spec->name) : 0;
+	return spec_egress(job->spec) ? failure(&job->err, -ENOTSUP, "egress", job->spec->name) : 0;
 }
 
 /* On the work thread: what the spec refers to is there, and can be run. */

@@ -155,7 +155,7 @@ static int prepare(struct instance *i, const struct instance_plan *plan, struct 
 	i->cmdline = cmdline_make(plan->spec, i->tap, i->b->options.ready_port, plan->token);
 	if (!i->cmdline)
 		return put(err, "malloc", plan->name, -ENOMEM);
-	if (!uplink_wanted(plan->spec))
+	if (!spec_egress(plan->spec))
 		return 0;
 	if (!i->b->gates) /* it was deployed when there was one */
 		return vm_admit(i->b, plan->spec, err);

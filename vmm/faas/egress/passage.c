@@ -15,14 +15,9 @@
 enum { CONNECTIONS = 4096 };
 enum { ECHO_REQUEST = 8, PROTOCOLS = 3 };
 
-bool uplink_wanted(const struct spec *spec)
-{
-	return spec->egress && spec->egress->n > 0;
-}
-
 bool uplink_resolves(const struct spec *spec)
 {
-	return uplink_wanted(spec) && spec->dns != EGRESS_DNS_NONE;
+	return spec_egress(spec) && spec->dns != EGRESS_DNS_NONE;
 }
 
 static int refuse(struct ukvmm_err *err, const char *name, const char *why)
@@ -36,7 +31,7 @@ int uplink_admit(const struct uplink *u, const struct spec *spec, struct ukvmm_e
 {
 	uint32_t address;
 
-	if (!uplink_wanted(spec))
+	if (!spec_egress(spec))
 		return 0;
 	if (u->why[0])
 		return refuse(err, spec->name, u->why);

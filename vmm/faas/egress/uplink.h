@@ -53,8 +53,7 @@ void uplink_text(const struct uplink *u, char *text, size_t n);
 
 /* Could a function with this be served? -ENOTSUP with the reason. Any thread. */
 int uplink_admit(const struct uplink *u, const struct spec *spec, struct ukvmm_err *err);
-bool uplink_wanted(const struct spec *spec); /* is there anything to open? */
-bool uplink_resolves(const struct spec *spec); /* ... with DNS? */
+bool uplink_resolves(const struct spec *spec); /* may it ask anybody? */
 
 struct passage {
 	const char *tap;
