@@ -110,6 +110,18 @@ def asks(s, world, folder):
 	world.seen()
 
 
+def peers(s):
+	"""A function that may call another one does so over HTTP; the other way round it may not."""
+	begin(s, "one", egress="@two @nobody", cmdline="ip=%ip/30,%gateway functions=%functions")
+	begin(s, "three", cmdline="ip=%ip/30,%gateway functions=%functions")
+	reach(s, "one", {f"/try/{NEAR}/80": "waiting", "/call/nobody/": "404", "/call/three/seen": "404", "/call/two/seen": "200"},
+		"one calls the function that it may call, no other one, and reaches nothing else")
+	reach(s, "three", {"/call/two/seen": "404"}, "three may call nobody")
+	s.line(r'GET /function/two/seen" 200')
+	ok(True, "the call is in the log")
+	s.ask("DELETE", "/system/functions", {"functionName": "three"})
+
+
 def connections(s):
 	with open(f"/proc/{s.process.pid}/net/nf_conntrack") as f:
 		return [line for line in f if NEAR in line or FAR in line]
@@ -130,7 +142,7 @@ def removed(s):
 
 def own(world, folder):
 	equal(host(), [], "the host has nothing of ours")
-	with Server("--addresses", BLOCK, "--listen", "0.0.0.0:0", program=VM) as s:
+	with Server("--addresses", BLOCK, "--listen", "0.0.0.0:0", "--callback", "0.0.0.0:8099", program=VM) as s:
 		s.line("functions have egress by ukvmm0, DNS from " + NEAR)
 		equal(len(host()), 2, "an interface and a table are on the host")
 		equal(image(s, "fn-reach").status, 201, "an image that connects to others")
@@ -138,6 +150,7 @@ def own(world, folder):
 		wide(s, world, two)
 		named(s, world)
 		asks(s, world, folder)
+		peers(s)
 		# it tries first; what one of the others sends then goes the same way
 		equal([s.get(f"/function/two/{path}").status for path in (f"try/{NEAR}/80", f"tell/{NEAR}/9", f"tell/{NEAR}/53",
 			f"ping/{FAR}/0", f"try/{gateway}/53")], [202] * 5, "one without egress tries, too")
@@ -173,7 +186,7 @@ def named_interface(world):
 def refused(name, text, *options, **settings):
 	with Server(*([] if "--addresses" in options else ["--addresses", BLOCK]), *options, program=VM) as s:
 		image(s, "fn-reach")
-		got = deploy(s, "one", egress="203.0.113.0/24", **settings)
+		got = deploy(s, "one", **({"egress": "203.0.113.0/24"} | settings))
 		ok(got.status == 400 and text in got.text, f"{name}: refused, and why", got)
 		equal(deploy(s, "two").status, 202, "one without egress is served")
 		return s.state
@@ -187,6 +200,7 @@ def reasons(folder):
 	refused("nobody to ask", "--dns none", "--resolver", "none")
 	resolv_conf(folder, "nameserver 127.0.0.1\n")
 	refused("nobody who can be asked", "--resolver")
+	refused("functions without a place to call", "--callback", "--callback", "none", egress="@two")
 	forward("0")
 	refused("a host that does not forward", "net.ipv4.ip_forward")
 	forward("1")

@@ -7,7 +7,9 @@
  *	/forge/A.B.C.D/PORT	the same with its neighbour's address as source
  *	/ping/A.B.C.D/0		sends an echo request
  *	/ask/NAME		asks word `dns` of the command line for the address of NAME
- *	/seen			how each of them stands, in order: waiting, open, refused; an address for a name
+ *	/call/NAME		asks another function, where word `functions` says
+ *	/seen			how each of them stands, in order: waiting, open, refused; an address for a name,
+ *				a status for a call
  */
 #include <lwip/etharp.h>
 #include <lwip/icmp.h>
@@ -125,6 +127,52 @@ static err_t by_gateway(struct netif *netif, struct pbuf *p, const ip4_addr_t *t
 	return etharp_output(netif, p, ip4_addr_islinklocal(to) ? netif_ip4_gw(netif) : to);
 }
 
+/* Of an answer its status is kept. */
+static err_t on_answer(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+	struct try *t = arg;
+
+	(void)err;
+	if (!p)
+		return ERR_OK;
+	if (!t->text[0])
+		pbuf_copy_partial(p, t->text, 3, 9);
+	tcp_recved(pcb, p->tot_len);
+	pbuf_free(p);
+	return ERR_OK;
+}
+
+static err_t on_called(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	static const char head[] = "GET /function/", tail[] = " HTTP/1.1\r\nHost: gateway\r\n\r\n";
+	struct try *t = arg;
+	char name[sizeof t->text];
+
+	(void)err;
+	memcpy(name, t->text, sizeof name);
+	memset(t->text, 0, sizeof t->text);
+	tcp_recv(pcb, on_answer);
+	tcp_write(pcb, head, sizeof head - 1, TCP_WRITE_FLAG_COPY);
+	tcp_write(pcb, name, (u16_t)strlen(name), TCP_WRITE_FLAG_COPY);
+	return tcp_write(pcb, tail, sizeof tail - 1, TCP_WRITE_FLAG_COPY);
+}
+
+static bool call(const char *name, struct try *t)
+{
+	const char *where = fn_env("functions");
+	struct tcp_pcb *pcb = tcp_new();
+	unsigned int a, b, c, d, port;
+	ip_addr_t to;
+
+	if (!pcb || !where || sscanf(where, "http://%u.%u.%u.%u:%u/function", &a, &b, &c, &d, &port) != 5)
+		return false;
+	IP_ADDR4(&to, (u8_t)a, (u8_t)b, (u8_t)c, (u8_t)d);
+	strlcpy(t->text, name, sizeof t->text);
+	tcp_arg(pcb, t);
+	tcp_err(pcb, on_error);
+	return tcp_connect(pcb, &to, (u16_t)port, on_called) == ERR_OK;
+}
+
 static bool begin(const char *path)
 {
 	static const char one[] = "x";
@@ -139,6 +187,8 @@ static bool begin(const char *path)
 	netif_default->output = by_gateway;
 	if (sscanf(path, "/ask/%39s", name) == 1)
 		return ask(name, t);
+	if (sscanf(path, "/call/%19s", name) == 1)
+		return call(name, t);
 	if (sscanf(path, "/%7[a-z]/%u.%u.%u.%u/%u", verb, &a, &b, &c, &d, &port) != 6)
 		return false;
 	IP_ADDR4(&to, (u8_t)a, (u8_t)b, (u8_t)c, (u8_t)d);

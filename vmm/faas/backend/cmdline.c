@@ -8,7 +8,7 @@
 
 #include "egress/uplink.h"
 
-enum { WORDS = 5 };
+enum { WORDS = 6 };
 
 struct words {
 	const char *name;
@@ -28,6 +28,8 @@ static void fill(struct words w[WORDS], const struct tap *tap, bool dns, uint16_
 	snprintf(w[2].value, sizeof w[2].value, "%s", host);
 	w[3].name = "%ready";
 	snprintf(w[3].value, sizeof w[3].value, "http://%s:%u/ready/%s", host, port, token);
+	w[5].name = "%functions";
+	snprintf(w[5].value, sizeof w[5].value, "http://%s:%u/function", host, port);
 	w[4].name = "%dns";
 	snprintf(w[4].value, sizeof w[4].value, "%s", dns ? host : "none");
 }

@@ -6,7 +6,7 @@
 #include "taps.h"
 
 /*
- * A function's command line with %ip, %netmask, %gateway, %ready and %dns (whom to ask, or "none") filled in, then its
+ * A function's command line with %ip, %netmask, %gateway, %ready, %functions (where its peers are) and %dns (whom to ask, or "none") filled in, then its
  * environment as words. Where the function has none, "ip=%ip/30,%gateway", which is what our guest runtime reads, and
  * "dns=%dns" if it may ask anybody. The caller's to free; NULL: no memory.
  */

@@ -135,6 +135,11 @@ static int take_files(struct instance *i, const struct instance_plan *plan)
 
 static int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err)
 {
+	if (spec->egress && spec->egress->n_peers > 0 && !b->options.ready_port) {
+		put(err, "egress", spec->name, -ENOTSUP);
+		snprintf(err->text, sizeof err->text, "functions call others at --callback, which serve has not");
+		return -ENOTSUP;
+	}
 	return uplink_admit(b->options.uplink, spec, err);
 }
 

@@ -145,10 +145,17 @@ static int read_password(struct server *s)
 	return 0;
 }
 
+/* Not of guests that say that they are ready, but of those that call others. */
+static void journal_calls(void *app, const struct http_record *record)
+{
+	if (strncmp(record->target, "/ready/", 7) != 0)
+		journal_request(app, record);
+}
+
 static int serve_at(struct server *s, const char *where, int given, void (*route)(void *arg, struct call *call),
 	bool journal, struct http_server **out, struct ukvmm_err *err)
 {
-	struct http_config config = { &s->app, route, journal ? journal_request : NULL, s->options.header_ns,
+	struct http_config config = { &s->app, route, journal ? journal_calls : NULL, s->options.header_ns,
 		s->options.idle_ns, s->options.connections };
 	int fd = given;
 
@@ -246,7 +253,7 @@ static int open_doors(struct server *s, struct ukvmm_err *err)
 	if (!closed)
 		journal_server("instances share this network namespace, what they send is not filtered%s",
 			s->options.network == NETWORK_AUTO ? " (one of their own needs CAP_SYS_ADMIN)" : "");
-	return serve_at(s, s->options.callback, closed ? -1 : systemd_socket(2), route_callback, false, &a->callback, err);
+	return serve_at(s, s->options.callback, closed ? -1 : systemd_socket(2), route_callback, true, &a->callback, err);
 }
 
 static int open_backend(struct server *s, struct ukvmm_err *err)
