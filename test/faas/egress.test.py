@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from faas import LIMIT, Server, equal, finish, ok
-from outside import ELSEWHERE, FAR, HERE, METADATA, NEAR, World
+from outside import ELSEWHERE, FAR, HERE, METADATA, NEAR, World, reach
 from vm import image, prepare, skip
 
 VM = os.environ["FAAS_VM"]
@@ -32,19 +32,6 @@ def begin(s, name, **settings):
 	address = [i["address"].split(":")[0] for i in s.instances() if i["function"] == name][-1]
 	first, last = address.rsplit(".", 1)
 	return address, f"{first}.{int(last) - 1}"
-
-
-def reach(s, name, wanted, what):
-	"""How each of them stands once all are answered that should be, which are sent last."""
-	for path in wanted:
-		status = s.get(f"/function/{name}{path}").status
-		if status != 202:
-			equal(status, 202, f"{name} tries {path}")
-	end = time.monotonic() + LIMIT
-	seen = {}
-	while time.monotonic() < end and any(seen.get(path, "waiting") == "waiting" for path in wanted if wanted[path] != "waiting"):
-		seen = dict(zip(wanted, s.get(f"/function/{name}/seen").text.split()))
-	equal(seen, wanted, what)
 
 
 def until(condition, name):
@@ -174,6 +161,7 @@ def command(s):
 
 def named_interface(world):
 	with Server("--addresses", BLOCK, "--uplink", "near", program=VM) as s:
+		s.line("functions have egress by ukvmm0 and near, DNS")
 		image(s, "fn-reach")
 		begin(s, "one", egress="203.0.113.0/24:80")
 		reach(s, "one", {f"/try/{NEAR}/81": "waiting", f"/try/{NEAR}/80": "open"}, "by the interface that was named")

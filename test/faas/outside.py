@@ -10,6 +10,9 @@ import socket
 import struct
 import subprocess
 import sys
+import time
+
+from faas import LIMIT, equal
 
 HERE, NEAR, FAR, ELSEWHERE, METADATA = "203.0.113.1", "203.0.113.7", "203.0.113.9", "192.0.2.99", "169.254.169.254"
 TCP, UDP = (53, 80, 81, 8000, 8010, 8011), (9, 10, 53)
@@ -46,6 +49,19 @@ class World:
 	def end(self):
 		self.process.stdin.close()
 		self.process.wait()
+
+
+def reach(s, name, wanted, what):
+	"""How each of them stands once all are answered that should be, which are sent last."""
+	for path in wanted:
+		status = s.get(f"/function/{name}{path}").status
+		if status != 202:
+			equal(status, 202, f"{name} tries {path}")
+	end = time.monotonic() + LIMIT
+	seen = {}
+	while time.monotonic() < end and any(seen.get(path, "waiting") == "waiting" for path in wanted if wanted[path] != "waiting"):
+		seen = dict(zip(wanted, s.get(f"/function/{name}/seen").text.split()))
+	equal(seen, wanted, what)
 
 
 def run(*command):

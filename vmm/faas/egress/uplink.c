@@ -114,7 +114,7 @@ int uplink_new(const struct uplink_config *config, struct uplink **out, struct u
 	u->host_rules = netlink(NETLINK_NETFILTER);
 	u->taken = is_taken(u);
 	u->forwards = does_forward();
-	return u->host_route && u->host_rules ? 0 : failure(err, -errno, "socket", "netlink");
+	return 0;
 }
 
 /* ---- a pair of our own ---- */
@@ -263,6 +263,10 @@ int uplink_join(struct uplink *u, enum uplink_place place, struct ukvmm_err *err
 
 	if (!is_wanted(u))
 		return 0;
+	if (!u->host_route || !u->host_rules) {
+		because(u, "there is no uplink: this process may have no netlink sockets");
+		return is_named(u) ? failure(err, -EAFNOSUPPORT, "socket", "netlink") : 0;
+	}
 	rc = batch_new(&u->batch, TABLE_OWN);
 	if (rc < 0)
 		return failure(err, rc, "malloc", "uplink");
@@ -309,7 +313,7 @@ void uplink_text(const struct uplink *u, char *text, size_t n)
 	}
 	if (resolver_find(u->resolver, &found) == 0)
 		resolver.s_addr = htonl(found);
-	snprintf(text, n, "functions have egress by %s%s, DNS from %s", u->own ? u->outside : u->inside,
-		u->own && is_named(u) ? " and the interface that was named" : "",
+	snprintf(text, n, "functions have egress by %s%s%s, DNS from %s", u->own ? u->outside : u->inside,
+		u->own && is_named(u) ? " and " : "", u->own && is_named(u) ? u->how : "",
 		resolver.s_addr ? inet_ntop(AF_INET, &resolver, address, sizeof address) : "nobody");
 }
