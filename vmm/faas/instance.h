@@ -18,6 +18,7 @@
 
 #include <ukvmm/error.h>
 
+#include "egress/uplink.h"
 #include "loop/loop.h"
 #include "loop/work.h"
 #include "spec.h"
@@ -75,6 +76,7 @@ struct instance_events {
  * pool       how many are made ready ahead, of what does not depend on the function
  * more, arg  see start
  * no_sandbox instances have no walls around them
+ * uplink     the way out of where instances are; NULL: there is none
  * lost       called when no instance can be started any more
  */
 struct backend_options {
@@ -86,12 +88,14 @@ struct backend_options {
 	bool no_sandbox;
 	void (*lost)(void *arg);
 	void *lost_arg;
+	struct uplink *uplink;
 };
 
 /*
  * early: first of all, before there are threads, descriptors or secrets: for what has to be forked off. What it makes is
  * `open`'s `*out`; without `open`, `close` takes it. May be NULL, and *out with it.
  * notes: called once serving: a line for each thing about this host that an operator should know. May be NULL.
+ * admit: can a function have the egress that it asks for? -ENOTSUP with the reason. NULL: none can. Any thread.
  * overhead: bytes that an instance costs beside its guest's memory.
  */
 struct backend_ops {
@@ -115,6 +119,7 @@ struct backend_ops {
 	int (*core)(struct instance *i, bool memory, int fd);
 	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
 	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
+	int (*admit)(struct backend *b, const struct spec *spec, struct ukvmm_err *err);
 };
 
 #endif

@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "egress/uplink.h"
+
+enum { WORDS = 6 };
+
 struct words {
 	const char *name;
 	char value[96];
 };
 
-static void fill(struct words w[4], const struct tap *tap, uint16_t port, const char *token)
+static void fill(struct words w[WORDS], const struct tap *tap, bool dns, uint16_t port, const char *token)
 {
 	char host[INET_ADDRSTRLEN];
 
@@ -24,16 +28,20 @@ static void fill(struct words w[4], const struct tap *tap, uint16_t port, const 
 	snprintf(w[2].value, sizeof w[2].value, "%s", host);
 	w[3].name = "%ready";
 	snprintf(w[3].value, sizeof w[3].value, "http://%s:%u/ready/%s", host, port, token);
+	w[5].name = "%functions";
+	snprintf(w[5].value, sizeof w[5].value, "http://%s:%u/function", host, port);
+	w[4].name = "%dns";
+	snprintf(w[4].value, sizeof w[4].value, "%s", dns ? host : "none");
 }
 
-static void replace(FILE *to, const char *from, const struct words w[4])
+static void replace(FILE *to, const char *from, const struct words w[WORDS])
 {
 	while (*from) {
 		int i = 0;
 
-		while (i < 4 && strncmp(from, w[i].name, strlen(w[i].name)) != 0)
+		while (i < WORDS && strncmp(from, w[i].name, strlen(w[i].name)) != 0)
 			i++;
-		if (i < 4) {
+		if (i < WORDS) {
 			fputs(w[i].value, to);
 			from += strlen(w[i].name);
 		} else {
@@ -44,15 +52,16 @@ static void replace(FILE *to, const char *from, const struct words w[4])
 
 char *cmdline_make(const struct spec *spec, const struct tap *tap, uint16_t ready_port, const char *token)
 {
-	struct words w[4];
+	bool dns = uplink_resolves(spec);
+	struct words w[WORDS];
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		return NULL;
-	fill(w, tap, ready_port, token);
-	replace(f, *spec->cmdline ? spec->cmdline : "ip=%ip/30,%gateway", w);
+	fill(w, tap, dns, ready_port, token);
+	replace(f, *spec->cmdline ? spec->cmdline : dns ? "ip=%ip/30,%gateway dns=%dns" : "ip=%ip/30,%gateway", w);
 	for (uint32_t i = 0; i < spec->env.n; i++)
 		fprintf(f, " %s=%s", spec->env.at[i].name, spec->env.at[i].value);
 	fclose(f);

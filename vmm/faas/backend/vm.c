@@ -99,8 +99,8 @@ static void serve(struct loop_task *task)
 		struct instance *i = *at;
 		char text[END_TEXT];
 
-		worker = spares_take(b, i->memory, i->vcpus);
-		if (!worker && b->failures < FAILURES) { /* one is on its way */
+		worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
+		if (i->opening || (!worker && b->failures < FAILURES)) { /* one is on its way */
 			at = &i->next;
 			continue;
 		}
@@ -133,6 +133,16 @@ static int take_files(struct instance *i, const struct instance_plan *plan)
 	return 0;
 }
 
+static int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err)
+{
+	if (spec->egress && spec->egress->n_peers > 0 && !b->options.ready_port) {
+		put(err, "egress", spec->name, -ENOTSUP);
+		snprintf(err->text, sizeof err->text, "functions call others at --callback, which serve has not");
+		return -ENOTSUP;
+	}
+	return uplink_admit(b->options.uplink, spec, err);
+}
+
 static int prepare(struct instance *i, const struct instance_plan *plan, struct ukvmm_err *err)
 {
 	int rc;
@@ -148,7 +158,14 @@ static int prepare(struct instance *i, const struct instance_plan *plan, struct 
 	if (rc < 0)
 		return rc == -ENOSPC ? -EAGAIN : rc;
 	i->cmdline = cmdline_make(plan->spec, i->tap, i->b->options.ready_port, plan->token);
-	return i->cmdline ? 0 : put(err, "malloc", plan->name, -ENOMEM);
+	if (!i->cmdline)
+		return put(err, "malloc", plan->name, -ENOMEM);
+	if (!spec_egress(plan->spec))
+		return 0;
+	if (!i->b->gates) /* it was deployed when there was one */
+		return vm_admit(i->b, plan->spec, err);
+	rc = gate_open(i, plan->spec);
+	return rc < 0 ? put(err, "malloc", plan->name, rc) : 0;
 }
 
 static void unprepare(struct instance *i)
@@ -158,7 +175,9 @@ static void unprepare(struct instance *i)
 	for (int n = 0; n < 3; n++)
 		if (fds[n] >= 0)
 			close(fds[n]);
-	if (i->tap)
+	if (i->gate)
+		gate_close(i);
+	else if (i->tap)
 		taps_give(i->b->taps, i->tap);
 	free(i->cmdline);
 	free(i);
@@ -179,7 +198,7 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 		unprepare(i);
 		return rc;
 	}
-	worker = spares_take(b, i->memory, i->vcpus);
+	worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
 	if (!worker || vm_give_job(i, worker, err) < 0) {
 		worker_free(worker);
 		vm_wait(i);
@@ -189,7 +208,7 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 	return 0;
 }
 
-static void leave_queue(struct instance *i)
+void vm_leave_queue(struct instance *i)
 {
 	struct backend *b = i->b;
 
@@ -219,7 +238,9 @@ static void vm_stop(struct instance *i)
 		vm_ask_end(i);
 		return;
 	}
-	leave_queue(i);
+	if (i->opening) /* the end is told when that is done */
+		return;
+	vm_leave_queue(i);
 	i->gone.run = on_gone;
 	loop_defer(i->b->loop, &i->gone);
 }
@@ -275,7 +296,11 @@ static int vm_open(struct loop *loop, struct work *work, const struct instance_e
 	rc = makers_watch(b);
 	if (rc < 0)
 		return put(err, "epoll_ctl", "broker", rc);
-	rc = taps_new(options->addresses, &b->taps, err);
+	if (options->uplink && !uplink_missing(options->uplink))
+		rc = work_new(loop, &b->gates);
+	if (rc < 0)
+		return put(err, "thread", "egress", rc);
+	rc = taps_new(options->addresses, b->gates ? UPLINK_BLOCKS : 0, &b->taps, err);
 	return rc < 0 ? rc : taps_prepare(b->taps, options->pool, err);
 }
 
@@ -285,9 +310,10 @@ static void vm_close(struct backend *b)
 		loop_cancel(b->loop, &b->serve);
 		spares_free(b);
 	}
+	work_free(b->gates);
 	taps_free(b->taps);
 	makers_free(b);
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes };
+	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes, vm_admit };

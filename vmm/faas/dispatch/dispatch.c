@@ -184,6 +184,19 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 		}
 }
 
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address)
+{
+	struct sockaddr_in at;
+
+	for (const struct function *f = d->functions; f; f = f->next)
+		for (const struct replica *r = f->replicas; r; r = r->next) {
+			d->ops->address(r->instance, &at);
+			if (at.sin_addr.s_addr == address.s_addr)
+				return r->revision->spec;
+		}
+	return NULL;
+}
+
 void dispatch_totals(const struct dispatcher *d, struct dispatch_totals *t)
 {
 	*t = (struct dispatch_totals){ d->config.memory, d->committed, d->n_functions, d->n_replicas, d->n_ready,

@@ -133,6 +133,8 @@ void dispatch_view_costs(const struct function *f, struct function_view *view);
 int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
 /* What an instance is of; NULL: there is none of this name. */
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance);
+/* What the instance that has this address is of; NULL: none has it. */
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address);
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
 	uint32_t functions, replicas, ready, starting, queued;

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules that are there as long as the uplink is. */
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum { SOURCE = 12, DESTINATION = 16, IP_DNS = 53 };
+
+void rule_interface(struct batch *b, uint32_t key, const char *name)
+{
+	char padded[IFNAMSIZ] = "";
+
+	memcpy(padded, name, strnlen(name, IFNAMSIZ - 1));
+	rule_meta(b, key, R_NAME);
+	rule_compare(b, R_NAME, NFT_CMP_EQ, padded, sizeof padded);
+}
+
+static void in_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits, enum nft_cmp_ops op)
+{
+	uint32_t want = htonl(net);
+
+	rule_network(b, offset, 4, R_A);
+	if (bits < 32)
+		rule_bits(b, R_A, bits ? htonl(~0u << (32 - bits)) : 0, 0);
+	rule_compare(b, R_A, op, &want, sizeof want);
+}
+
+void rule_destination(struct batch *b, const struct egress_rule *rule)
+{
+	if (rule->bits > 0)
+		in_net(b, DESTINATION, rule->net, rule->bits, NFT_CMP_EQ);
+}
+
+/*
+ * A connection's mark is the guest's address, which is even, and one more if a rule names where it goes. So all those
+ * of a guest can be found, and translation knows which address they leave with.
+ */
+static void rule_mark(struct batch *b, bool naming)
+{
+	rule_network(b, SOURCE, 4, R_A);
+	rule_bits(b, R_A, htonl(~1u), naming ? htonl(1) : 0);
+	rule_ct_set(b, NFT_CT_MARK, R_A);
+}
+
+void rule_naming(struct batch *b)
+{
+	rule_mark(b, true);
+}
+
+static void rule_state(struct batch *b, uint32_t bits, enum nft_cmp_ops op)
+{
+	const uint32_t none = 0;
+
+	rule_ct(b, NFT_CT_STATE, R_B);
+	rule_bits(b, R_B, bits, 0);
+	rule_compare(b, R_B, op, &none, sizeof none);
+}
+
+#define OF_A_CONNECTION (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
+
+/* tap . source: what has another source is nobody's. */
+static void rule_guest(struct batch *b, uint32_t interface, uint32_t address)
+{
+	rule_meta(b, interface, R_NAME);
+	rule_network(b, address, 4, R_A);
+}
+
+static void forward(struct uplink *u)
+{
+	struct batch *b = &u->batch;
+
+	batch_chain(b, "forward", "filter", NF_INET_FORWARD, 0, true);
+	rule_begin(b, "forward");
+	rule_interface(b, NFT_META_OIFNAME, u->inside);
+	rule_mark(b, false);
+	rule_end(b);
+	rule_begin(b, "forward");
+	rule_interface(b, NFT_META_OIFNAME, u->inside);
+	rule_guest(b, NFT_META_IIFNAME, SOURCE);
+	rule_lookup(b, SET_TAPS, R_NAME, NFT_REG_VERDICT);
+	rule_end(b);
+	rule_begin(b, "forward");
+	rule_interface(b, NFT_META_IIFNAME, u->inside);
+	rule_state(b, OF_A_CONNECTION, NFT_CMP_NEQ);
+	rule_guest(b, NFT_META_OIFNAME, DESTINATION);
+	rule_lookup(b, SET_ANSWERED, R_NAME, -1);
+	rule_verdict(b, NF_ACCEPT, NULL);
+	rule_end(b);
+}
+
+static void special(struct uplink *u)
+{
+	const struct egress_rule block = { u->block, (uint8_t)u->block_bits, 0, 0, 0 };
+
+	batch_chain(&u->batch, CHAIN_SPECIAL, NULL, -1, 0, false);
+	for (size_t i = 0; i <= egress_specials; i++) {
+		rule_begin(&u->batch, CHAIN_SPECIAL);
+		rule_destination(&u->batch, i < egress_specials ? &egress_special[i] : &block);
+		rule_verdict(&u->batch, NF_DROP, NULL);
+		rule_end(&u->batch);
+	}
+}
+
+/* A query to the gateway of one that may ask goes to who answers. */
+static void resolve(struct uplink *u, uint8_t protocol)
+{
+	const uint16_t port = htons(IP_DNS);
+	struct batch *b = &u->batch;
+
+	rule_begin(b, "resolve");
+	rule_meta(b, NFT_META_L4PROTO, R_A);
+	rule_compare(b, R_A, NFT_CMP_EQ, &protocol, 1);
+	rule_transport(b, 2, 2, R_A);
+	rule_compare(b, R_A, NFT_CMP_EQ, &port, sizeof port);
+	rule_guest(b, NFT_META_IIFNAME, SOURCE);
+	rule_network(b, DESTINATION, 4, R_B);
+	rule_lookup(b, SET_RESOLVERS, R_NAME, R_B);
+	rule_nat(b, NFT_NAT_DNAT, R_B);
+	rule_end(b);
+}
+
+static void leave(struct uplink *u)
+{
+	const uint32_t none = 0;
+	struct batch *b = &u->batch;
+
+	batch_chain(b, "leave", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false);
+	for (int naming = 0; naming < 2; naming++) {
+		rule_begin(b, "leave");
+		rule_interface(b, NFT_META_OIFNAME, u->inside);
+		if (!u->own) {
+			rule_masquerade(b);
+			rule_end(b);
+			return;
+		}
+		rule_ct(b, NFT_CT_MARK, R_A);
+		rule_bits(b, R_A, htonl(1), 0);
+		rule_compare(b, R_A, naming ? NFT_CMP_NEQ : NFT_CMP_EQ, &none, sizeof none);
+		rule_load(b, R_A, htonl(naming ? u->naming : u->common));
+		rule_nat(b, NFT_NAT_SNAT, R_A);
+		rule_end(b);
+	}
+}
+
+/* Nobody out there has business with us. */
+static void closed(struct uplink *u)
+{
+	struct batch *b = &u->batch;
+
+	batch_chain(b, "input", "filter", NF_INET_LOCAL_IN, 0, false);
+	rule_begin(b, "input");
+	rule_interface(b, NFT_META_IIFNAME, u->inside);
+	rule_verdict(b, NF_DROP, NULL);
+	rule_end(b);
+}
+
+int tables_own(struct uplink *u, struct ukvmm_err *err)
+{
+	struct batch *b = &u->batch;
+
+	b->table = TABLE_OWN;
+	batch_table(b);
+	batch_set(b, SET_TAPS, KEY_TAP_ADDRESS, DATA_VERDICT);
+	batch_set(b, SET_ANSWERED, KEY_TAP_ADDRESS, DATA_NONE);
+	batch_set(b, SET_RESOLVERS, KEY_TAP_ADDRESSES, DATA_ADDRESS);
+	forward(u);
+	special(u);
+	batch_chain(b, "resolve", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false);
+	resolve(u, IPPROTO_UDP);
+	resolve(u, IPPROTO_TCP);
+	leave(u);
+	closed(u);
+	return batch_commit(b, u->rules, err);
+}
+
+/* ---- the host's ---- */
+
+static void drop_if_type(struct uplink *u, uint32_t type)
+{
+	struct batch *b = &u->batch;
+
+	rule_begin(b, "arrive");
+	rule_interface(b, NFT_META_IIFNAME, u->outside);
+	in_net(b, SOURCE, u->naming, 32, NFT_CMP_NEQ);
+	rule_address_type(b, R_A);
+	rule_compare(b, R_A, NFT_CMP_EQ, &type, sizeof type);
+	rule_verdict(b, NF_DROP, NULL);
+	rule_end(b);
+}
+
+/* Before any translation of the host's, which could turn an address of its own into another. */
+static void arrive(struct uplink *u)
+{
+	struct batch *b = &u->batch;
+
+	batch_chain(b, "arrive", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE, false);
+	rule_begin(b, "arrive");
+	rule_interface(b, NFT_META_IIFNAME, u->outside);
+	in_net(b, SOURCE, u->host & ~7u, 29, NFT_CMP_NEQ);
+	rule_verdict(b, NF_DROP, NULL);
+	rule_end(b);
+	drop_if_type(u, RTN_LOCAL);
+	drop_if_type(u, RTN_BROADCAST);
+	drop_if_type(u, RTN_ANYCAST);
+	drop_if_type(u, RTN_MULTICAST);
+}
+
+static void pass(struct uplink *u, const char *only)
+{
+	struct batch *b = &u->batch;
+	char name[IFNAMSIZ] = "";
+
+	batch_chain(b, "pass", "filter", NF_INET_FORWARD, 0, false);
+	rule_begin(b, "pass");
+	rule_interface(b, NFT_META_OIFNAME, u->outside);
+	rule_state(b, OF_A_CONNECTION, NFT_CMP_EQ);
+	rule_verdict(b, NF_DROP, NULL);
+	rule_end(b);
+	if (!only)
+		return;
+	memcpy(name, only, strnlen(only, IFNAMSIZ - 1));
+	rule_begin(b, "pass");
+	rule_interface(b, NFT_META_IIFNAME, u->outside);
+	rule_meta(b, NFT_META_OIFNAME, R_NAME);
+	rule_compare(b, R_NAME, NFT_CMP_NEQ, name, sizeof name);
+	rule_verdict(b, NF_DROP, NULL);
+	rule_end(b);
+}
+
+int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err)
+{
+	struct batch *b = &u->batch;
+	char table[IFNAMSIZ + 8] = "ukvmm-";
+
+	strcat(table, u->outside);
+	b->table = table;
+	batch_table(b);
+	arrive(u);
+	pass(u, only);
+	batch_chain(b, "leave", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false);
+	rule_begin(b, "leave");
+	in_net(b, SOURCE, u->host & ~7u, 29, NFT_CMP_EQ);
+	in_net(b, DESTINATION, u->host & ~7u, 29, NFT_CMP_NEQ);
+	rule_masquerade(b);
+	rule_end(b);
+	return batch_commit(b, u->host_rules, err);
+}

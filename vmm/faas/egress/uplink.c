@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the uplink comes from: what is looked up and made, and why it cannot be. */
+#include "uplink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "failure.h"
+#include "internal.h"
+#include "link.h"
+#include "serve/network.h"
+
+enum { PAIR_BITS = 29, PAIR = 8, NAMES = 100 };
+
+static void because(struct uplink *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void because(struct uplink *u, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(u->why, sizeof u->why, fmt, args);
+	va_end(args);
+}
+
+static struct mnl_socket *netlink(int protocol)
+{
+	struct mnl_socket *s = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+
+	if (s && mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
+		mnl_socket_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+static bool is_taken(const struct uplink *u)
+{
+	struct ifaddrs *all = NULL;
+	bool taken = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct sockaddr_in a = { 0 };
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
+			continue;
+		memcpy(&a, i->ifa_addr, sizeof a);
+		taken |= (ntohl(a.sin_addr.s_addr) & ~(uint32_t)(PAIR - 1)) == (u->host & ~(uint32_t)(PAIR - 1));
+	}
+	freeifaddrs(all);
+	return taken;
+}
+
+/* What a new interface of the host's would do. */
+static bool does_forward(void)
+{
+	int fd = open("/proc/sys/net/ipv4/conf/default/forwarding", O_RDONLY | O_CLOEXEC);
+	char digit = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &digit, 1) != 1)
+		digit = '0';
+	close(fd);
+	return digit == '1';
+}
+
+static bool is_wanted(const struct uplink *u)
+{
+	return strcmp(u->how, "none") != 0;
+}
+
+static bool is_named(const struct uplink *u)
+{
+	return is_wanted(u) && strcmp(u->how, "auto") != 0;
+}
+
+int uplink_new(const struct uplink_config *config, struct uplink **out, struct ukvmm_err *err)
+{
+	struct uplink *u = calloc(1, sizeof *u);
+	uint32_t address;
+	int rc = u ? block_read(config->addresses, &u->block, &u->block_bits) : -ENOMEM;
+
+	if (rc < 0) {
+		free(u);
+		return failure(err, rc, "addresses", config->addresses);
+	}
+	if (resolver_find(config->resolver, &address) == -EINVAL) {
+		free(u);
+		return failure(err, -EINVAL, "resolver", config->resolver);
+	}
+	u->how = config->how;
+	u->resolver = config->resolver;
+	u->small = u->block_bits > PAIR_BITS - 1;
+	u->host = (u->block | ~(u->block_bits ? ~0u << (32 - u->block_bits) : 0)) - (PAIR - 1) + 1;
+	u->common = u->host + 1;
+	u->naming = u->host + 2;
+	because(u, "there is no uplink: serve was told --uplink none");
+	*out = u;
+	if (!is_wanted(u))
+		return 0;
+	u->host_route = netlink(NETLINK_ROUTE);
+	u->host_rules = netlink(NETLINK_NETFILTER);
+	u->taken = is_taken(u);
+	u->forwards = does_forward();
+	return 0;
+}
+
+/* ---- a pair of our own ---- */
+
+static int make_pair(struct uplink *u, struct ukvmm_err *err)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), rc = -EEXIST;
+
+	if (fd < 0)
+		return failure(err, -errno, "open", "network namespace");
+	snprintf(u->inside, sizeof u->inside, "uplink");
+	for (int i = 0; i < NAMES && rc == -EEXIST; i++) {
+		snprintf(u->outside, sizeof u->outside, "ukvmm%d", i);
+		rc = link_pair(u->host_route, u->outside, u->inside, fd, err);
+	}
+	close(fd);
+	return rc;
+}
+
+/* The rules of the host's end are there before it is up. */
+static int set_up_host(struct uplink *u, struct ukvmm_err *err)
+{
+	int rc = tables_host(u, is_named(u) ? u->how : NULL, err), index;
+
+	if (rc < 0)
+		return rc;
+	index = link_index(u->host_route, u->outside, err);
+	rc = index < 0 ? index : link_address(u->host_route, index, u->host, PAIR_BITS, err);
+	if (rc == 0)
+		rc = link_no_ipv6(u->host_route, index, err);
+	return rc < 0 ? rc : link_up(u->host_route, index, err);
+}
+
+static int set_up_inside(struct uplink *u, struct ukvmm_err *err)
+{
+	struct mnl_socket *s = netlink(NETLINK_ROUTE);
+	int rc, index;
+
+	if (!s)
+		return failure(err, -errno, "socket", "netlink");
+	rc = index = link_index(s, u->inside, err);
+	if (rc >= 0)
+		rc = link_address(s, index, u->common, PAIR_BITS, err);
+	if (rc == 0)
+		rc = link_address(s, index, u->naming, PAIR_BITS, err);
+	if (rc == 0)
+		rc = link_up(s, index, err);
+	if (rc == 0)
+		rc = link_default_route(s, index, u->host, err);
+	mnl_socket_close(s);
+	return rc;
+}
+
+static int join_own(struct uplink *u, struct ukvmm_err *err)
+{
+	int rc;
+
+	u->own = true;
+	failure(err, -ENOTSUP, "uplink", u->how);
+	if (u->small)
+		because(u, "the block of addresses is too small for an uplink: it needs a /28");
+	else if (u->taken)
+		because(u, "the host has the last eight of the block of addresses already: choose another with --addresses");
+	else if (!u->forwards)
+		because(u, "the host does not forward packets: sysctl net.ipv4.ip_forward=1 makes it a router");
+	else
+		u->why[0] = 0;
+	if (u->why[0]) {
+		snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, u->why);
+		return -ENOTSUP;
+	}
+	rc = is_named(u) ? link_index(u->host_route, u->how, err) : 0;
+	if (rc >= 0)
+		rc = make_pair(u, err);
+	if (rc == 0)
+		rc = set_up_host(u, err);
+	return rc < 0 ? rc : set_up_inside(u, err);
+}
+
+/* ---- one that is there ---- */
+
+/* The interface of the default route. */
+static bool find_default(char name[IFNAMSIZ])
+{
+	FILE *f = fopen("/proc/net/route", "re");
+	char line[256], mask[16], to[16];
+	bool found = false;
+
+	if (!f)
+		return false;
+	for (int i = 0; !found && i < 10000 && fgets(line, sizeof line, f); i++)
+		found = sscanf(line, "%15s %15s %*s %*s %*s %*s %*s %15s", name, to, mask) == 3 &&
+			strcmp(to, "00000000") == 0 && strcmp(mask, "00000000") == 0;
+	fclose(f);
+	return found;
+}
+
+static int join_given(struct uplink *u, struct ukvmm_err *err)
+{
+	int rc;
+
+	if (!is_named(u) && !find_default(u->inside)) {
+		because(u, "there is no uplink: the namespace that was given has no default route");
+		return -ENOTSUP;
+	}
+	if (is_named(u))
+		snprintf(u->inside, sizeof u->inside, "%s", u->how);
+	rc = link_index(u->host_route, u->inside, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- either ---- */
+
+static int set_up_rules(struct uplink *u, struct ukvmm_err *err)
+{
+	struct in_addr nobody = { 0 };
+	int rc;
+
+	u->rules = netlink(NETLINK_NETFILTER);
+	if (!u->rules)
+		return failure(err, -errno, "socket", "netlink");
+	rc = tables_own(u, err);
+	if (rc == 0)
+		rc = forget_connections(u->rules, nobody, err); /* can it be done? */
+	return rc < 0 ? rc : network_forward(err);
+}
+
+/* Half an uplink is none. */
+static void take_down(struct uplink *u)
+{
+	struct mnl_socket **sockets[] = { &u->host_route, &u->host_rules, &u->rules };
+
+	if (u->outside[0] && u->host_route)
+		link_delete(u->host_route, u->outside);
+	for (int i = 0; i < 3; i++) {
+		if (*sockets[i])
+			mnl_socket_close(*sockets[i]);
+		*sockets[i] = NULL;
+	}
+	u->outside[0] = 0;
+}
+
+int uplink_join(struct uplink *u, enum uplink_place place, struct ukvmm_err *err)
+{
+	int rc;
+
+	if (!is_wanted(u))
+		return 0;
+	if (!u->host_route || !u->host_rules) {
+		because(u, "there is no uplink: this process may have no netlink sockets");
+		return is_named(u) ? failure(err, -EAFNOSUPPORT, "socket", "netlink") : 0;
+	}
+	rc = batch_new(&u->batch, TABLE_OWN);
+	if (rc < 0)
+		return failure(err, rc, "malloc", "uplink");
+	u->why[0] = 0;
+	if (place == UPLINK_OUTSIDE) {
+		because(u, "instances share a network namespace, where nothing is filtered: see --network");
+		rc = failure(err, -ENOTSUP, "uplink", u->how);
+	} else {
+		rc = place == UPLINK_OWN ? join_own(u, err) : join_given(u, err);
+	}
+	if (rc == 0)
+		rc = set_up_rules(u, err);
+	if (rc == 0)
+		return 0;
+	if (!u->why[0])
+		because(u, "there is no uplink: %.31s(%.63s): %.80s", err->call, err->object, err->text);
+	take_down(u);
+	return is_named(u) ? rc : 0;
+}
+
+void uplink_free(struct uplink *u)
+{
+	if (!u)
+		return;
+	take_down(u);
+	batch_free(&u->batch);
+	free(u);
+}
+
+const char *uplink_missing(const struct uplink *u)
+{
+	return u->why[0] ? u->why : NULL;
+}
+
+void uplink_text(const struct uplink *u, char *text, size_t n)
+{
+	struct in_addr resolver = { 0 };
+	char address[INET_ADDRSTRLEN] = "";
+	uint32_t found;
+
+	if (u->why[0]) {
+		snprintf(text, n, "functions have no egress: %s", u->why);
+		return;
+	}
+	if (resolver_find(u->resolver, &found) == 0)
+		resolver.s_addr = htonl(found);
+	snprintf(text, n, "functions have egress by %s%s%s, DNS from %s", u->own ? u->outside : u->inside,
+		u->own && is_named(u) ? " and " : "", u->own && is_named(u) ? u->how : "",
+		resolver.s_addr ? inet_ntop(AF_INET, &resolver, address, sizeof address) : "nobody");
+}
