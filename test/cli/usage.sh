@@ -57,7 +57,7 @@ refused --frobnicate --frobnicate image
 refused --hugepages --hug=yes image
 refused -x image -x
 refused '--decompress=1' --decompress=1 image
-for limits in '' x bps bps= bps=0 bps=-1 bps=1M:2M bps=1M,bps=2M iops=x riops=1,,wiops=1 'rbps=1 M'; do
+for limits in '' x bps bps= bps=0 bps=-1 wbps=1 iops=1/s bps=1M:2M bps=1M,bps=2M iops=x riops=1,,wiops=1 'rbps=1 M'; do
 	refused --io-max --io-max "$limits" --disk "$dir/none" "$GUEST"
 done
 refused IMAGE

@@ -46,10 +46,10 @@ is 'over the limit: status' "$status" 124
 is 'over the limit: nothing was answered wrongly' "$out" ''
 is 'nothing is left' "$(left)" 0
 cold
-drive riops=1 5s
+drive riops=2 5s
 is 'more operations than that: status' "$status" 124
 cold
-drive wbps=1K,wiops=1 100s
+drive wbps=1K,wiops=2 100s
 ends 'a limit of writes is none of reads' 0
 
 look() { # NAME DISK WANTED-DEVICE

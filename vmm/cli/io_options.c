@@ -12,8 +12,9 @@ static const char *take(uint64_t *a, uint64_t *b, const char *value)
 {
 	uint64_t per_s, burst;
 
-	if (strchr(value, ':') || parse_rate(value, &per_s, &burst) < 0)
-		return "a number a second is wanted, as 10M or 10M/s";
+	/* 1 is none for the kernel */
+	if (strchr(value, ':') || parse_rate(value, &per_s, &burst) < 0 || per_s < 2)
+		return "a number a second is wanted, as 10M or 10M/s, from 2 on";
 	*a = per_s;
 	if (b)
 		*b = per_s;
