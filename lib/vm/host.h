@@ -50,6 +50,7 @@ struct shell_pool {
 
 struct ukvmm_host {
 	struct kvm_host kvm;
+	struct lineage *process; /* that opened it */
 	int kick_signal;
 	uint32_t max_vms;
 	atomic_bool poller_serves; /* a vCPU thread under a filter may not touch devices */

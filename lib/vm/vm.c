@@ -65,7 +65,7 @@ static int vcpus_alloc(struct ukvmm_vm *vm)
 		vcpu->index = vm->vcpus;
 		vcpu->idle_timer.fire = idle_timer_fire;
 		vcpu->idle_timer.owner = vm;
-		vcpu->kicker = kicker_new(vm->host->kick_signal);
+		vcpu->kicker = kicker_new(vm->host->kick_signal, vm->host->process);
 		if (!vcpu->kicker)
 			return -ENOMEM;
 	}

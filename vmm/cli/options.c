@@ -37,6 +37,8 @@ const char options_usage[] =
 	"  --kvm-fd N           an open /dev/kvm to use\n"
 	"  --cpu-quota PERCENT  of one CPU that the guest may use, all its threads together\n"
 	"  --memory-overhead N  beside its memory, what it may use of the host's before it is killed\n"
+	"  --io-max KEY=N,...   what it may read and write a second of each block device under its\n"
+	"                       disks: bps=10M, iops=500; rbps=, wbps=, riops=, wiops=\n"
 	"  --no-sandbox         no walls around the guest's process, for debugging\n"
 	"  --sandbox-trace      its forbidden system calls are logged by the kernel, and done\n"
 	"  --timeout DURATION   end the guest after this time, as 500ms, 30s or 2m: status 124\n"
@@ -65,6 +67,7 @@ enum {
 	OPT_KVM_FD,
 	OPT_CPU_QUOTA,
 	OPT_MEMORY_OVERHEAD,
+	OPT_IO_MAX,
 	OPT_NO_SANDBOX,
 	OPT_SANDBOX_TRACE,
 	OPT_TIMEOUT,
@@ -91,6 +94,7 @@ static const struct option known[] = {
 	{ "kvm-fd", required_argument, NULL, OPT_KVM_FD },
 	{ "cpu-quota", required_argument, NULL, OPT_CPU_QUOTA },
 	{ "memory-overhead", required_argument, NULL, OPT_MEMORY_OVERHEAD },
+	{ "io-max", required_argument, NULL, OPT_IO_MAX },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "sandbox-trace", no_argument, NULL, OPT_SANDBOX_TRACE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -233,6 +237,8 @@ static int take(struct run_options *o, int code, char **argv)
 	case OPT_CPU_QUOTA:
 	case OPT_KVM_FD:
 		return take_number_option(o, code);
+	case OPT_IO_MAX:
+		return options_io_max(&o->io_max, optarg);
 	case OPT_INITRD:
 		o->initrd = optarg;
 		return 0;

@@ -256,6 +256,8 @@ void broker_serve(int sock, const struct broker_config *config)
 	struct epoll_event e;
 
 	setsid();
+	/* the client and us, before either has a third */
+	cgroup_settle(getppid());
 	signal(SIGCHLD, SIG_DFL);
 	if (keep_own(&s, folders) < 0)
 		_exit(125);
