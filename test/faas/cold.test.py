@@ -3,6 +3,7 @@
 what the kernel counts in the network namespace of the instances, and not by time. 77: as vm.test.py."""
 
 import os
+import time
 
 from faas import Background, Server, equal, finish, ok
 from vm import image, prepare
@@ -47,6 +48,28 @@ def together(s):
 	equal((counter(s, "TCPSynRetrans"), closing(s)), (0, []), "with as little left behind")
 
 
+def workers(s):
+	"""How many there are with and without an instance."""
+	(broker,) = s.children()
+	with open(f"/proc/{broker}/task/{broker}/children") as f:
+		return len(f.read().split())
+
+
+def grows():
+	"""As many workers wait as were wanted at once, and no more than they may be."""
+	with Server("--network", "own", "--pool", "2", "--pool-most", "9", program=os.environ["FAAS_VM"]) as s:
+		image(s, "noop")
+		s.deploy("once", image="noop", memory="16M", single_use="true")
+		got = [r.get().status for r in [Background(s.get, "/function/once/") for _ in range(30)]]
+		equal(set(got), {200}, "thirty at once, with two that wait")
+		deadline = time.monotonic() + 60
+		while (any(s.instances()) or workers(s) != 9) and time.monotonic() < deadline:
+			pass
+		equal(workers(s), 9, "then as many wait as may")
+		got = [r.get().status for r in [Background(s.get, "/function/once/") for _ in range(30)]]
+		equal(set(got), {200}, "thirty more")
+
+
 def main():
 	prepare()
 	with Server("--network", "own", program=os.environ["FAAS_VM"]) as s:
@@ -55,6 +78,7 @@ def main():
 		singly(s)
 		together(s)
 		equal(s.balance(), 0, "requests balance")
+	grows()
 	finish()
 
 
