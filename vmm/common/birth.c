@@ -26,6 +26,7 @@ enum { EXEC_FAILED = 125 };
 struct child {
 	const struct worker_config *config;
 	int sock, kvm, null, program; /* program -1: this one */
+	int net;		      /* 0: it has one already */
 	char uid_map[32], gid_map[32];
 	cpu_set_t cpus;
 	bool user_ns, keeps_stderr;
@@ -83,6 +84,8 @@ __attribute__((noreturn)) static void be_born(const struct child *c)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setsid();
 	if (c->user_ns && !become_root_inside(c))
+		_exit(EXEC_FAILED);
+	if (c->net && setns(c->net, CLONE_NEWNET) < 0)
 		_exit(EXEC_FAILED);
 	if (c->config->cpus_len && sched_setaffinity(0, sizeof c->cpus, &c->cpus) < 0)
 		_exit(EXEC_FAILED);
@@ -168,7 +171,8 @@ static int try_all(struct child *c, int to, struct birth *b, struct ukvmm_err *e
 		if (attempts[i].for_root && geteuid() != 0)
 			continue;
 		c->user_ns = attempts[i].flags & BIRTH_USER_NS;
-		b->pid = clone_with(attempts[i].namespaces, c, &b->pidfd);
+		c->net = attempts[i].for_root ? c->config->net : 0;
+		b->pid = clone_with(attempts[i].namespaces & ~(c->net ? CLONE_NEWNET : 0ull), c, &b->pidfd);
 		if (b->pid < 0 && not_allowed(b->pid))
 			continue;
 		if (b->pid < 0)

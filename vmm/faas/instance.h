@@ -73,7 +73,8 @@ struct instance_events {
 /*
  * addresses  the block that instances get theirs from, "10.100.0.0/16"
  * ready_port where the callback is served, on each instance's gateway; 0: nowhere
- * pool       how many are made ready ahead, of what does not depend on the function
+ * pool       how many are made ready ahead, of what does not depend on the function; pool_most: and how many at most,
+ *            where so many were wanted at once
  * more, arg  see start
  * no_sandbox instances have no walls around them
  * uplink     the way out of where instances are; NULL: there is none
@@ -82,7 +83,7 @@ struct instance_events {
 struct backend_options {
 	const char *addresses;
 	uint16_t ready_port;
-	uint32_t pool;
+	uint32_t pool, pool_most;
 	void (*more)(void *arg);
 	void *arg;
 	bool no_sandbox;

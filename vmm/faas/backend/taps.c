@@ -16,6 +16,8 @@
 
 #include "egress/block.h"
 
+enum { QUEUE_MOST = 4096 /* frames that a tap holds are fewer */ };
+
 struct taps {
 	int control; /* a socket for the ioctls of interfaces */
 	uint32_t base, count, made;
@@ -75,6 +77,17 @@ static int set_neighbour(const struct taps *t, const struct tap *tap)
 	return ioctl(t->control, SIOCSARP, &arp);
 }
 
+static int own_mac(const struct taps *t, struct tap *tap)
+{
+	struct ifreq r = { 0 };
+
+	memcpy(r.ifr_name, tap->name, sizeof tap->name);
+	if (ioctl(t->control, SIOCGIFHWADDR, &r) < 0)
+		return -1;
+	memcpy(tap->host_mac, r.ifr_hwaddr.sa_data, sizeof tap->host_mac);
+	return 0;
+}
+
 static int configure(const struct taps *t, struct tap *tap, struct ukvmm_err *err)
 {
 	struct ifreq r = { 0 };
@@ -89,6 +102,8 @@ static int configure(const struct taps *t, struct tap *tap, struct ukvmm_err *er
 	r.ifr_flags = IFF_UP | IFF_RUNNING;
 	if (ioctl(t->control, SIOCSIFFLAGS, &r) < 0)
 		return fail(err, "SIOCSIFFLAGS", tap->name, -errno);
+	if (own_mac(t, tap) < 0)
+		return fail(err, "SIOCGIFHWADDR", tap->name, -errno);
 	return set_neighbour(t, tap) < 0 ? fail(err, "SIOCSARP", tap->name, -errno) : 0;
 }
 
@@ -128,6 +143,15 @@ bad:
 	return rc;
 }
 
+/* What was sent to the instance before is nothing for the next one, which may be another function's. */
+static void empty(const struct tap *tap)
+{
+	char frame[2048]; /* of a longer one the rest is dropped */
+
+	for (int i = 0; i < QUEUE_MOST && read(tap->fd, frame, sizeof frame) > 0; i++)
+		;
+}
+
 int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err)
 {
 	if (!t->idle)
@@ -135,6 +159,7 @@ int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err)
 	*out = t->idle;
 	t->idle = t->idle->next;
 	t->n_idle--;
+	empty(*out);
 	return 0;
 }
 

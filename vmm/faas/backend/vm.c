@@ -73,6 +73,7 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	}
 	i->worker = worker;
 	i->times.taken = loop_clock();
+	instance_begins(i);
 	vm_watch(i, pair[0]);
 	return 0;
 }
@@ -113,8 +114,9 @@ static void serve(struct loop_task *task)
 		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
 		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
 	}
-	spares_fill(b);
-	spares_later(b);
+	fill_now(b);
+	fill_later(b);
+	leaving_look(b);
 	b->failures = b->waiting ? b->failures : 0;
 }
 
@@ -198,6 +200,7 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 		unprepare(i);
 		return rc;
 	}
+	fill_wanted(b, i->memory, i->vcpus);
 	worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
 	if (!worker || vm_give_job(i, worker, err) < 0) {
 		worker_free(worker);
@@ -235,7 +238,8 @@ static void vm_stop(struct instance *i)
 		return;
 	i->stopping = true;
 	if (i->worker) {
-		vm_ask_end(i);
+		instance_begun(i);
+		leaving_add(i);
 		return;
 	}
 	if (i->opening) /* the end is told when that is done */
@@ -252,6 +256,8 @@ void vm_gone(struct instance *i, enum instance_cause cause, const char *text)
 
 	loop_timer_stop(b->loop, &i->deadline);
 	loop_cancel(b->loop, &i->gone);
+	leaving_remove(i);
+	instance_begun(i);
 	b->events->died(i->user, &end);
 	unprepare(i);
 	if (b->options.more)
@@ -293,6 +299,7 @@ static int vm_open(struct loop *loop, struct work *work, const struct instance_e
 	b->options = *options;
 	b->serve.run = serve;
 	b->waiting_end = &b->waiting;
+	b->leaving_end = &b->leaving;
 	rc = makers_watch(b);
 	if (rc < 0)
 		return put(err, "epoll_ctl", "broker", rc);
@@ -308,6 +315,7 @@ static void vm_close(struct backend *b)
 {
 	if (b->loop) {
 		loop_cancel(b->loop, &b->serve);
+		leaving_stop(b);
 		spares_free(b);
 	}
 	work_free(b->gates);

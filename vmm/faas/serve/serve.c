@@ -259,8 +259,8 @@ static int open_doors(struct server *s, struct ukvmm_err *err)
 static int open_backend(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
-	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher,
-		s->options.no_sandbox, on_lost, s, s->uplink };
+	struct backend_options options = { s->options.addresses, 0, s->options.pool, s->options.pool_most, dispatch_more,
+		a->dispatcher, s->options.no_sandbox, on_lost, s, s->uplink };
 	int rc;
 
 	options.ready_port = a->callback ? http_port(a->callback) : 0;
