@@ -123,6 +123,24 @@ def clients(s):
 	equal(s.balance(), 0, "and counted")
 
 
+def leaves_with_its_last_bytes(s):
+	"""A part of a body, and the connection's end right behind it: the server finds both at once."""
+	for framing in ("Content-Length: 100000", "Transfer-Encoding: chunked"):
+		c = s.connect()
+		c.sendall(f"POST /function/f/count HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n".encode())
+		while not any(i["state"] == "busy" for i in instances_of(s, "f")):
+			pass
+		s.process.send_signal(signal.SIGSTOP)
+		c.sendall(b"1000\r\nabc")
+		c.close()
+		s.process.send_signal(signal.SIGCONT)
+		s.line(r'POST /function/f/count" \d+ cut ')
+		ok(True, f"a client that leaves with its last bytes is noticed ({framing})")
+	while s.describe("f")["ukvmm"]["inflight"]:
+		pass
+	equal(s.balance(), 0, "and counted")
+
+
 def many(s):
 	"""Connections that do nothing keep nobody else."""
 	idle = [s.connect() for _ in range(2000)]
@@ -241,6 +259,7 @@ def main():
 		killed(s)
 		killed_unheard(s)
 		clients(s)
+		leaves_with_its_last_bytes(s)
 		many(s)
 		changes_under_load(s)
 		nothing_left(s, before)

@@ -82,6 +82,8 @@ static enum MHD_Result at_body(struct call *call, const char *bytes, size_t *len
 	*len -= taken;
 	if (*len && !call->response)
 		call_suspend(call);
+	else
+		call_watch(call);
 	return MHD_YES;
 }
 
@@ -89,6 +91,7 @@ static enum MHD_Result at_end(struct call *call)
 {
 	if (call->stage != CALL_ENDED) {
 		call->stage = CALL_ENDED;
+		call_unwatch(call);
 		conn_head_done(call->conn);
 		if (!call->response && call->ops->end)
 			call->ops->end(call);
