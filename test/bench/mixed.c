@@ -190,7 +190,7 @@ static void balance(void)
 	curl_easy_setopt(e, CURLOPT_URL, "http://127.0.0.1:8082/metrics");
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, keep);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, text);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, (void *)text);
 	curl_easy_perform(e);
 	curl_easy_cleanup(e);
 	accepted = metric(text, "ukvmm_requests_total{end=\"accepted\"} ");

@@ -26,6 +26,7 @@ static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
 			return sizeof m->core;
 		case MESSAGE_STOP:
 		case MESSAGE_ASK:
+		case MESSAGE_HOLD:
 			return 0;
 		}
 	} else {

@@ -188,6 +188,8 @@ static void answer(struct call *call, unsigned int status, struct MHD_Response *
 	MHD_add_response_header(response, "X-Start-Time", start);
 	if (call->server->draining)
 		MHD_add_response_header(response, "Connection", "close");
+	if (call->stage == CALL_BODY) /* the answer goes out behind it, and it is not waited for without end */
+		conn_discards(call->conn);
 	call_resume(call);
 }
 

@@ -62,6 +62,8 @@ static enum MHD_Result at_head(struct call *call)
 		return MHD_YES;
 	}
 	call->stage = CALL_BODY;
+	if (call->response)
+		conn_discards(call->conn);
 	return MHD_YES;
 }
 
