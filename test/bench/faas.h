@@ -13,7 +13,8 @@
  * (NULL: shared); log: where its lines go, the caller's (-1: nowhere). Returns its process.
  */
 pid_t faas_serve(const char *network, int log);
-void faas_stop(void);
+/* Ends it; its exit status, -1: it was killed. */
+int faas_stop(void);
 /* The server's front, and the name of its process. */
 extern char faas_url[64];
 /* Runs `ukvmm-faas WORDS...` against it; its output into `out`, which may be NULL. */

@@ -80,15 +80,17 @@ pid_t faas_serve(const char *network, int log)
 	return server;
 }
 
-void faas_stop(void)
+int faas_stop(void)
 {
 	char command[96];
+	int status = -1;
 
 	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
+	waitpid(server, &status, 0);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
 	if (system(command) != 0)
 		bench_die("%s could not be removed", folder);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void faas_command(const char *const *words, char *out, unsigned long out_len)

@@ -286,10 +286,12 @@ int main(int argc, char **argv)
 	settle(&after);
 	balance();
 	nothing_left(&before, &after);
+	trouble_end();
+	if (faas_stop() != 0)
+		mixed_complain("the server did not end as it should");
+	log_read();
 	report(b, counts, died, &before, &after);
 	bench_print(b, options.json);
 	bench_free(b);
-	trouble_end();
-	faas_stop();
 	return mixed_complaints > 0;
 }

@@ -45,9 +45,12 @@ static int take(struct worker *w, const struct worker_event *e, int image_fd, st
 {
 	char text[128];
 
+	int rc;
+
 	switch (e->type) {
 	case WORKER_READY:
-		return give(w, image_fd, err) < 0 ? err->code : 1;
+		rc = give(w, image_fd, err);
+		return rc < 0 && rc != -EPIPE ? rc : 1; /* EPIPE: it died meanwhile, which it will tell */
 	case WORKER_STOPPED:
 		return 0;
 	case WORKER_FAILED:
