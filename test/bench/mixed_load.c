@@ -85,7 +85,7 @@ static const struct kind *any_kind(void)
 
 static uint32_t any_length(void)
 {
-	static const uint32_t most[] = { 1, 100, 4096, 65536, 400000 };
+	static const uint32_t most[] = { 1, 100, 4096, 65536, 1000000 };
 
 	return mixed_random(most[mixed_random(5)] + 1);
 }
