@@ -6,7 +6,7 @@ import os
 import re
 import socket
 
-from faas import Background, Server, equal, finish, ok, read_all, read_until
+from faas import Background, Gate, Server, equal, finish, ok, read_all, read_until
 
 MIB = 1 << 20
 
@@ -199,6 +199,29 @@ def late_heads():
 		with s.connect() as c:
 			c.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n")
 			equal(b"200" in read_all(c), False, "headers that do not end are not waited for")
+		s.image("plain")
+		s.deploy("f", timeout="1h")
+		with begin(s, "POST", "/function/f/count", "Content-Length: 10\r\n") as c:
+			c.sendall(b"12345")
+			equal(read_all(c), b"", "nor a body")
+		with begin(s, "POST", "/system/functions", "Content-Length: 10\r\n") as c:
+			c.sendall(b"12345")
+			equal(read_all(c), b"", "of /system neither")
+		with socket.socket() as c:
+			c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+			c.settimeout(60)
+			c.connect(("127.0.0.1", s.port))
+			c.sendall(f"GET /function/f/big/{50 * MIB} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+			s.line("GET /function/f/big.* cut ")
+			ok(len(read_all(c)) < 50 * MIB, "a client that takes nothing of its answer is cut")
+		gate = Gate(s, "long")
+		request, at = gate.hold(s, "f")
+		with begin(s, "POST", "/function/f/count", "Content-Length: 10\r\n") as c: # its end comes behind the timeout
+			c.sendall(b"12345")
+			read_all(c)
+		at.open()
+		equal(request.get().status, 200, "one that waits for its answer is not")
+		equal(s.balance(), 0, "accepted = answered + refused + aborted")
 
 
 def main():

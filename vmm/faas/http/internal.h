@@ -62,6 +62,7 @@ struct http_server {
 	struct MHD_Daemon *mhd;
 	struct loop_fd watch;
 	struct loop_hook hook;
+	struct loop_timer stall; /* when libmicrohttpd looks for clients that do nothing */
 	struct conn *conns;
 	int listener;
 	bool draining, run;
