@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	struct bench *b;
 
 	bench_parse(argc, argv, usage, &options);
-	faas_serve();
+	faas_serve(NULL, -1);
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	b = bench_new("Functions over HTTP");
 	deploy();

@@ -254,6 +254,30 @@ def looked_into(s):
 	ok(True, "the cost of live instances is counted")
 
 
+def hung(s):
+	"""on-timeout=keep: a guest that turns for ever is paused where it is, and can be looked at until it is ended."""
+	image(s, "fn-hang")
+	s.deploy("hang", image="fn-hang", memory="32M", on_timeout="keep", timeout="500ms", max_instances="1")
+	equal(s.get("/function/hang/hang").status, 504, "a guest that hangs: 504")
+	name = s.line(r"instance (\S+) of hang: kept").group(1)
+	equal([i["state"] for i in s.instances() if i["name"] == name], ["kept"], "it is kept")
+	one = s.get(f"/system/stack/{name}").json()
+	ok(one and "turn_for_ever" in one[0]["symbol"], "stack: it is where it hangs", str(one))
+	core = s.get(f"/system/core/{name}").body
+	equal((core[:4], len(core) > 32 << 20), (b"\x7fELF", True), "dump: its registers and memory")
+	equal(s.get(f"/system/stack/{name}").json(), one, "it stands still: every register is as it was")
+	equal(s.get("/function/hang/").text, "ok\n", "another one serves meanwhile")
+	status, out, err = s.command("end", name)
+	equal(status, 0, f"it is ended: {out}{err}")
+	s.line(f"{name} of hang: stopped")
+	equal([i for i in s.instances() if i["name"] == name], [], "and gone")
+	s.get("/function/hang/hang")
+	name = s.line(r"instance (\S+) of hang: kept").group(1)
+	s.ask("DELETE", "/system/functions", {"functionName": "hang"})
+	s.line(f"{name} of hang: stopped")
+	ok(True, "a function that is removed takes it along")
+
+
 def no_taps():
 	"""No tap can be made: a request that needs one is told so, and the next one is served when there are some again."""
 	with Server("--pool", "1", program=os.environ["FAAS_VM"]) as s:
@@ -291,6 +315,7 @@ def main():
 		serving(s)
 		fresh(s)
 		looked_into(s)
+		hung(s)
 		killed(s)
 		killed_unheard(s)
 		walled(s)

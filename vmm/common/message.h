@@ -35,6 +35,7 @@ enum message_type {
 	MESSAGE_RESIZE,	   /* of the virtio console */
 	MESSAGE_ASK,	   /* for STATS */
 	MESSAGE_CORE,	   /* with one descriptor: write the guest's state there */
+	MESSAGE_HOLD,	   /* the guest stands still from now on, until its end */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */

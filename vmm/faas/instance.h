@@ -118,6 +118,8 @@ struct backend_ops {
 	uint64_t overhead;
 	/* Its state to fd (the caller's), as worker_core (vmm/common/worker.h) says; NULL: not to be had. */
 	int (*core)(struct instance *i, bool memory, int fd);
+	/* It stands still until its end; its state can be had. NULL: cannot be done, it is stopped instead. */
+	void (*hold)(struct instance *i);
 	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
 	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
 	int (*admit)(struct backend *b, const struct spec *spec, struct ukvmm_err *err);

@@ -47,6 +47,7 @@ struct spec {
 	uint32_t max_inflight;	/* 0: no limit; more are answered with 429 */
 	uint32_t weight;	/* share of the machine where there is not enough of it */
 	bool single_use;
+	bool keep; /* of those that hung, the last one is kept to be looked at */
 	uint64_t rate;		/* requests a second, 0: no limit */
 	uint64_t idle_ns, start_ns, timeout_ns, queue_ns;
 	uint64_t body_max;	/* of a request */

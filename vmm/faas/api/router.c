@@ -24,6 +24,7 @@ static const struct route {
 	{ "GET", "namespaces", false, api_namespaces },
 	{ NULL, "namespace/", true, api_namespace },
 	{ "GET", "instances", false, api_instances },
+	{ "DELETE", "instances/", true, api_instance_end },
 	{ "GET", "images", false, api_images_list },
 	{ "POST", "images/", true, api_image_import },
 	{ "DELETE", "images/", true, api_image_remove },

@@ -13,7 +13,7 @@
 #define S UINT64_C(1000000000)
 #define MIB UINT64_C(1048576)
 
-enum kind { NUMBER, SIZE, TIME, SWITCH, READY, TEXT, COUNT, EGRESS, DNS };
+enum kind { NUMBER, SIZE, TIME, SWITCH, ENDS, READY, TEXT, COUNT, EGRESS, DNS };
 
 struct setting {
 	const char *key;
@@ -36,6 +36,7 @@ static const struct setting settings[] = {
 	{ "weight", NUMBER, AT(weight), 1, 1000, 100, "1 to 1000" },
 	{ "rate", COUNT, AT(rate), 0, 1000000, 0, "requests a second, 0 to 1000000" },
 	{ "single-use", SWITCH, AT(single_use), 0, 1, 0, "true or false" },
+	{ "on-timeout", ENDS, AT(keep), 0, 1, 0, "end or keep" },
 	{ "idle-timeout", TIME, AT(idle_ns), S / 1000, 86400 * S, 60 * S, "a time such as 30s" },
 	{ "start-timeout", TIME, AT(start_ns), S / 1000, 600 * S, 25 * S, "a time such as 25s" },
 	{ "timeout", TIME, AT(timeout_ns), S / 1000, 86400 * S, 60 * S, "a time such as 60s" },
@@ -58,6 +59,7 @@ static void store(struct spec *spec, const struct setting *s, uint64_t value)
 		*(uint32_t *)at = (uint32_t)value;
 		break;
 	case SWITCH:
+	case ENDS:
 		*(bool *)at = value != 0;
 		break;
 	case READY:
@@ -107,6 +109,7 @@ static int read_value(const struct setting *s, const char *text, uint64_t *value
 {
 	static const char *const ready[] = { "doorbell", "callback", "tcp", NULL };
 	static const char *const switches[] = { "false", "true", NULL };
+	static const char *const ends[] = { "end", "keep", NULL };
 	uint32_t n = 0;
 	int rc;
 
@@ -116,8 +119,9 @@ static int read_value(const struct setting *s, const char *text, uint64_t *value
 	case TIME:
 		return parse_duration(text, value);
 	case SWITCH:
+	case ENDS:
 	case READY:
-		rc = parse_choice(text, s->kind == READY ? ready : switches);
+		rc = parse_choice(text, s->kind == READY ? ready : s->kind == ENDS ? ends : switches);
 		*value = (uint64_t)(rc < 0 ? 0 : rc);
 		return rc < 0 ? rc : 0;
 	case TEXT:

@@ -100,3 +100,21 @@ void api_instances(struct app *app, struct call *call, const char *name)
 	(void)name;
 	job_begin(app, call, instances);
 }
+
+static void end(struct job *job)
+{
+	if (dispatch_end(job->app->dispatcher, job->name) < 0)
+		job_say(job, 404, "there is no instance %s", job->name);
+	else
+		job_say(job, 202, "%s ends\n", job->name);
+}
+
+void api_instance_end(struct app *app, struct call *call, const char *name)
+{
+	struct job *job;
+
+	job_begin(app, call, end);
+	job = call_user(call);
+	if (job)
+		snprintf(job->name, sizeof job->name, "%s", name);
+}

@@ -287,6 +287,12 @@ static int vm_core(struct instance *i, bool memory, int fd)
 	return i->worker && i->heard ? worker_core(i->worker, memory ? CORE_MEMORY : 0, fd) : -EAGAIN;
 }
 
+static void vm_hold(struct instance *i)
+{
+	if (!i->worker || worker_hold(i->worker) < 0)
+		vm_stop(i);
+}
+
 static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
 	const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
 {
@@ -324,4 +330,4 @@ static void vm_close(struct backend *b)
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes, vm_admit };
+	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes, vm_admit };

@@ -105,7 +105,8 @@ bool dispatch_ready(struct dispatcher *d, const char *token)
 void dispatch_view(const struct function *f, struct function_view *view)
 {
 	*view = (struct function_view){ f->current->spec, f->counts, f->phases };
-	view->counts.replicas = f->n_replicas;
+	view->counts.kept = f->kept ? 1 : 0;
+	view->counts.replicas = f->n_replicas - view->counts.kept;
 	view->counts.ready = f->ready;
 	view->counts.inflight = f->inflight;
 	view->counts.queued = f->queued;
@@ -143,6 +144,17 @@ int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int f
 	return d->ops->core ? d->ops->core(r->instance, memory, fd) : -EOPNOTSUPP;
 }
 
+int dispatch_end(struct dispatcher *d, const char *instance)
+{
+	struct replica *r = find_replica(d, instance);
+
+	if (!r)
+		return -ENOENT;
+	r->retiring = true;
+	replica_stop(r);
+	return 0;
+}
+
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance)
 {
 	struct replica *r = find_replica(d, instance);
@@ -168,6 +180,8 @@ static const char *state_name(const struct replica *r)
 		return "starting";
 	if (r->state == REPLICA_ENDING)
 		return "ending";
+	if (r->state == REPLICA_KEPT)
+		return "kept";
 	return r->inflight ? "busy" : "idle";
 }
 

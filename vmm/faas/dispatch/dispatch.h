@@ -70,8 +70,10 @@ int dispatch_deploy(struct dispatcher *d, struct spec *spec, struct dispatch_dep
 int dispatch_revert(struct dispatcher *d, const struct spec *failed, struct spec *before);
 /* Requests that wait are refused, those under way end. -ENOENT. */
 int dispatch_remove(struct dispatcher *d, const char *name);
-/* At least this many instances, until the next scale or deploy; 0: as many as are needed. */
+/* At least this many instances, until the next scale or deploy; 0: as many as are needed. One that is kept ends. */
 void dispatch_scale(struct function *f, uint32_t replicas);
+/* Ends an instance; requests that it has are lost. -ENOENT. */
+int dispatch_end(struct dispatcher *d, const char *instance);
 struct function *dispatch_find(struct dispatcher *d, const char *name);
 
 /* ---- requests ---- */
@@ -97,8 +99,13 @@ struct ticket {
 void ticket_ask(struct function *f, struct ticket *t);
 /* The first byte of the answer is here: ends the timeline of a cold start. */
 void ticket_first_byte(struct ticket *t);
-/* Out of the queue, or the slot back. broken: the instance is not to be trusted any more. Ignores one that is neither. */
-void ticket_done(struct ticket *t, bool broken);
+/*
+ * How a request was served: as it should be; not, and its instance is not to be trusted (one that serves several may go
+ * on with the others); not in time, which may be worth a look (spec.keep); or its instance is no more.
+ */
+enum ticket_end { TICKET_FINE, TICKET_SUSPECT, TICKET_LATE, TICKET_DEAD };
+/* Out of the queue, or the slot back. Ignores one that is neither. */
+void ticket_done(struct ticket *t, enum ticket_end end);
 const struct spec *ticket_spec(const struct ticket *t);
 const char *ticket_instance(const struct ticket *t);
 void ticket_address(const struct ticket *t, struct sockaddr_in *out);
@@ -111,7 +118,7 @@ bool dispatch_ready(struct dispatcher *d, const char *token);
 struct function_counts {
 	uint64_t invocations, cold_starts, failed_starts, refused, instances_died;
 	uint64_t cpu_ns, byte_seconds, network_bytes;
-	uint32_t replicas, ready, inflight, queued;
+	uint32_t replicas, ready, inflight, queued, kept;
 };
 struct function_view {
 	struct spec *spec;

@@ -21,7 +21,8 @@ struct revision {
 	int image_fd, initrd_fd;
 };
 
-enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_ENDING };
+/* KEPT: it hung, serves nothing any more, and stands still to be looked at; one of a function at most. */
+enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_KEPT, REPLICA_ENDING };
 
 struct replica {
 	struct dispatcher *d;
@@ -34,6 +35,7 @@ struct replica {
 	size_t words_len;
 	enum replica_state state;
 	bool retiring;	/* serves what it has, and nothing new */
+	bool hung;	/* a request ran into its timeout: it is kept once it has no other */
 	bool noted;
 	bool first_used; /* a cold start's first byte has been told */
 	uint32_t inflight;
@@ -53,6 +55,7 @@ struct function {
 	struct replica *tryout; /* of the candidate */
 	struct dispatch_deploy *deploy;
 	struct replica *replicas; /* of all revisions */
+	struct replica *kept;
 	struct ticket *queue, **queue_end;
 	uint32_t queued, starting, ready, inflight, n_replicas;
 	uint32_t scaled;

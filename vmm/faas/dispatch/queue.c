@@ -186,7 +186,20 @@ static void pass_on(struct replica *r)
 		starts_soon(f->d);
 }
 
-void ticket_done(struct ticket *t, bool broken)
+/* What its end says of its instance. */
+static void judge(struct replica *r, enum ticket_end end)
+{
+	const struct spec *spec = r->revision->spec;
+
+	if (r->state != REPLICA_READY || end == TICKET_FINE)
+		return;
+	if (end == TICKET_LATE && spec->keep && !r->function->removed)
+		r->hung = r->retiring = true;
+	else if (end == TICKET_DEAD || spec->concurrency == 1)
+		replica_stop(r);
+}
+
+void ticket_done(struct ticket *t, enum ticket_end end)
 {
 	struct replica *r = t->replica;
 
@@ -203,8 +216,7 @@ void ticket_done(struct ticket *t, bool broken)
 	r->inflight--;
 	r->function->inflight--;
 	replica_note_phases(r);
-	if (broken && r->state != REPLICA_ENDING)
-		replica_stop(r);
+	judge(r, end);
 	pass_on(r);
 }
 

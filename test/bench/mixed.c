@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ukvmm-faas under everything at once: clients with bodies both ways, clients that leave, cold, warm and single-use
+ * functions, deploys, removes and scales, and a SIGKILL for one of its workers at random, several times a second. Fails
+ * if a request is lost whose instance was not killed, if client and server do not agree on what became of each, if the
+ * server's counters do not balance, or if it keeps anything: memory, descriptors, processes, taps, cgroups. Half a
+ * minute or more says something, ten minutes are the measure. It makes a network namespace of its own; root only.
+ *
+ * usage: faas-mixed [--json] [--runs SEED] [SECONDS]
+ */
+#include "mixed.h"
+
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faas.h"
+
+static const char usage[] = "usage: faas-mixed [--json] [--runs SEED] [SECONDS]";
+
+enum { SECONDS = 30, SECONDS_MAX = 24 * 3600, PRINTED = 40, SETTLE_S = 60, KINDS = 2, METRICS = 1 << 20 };
+
+unsigned int mixed_complaints;
+static uint64_t state;
+static pid_t server;
+
+void mixed_complain(const char *fmt, ...)
+{
+	va_list args;
+
+	if (++mixed_complaints > PRINTED)
+		return;
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+uint32_t mixed_random(uint32_t below)
+{
+	state = state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+	return (uint32_t)((state >> 33) % below);
+}
+
+static void command(const char *text, char *out, size_t len)
+{
+	static char copy[512];
+	const char *words[20];
+	int n = 0;
+
+	snprintf(copy, sizeof copy, "%s", text);
+	for (char *word = strtok(copy, " "); word && n < 19; word = strtok(NULL, " "))
+		words[n++] = word;
+	words[n] = NULL;
+	faas_command(words, out, len);
+	log_read();
+}
+
+static void deploy(void)
+{
+	command("deploy warm --image noop --memory 16M --concurrency 16 --max-instances 4", NULL, 0);
+	command("deploy echo --image echo --memory 32M --concurrency 4 --max-instances 4", NULL, 0);
+	command("deploy once --image noop --memory 16M --single-use", NULL, 0);
+	command("deploy changing --image noop --memory 16M --concurrency 4", NULL, 0);
+	command("deploy todos --image todos --memory 16M --max-instances 8 --idle-timeout 200ms", NULL, 0);
+}
+
+/* Of the instances or functions, as JSON. */
+static unsigned int list(const char *what, bool remove)
+{
+	static char text[1 << 20];
+	char line[160];
+	unsigned int n = 0;
+	const cJSON *one;
+	cJSON *json;
+
+	command(what, text, sizeof text);
+	json = cJSON_Parse(text);
+	cJSON_ArrayForEach(one, json) {
+		n++;
+		snprintf(line, sizeof line, "remove %s", cJSON_GetStringValue(cJSON_GetObjectItem(one, "name")));
+		if (remove)
+			command(line, NULL, 0);
+	}
+	cJSON_Delete(json);
+	return n;
+}
+
+/* No functions, no instances, the pool as it should be: what the server has then is what it always has. */
+static void settle(struct holding *h)
+{
+	double until = bench_now_ms() + SETTLE_S * 1e3;
+
+	list("list --json", true);
+	while (list("ps --json", false) > 0 && bench_now_ms() < until)
+		;
+	do
+		watch_look(server, h);
+	while ((h->workers != KINDS * MIXED_POOL || h->cgroups > h->workers) && bench_now_ms() < until);
+	log_settle();
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The middle one of a quarter of the samples. */
+static double middle(const double *samples, unsigned int n, unsigned int quarter)
+{
+	static double sorted[SECONDS_MAX];
+	unsigned int from = n * quarter / 4, to = n * (quarter + 1) / 4;
+
+	if (from == to)
+		return 0;
+	memcpy(sorted, samples + from, (to - from) * sizeof *sorted);
+	qsort(sorted, to - from, sizeof *sorted, by_size);
+	return sorted[(to - from) / 2];
+}
+
+static double server_kib[SECONDS_MAX], broker_kib[SECONDS_MAX];
+static unsigned int samples;
+
+static void sample(double now)
+{
+	static double due;
+	struct holding h;
+
+	if (now < due || samples == SECONDS_MAX)
+		return;
+	due = now + 1000;
+	watch_look(server, &h);
+	server_kib[samples] = h.server_kib;
+	broker_kib[samples++] = h.broker_kib;
+}
+
+/* A round of load, and what it came to. */
+static void load(unsigned int seconds, unsigned int *counts, unsigned int *died)
+{
+	double end = bench_now_ms() + seconds * 1e3, now;
+	bool busy = true;
+
+	samples = 0;
+	deploy();
+	calls_reset();
+	load_begin();
+	trouble_begin(server);
+	while (busy || bench_now_ms() < end) {
+		now = bench_now_ms();
+		busy = load_turn(now, now < end) > 0;
+		busy |= trouble_turn(now, now < end);
+		log_read();
+		sample(now);
+	}
+	load_end();
+	log_settle();
+	calls_judge(trouble_kills, counts, died);
+}
+
+static size_t keep(char *bytes, size_t size, size_t n, void *arg)
+{
+	char *text = arg;
+	size_t have = strlen(text);
+
+	snprintf(text + have, METRICS - have, "%.*s", (int)(size * n), bytes);
+	return size * n;
+}
+
+static double metric(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtod(at + strlen(name), NULL) : -1;
+}
+
+/* accepted = answered + refused + aborted: nothing is under way. */
+static void balance(void)
+{
+	static char text[METRICS];
+	double accepted, ended;
+	CURL *e = curl_easy_init();
+
+	curl_easy_setopt(e, CURLOPT_URL, "http://127.0.0.1:8082/metrics");
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, keep);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, (void *)text);
+	curl_easy_perform(e);
+	curl_easy_cleanup(e);
+	accepted = metric(text, "ukvmm_requests_total{end=\"accepted\"} ");
+	ended = metric(text, "ukvmm_requests_total{end=\"answered\"} ") + metric(text, "ukvmm_requests_total{end=\"refused\"} ") +
+		metric(text, "ukvmm_requests_total{end=\"aborted\"} ");
+	if (accepted < 1 || accepted != ended)
+		mixed_complain("requests do not balance: %.0f accepted, %.0f ended", accepted, ended);
+	if (metric(text, "ukvmm_memory_committed_bytes ") != 0)
+		mixed_complain("memory of instances is committed, and there are none");
+}
+
+/* More than before by a fifth and a bit: it grows. The first rounds of an allocator are not that much. */
+static void flat(const char *what, double before, double after)
+{
+	if (after > before * 1.2 + 2048)
+		mixed_complain("%s has grown from %.0f to %.0f KiB", what, before, after);
+}
+
+static void same(const char *what, unsigned int before, unsigned int after)
+{
+	if (after > before)
+		mixed_complain("%s: there were %u, there are %u", what, before, after);
+}
+
+/* Taps are kept, as many as there were instances at once; each is a descriptor. */
+static void nothing_left(const struct holding *before, const struct holding *after)
+{
+	same("workers", before->workers, after->workers);
+	same("cgroups", before->cgroups, after->cgroups);
+	same("descriptors beside taps", before->fds - before->taps, after->fds - after->taps);
+	same("descriptors of the broker", before->broker_fds, after->broker_fds);
+	same("taps", 64, after->taps);
+	same("connections to instances", 128, after->upstream);
+	flat("the idle server", before->server_kib, after->server_kib);
+	flat("the idle broker", before->broker_kib, after->broker_kib);
+	flat("the server", middle(server_kib, samples, 0), middle(server_kib, samples, 3));
+	flat("the broker", middle(broker_kib, samples, 0), middle(broker_kib, samples, 3));
+}
+
+static void report(struct bench *b, const unsigned int *counts, unsigned int died, const struct holding *before,
+	const struct holding *after)
+{
+	static const char *const names[] = { "server_kib_q1", "server_kib_q2", "server_kib_q3", "server_kib_q4",
+		"broker_kib_q1", "broker_kib_q2", "broker_kib_q3", "broker_kib_q4" };
+
+	for (int i = FATE_WHOLE; i < FATES; i++)
+		bench_value(b, fate_name[i], counts[i]);
+	bench_value(b, "kills", trouble_kills);
+	bench_value(b, "instances_that_died", died);
+	bench_value(b, "deploys_removes_scales", trouble_deploys);
+	for (unsigned int q = 0; q < 8; q++)
+		bench_value(b, names[q], middle(q < 4 ? server_kib : broker_kib, samples, q % 4));
+	bench_value(b, "idle_server_kib_before", before->server_kib);
+	bench_value(b, "idle_server_kib_after", after->server_kib);
+	bench_value(b, "fds_before", before->fds);
+	bench_value(b, "fds_after", after->fds);
+	bench_value(b, "taps_before", before->taps);
+	bench_value(b, "taps_after", after->taps);
+	bench_value(b, "workers_after", after->workers);
+	bench_value(b, "cgroups_after", after->cgroups);
+	bench_value(b, "connections_to_instances_after", after->upstream);
+	bench_value(b, "complaints", mixed_complaints);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_options options = { .runs = 1 };
+	unsigned int counts[FATES], died, seconds = SECONDS;
+	struct holding before, after;
+	struct bench *b;
+	int log;
+
+	bench_parse(argc, argv, usage, &options);
+	if (options.words < argc)
+		seconds = (unsigned int)strtoul(argv[options.words], NULL, 10);
+	if (seconds < 4 || seconds >= SECONDS_MAX)
+		bench_die("%s", usage);
+	state = options.runs;
+	log = log_open();
+	server = faas_serve("own", log);
+	close(log);
+	curl_global_init(CURL_GLOBAL_NOTHING);
+	b = bench_new("Functions under mixed load, with kills");
+	for (const char *const *name = (const char *const[]){ "noop", "echo", "todos", NULL }; *name; name++) {
+		char line[256];
+
+		snprintf(line, sizeof line, "image import %s " FAAS_GUESTS "/%s.elf", *name, *name);
+		command(line, NULL, 0);
+	}
+	load(seconds / 4, counts, &died); /* warms up: pools, allocators */
+	settle(&before);
+	load(seconds - seconds / 4, counts, &died);
+	settle(&after);
+	balance();
+	nothing_left(&before, &after);
+	trouble_end();
+	if (faas_stop() != 0)
+		mixed_complain("the server did not end as it should");
+	log_read();
+	report(b, counts, died, &before, &after);
+	bench_print(b, options.json);
+	bench_free(b);
+	return mixed_complaints > 0;
+}
