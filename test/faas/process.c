@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,12 +123,15 @@ static void on_end(struct loop_fd *watch, uint32_t events)
 	free(i);
 }
 
-static void become(struct instance *i, const struct instance_plan *plan, int sock, int doorbell, int output)
+static void become(struct instance *i, const struct instance_plan *plan, pid_t server, int sock, int doorbell, int output)
 {
 	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8] = { "function", image, ready, name };
 	ssize_t n = pread(plan->image_fd, image, sizeof image - 1, 0);
 	sigset_t none;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* as workers do: a server that is killed leaves none */
+	if (getppid() != server)
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	image[n < 0 ? 0 : n] = 0;
@@ -167,6 +171,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 {
 	struct instance *i = calloc(1, sizeof *i);
 	int sock = -1, output[2], doorbell[2], rc;
+	pid_t server = getpid();
 
 	if (!i)
 		return put(err, "malloc", -ENOMEM);
@@ -177,7 +182,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 		return put(err, "socket", rc);
 	i->pid = fork();
 	if (i->pid == 0)
-		become(i, plan, sock, doorbell[1], output[1]);
+		become(i, plan, server, sock, doorbell[1], output[1]);
 	close(sock);
 	close(output[1]);
 	close(doorbell[1]);

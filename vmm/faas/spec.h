@@ -35,7 +35,9 @@ struct spec {
 	char hash[SPEC_HASH + 1], initrd[SPEC_HASH + 1]; /* of the files; "": none */
 	char *cmdline, *process;			 /* process: OpenFaaS's envProcess, kept only */
 	struct spec_pairs env, labels, annotations;
-	struct spec_pairs secrets; /* names only */
+	struct spec_pairs secrets, constraints; /* names only; constraints are kept, and mean nothing here */
+	char *requests_memory, *requests_cpu;	/* as they were given; NULL: not */
+	bool read_only;				/* OpenFaaS's readOnlyRootFilesystem, kept only */
 	uint64_t memory;
 	uint32_t vcpus, port;
 	enum spec_ready ready;

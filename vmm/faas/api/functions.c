@@ -31,10 +31,19 @@ void api_functions_list(struct app *app, struct call *call, const char *name)
 	job_begin(app, call, list);
 }
 
+/* OpenFaaS's client puts ":latest" behind a name without a tag. */
 static int find_image(struct job *job, const char *reference, char hash[65])
 {
+	size_t len = strlen(reference), tag = strlen(":latest");
+	char name[SPEC_NAME + 1];
 	int rc = store_image_find(job->app->store, reference, hash, &job->err);
 
+	if (rc == -ENOENT && len > tag && len - tag < sizeof name && strcmp(reference + len - tag, ":latest") == 0) {
+		snprintf(name, sizeof name, "%.*s", (int)(len - tag), reference);
+		rc = store_image_find(job->app->store, name, hash, &job->err);
+		if (rc == 0)
+			job->err = (struct ukvmm_err){ .size = sizeof job->err };
+	}
 	if (rc != -ENOENT)
 		return rc;
 	if (strpbrk(reference, "/:"))
@@ -196,6 +205,8 @@ static void remove_it(struct job *job)
 {
 	const char *name = job_member(job, "functionName");
 
+	if (job_elsewhere(job, 404))
+		return;
 	if (!name || strlen(name) > SPEC_NAME) {
 		job_say(job, 400, "functionName is missing");
 		return;

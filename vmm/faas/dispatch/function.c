@@ -93,6 +93,7 @@ static struct function *function_new(struct dispatcher *d, const char *name)
 	f->retry.due = on_retry;
 	f->trial.due = on_trial_late;
 	f->pass = d->pass;
+	f->measured_at = loop_clock();
 	f->hash_next = d->hash[h];
 	d->hash[h] = f;
 	f->next = d->functions;

@@ -65,6 +65,7 @@ struct function {
 	uint64_t tokens_at;
 	bool removed;
 	struct function_counts counts;
+	uint64_t measured_at, measured_cpu_ns; /* when counts.millicores was */
 	struct histogram phases[PHASES];
 };
 
