@@ -160,6 +160,42 @@ def memory():
 		equal(s.balance(), 0, "requests balance")
 
 
+def weights():
+	"""Room for four instances. Two floods share them by weight, whoever had them first."""
+	with Server("--memory", "260M", "--starting", "1") as s:
+		s.image("plain")
+		gates = {name: Gate(s, name) for name in ("heavy", "light")}
+		for name, weight in (("heavy", 300), ("light", 100)):
+			equal(s.deploy(name, memory="64M", weight=weight, idle_timeout="1h", queue_timeout="5m").status, 202, f"function {name}")
+		flood = lambda name, n: [Background(s.get, f"/function/{name}/gate{gates[name].path}") for _ in range(n)]
+		requests, held = flood("light", 4), {"heavy": [], "light": []}
+		for _ in range(4):
+			held["light"].append(gates["light"].arrival())
+		for name in ("heavy", "light"):
+			requests += flood(name, 6)
+			while s.describe(name)["ukvmm"]["queued"] != 6:
+				pass
+
+		def turn(name, follower):
+			"""One of name's requests ends, and then one of follower's has an instance."""
+			held[name].pop(0).open()
+			held[follower].append(gates[follower].arrival())
+			return {f: len(h) for f, h in held.items()}
+
+		equal([turn("light", "heavy") for _ in range(3)][-1], {"heavy": 3, "light": 1},
+			"instances go to the function with three times the weight until it has three")
+		equal([turn(name, name) for name in ("light", "heavy", "heavy", "heavy")][-1], {"heavy": 3, "light": 1},
+			"from then on each keeps its own")
+		equal(sorted(i["function"] for i in s.instances() if i["state"] == "busy"), ["heavy"] * 3 + ["light"], "as ps says")
+		for name, left in (("heavy", 0), ("light", 5)):
+			for at in held[name]:
+				at.open()
+		for _ in range(5):
+			gates["light"].arrival().open()
+		equal({r.get().status for r in requests}, {200}, "all are served")
+		equal(s.balance(), 0, "requests balance")
+
+
 def race(s):
 	"""Two at once for the last slot, again and again: one is served, the other waits or is told so; nobody is lost."""
 	s.deploy("race", max_instances=1, queue=1)
@@ -186,6 +222,7 @@ def main():
 		equal(s.balance(), 0, "requests balance")
 		equal(s.stop(), 0, "it ends")
 	memory()
+	weights()
 	finish()
 
 

@@ -180,12 +180,28 @@ def nothing_left(s, before):
 	equal(s.balance(), 0, "requests balance")
 
 
+def kill_all(s, function):
+	s.ask("POST", f"/system/scale-function/{function}", {"serviceName": function, "replicas": 0})
+	while s.describe(function)["replicas"] > 0:
+		pass
+
+
 def drain():
 	with Server() as s:
-		gate = Gate(s, "drain")
+		gate, start = Gate(s, "drain"), Gate(s, "start")
 		s.image("plain")
-		s.deploy("f")
+		s.image("late", f"start={start.path}")
+		s.deploy("f", max_instances=1, queue_timeout="5m")
+		deployed = Background(s.deploy, "late", image="late", start_timeout="5m", queue_timeout="5m")
+		start.arrival().open()
+		equal(deployed.get().status, 202, "a function that takes its time")
+		kill_all(s, "late")
 		busy, at = gate.hold(s, "f")
+		queued = Background(s.get, "/function/f/")
+		while s.describe("f")["ukvmm"]["queued"] != 1:
+			pass
+		starting = Background(s.get, "/function/late/")
+		starter = start.arrival()
 		idle = s.connect()
 		s.process.send_signal(signal.SIGTERM)
 		s.line("ending once")
@@ -201,6 +217,9 @@ def drain():
 		at.open()
 		got = busy.get()
 		equal((got.status, got.headers["Connection"]), (200, "close"), "which is answered")
+		equal(queued.get().status, 200, "so is what waited for an instance")
+		starter.open()
+		equal(starting.get().status, 200, "and what waited for one that started")
 		equal(s.process.wait(60), 0, "and ends")
 
 

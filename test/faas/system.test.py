@@ -53,7 +53,8 @@ def errors(s):
 			("more warm than may be", {"annotations": {"ukvmm.min-warm": "5", "ukvmm.max-instances": "2"}}, "min-warm"),
 			("a label's value", {"labels": {"com.openfaas.scale.max": "x"}}, "scale.max"),
 			("memory", {"limits": {"memory": "much"}}, "memory"), ("cpu", {"limits": {"cpu": "-1"}}, "cpu"),
-			("environment with blanks", {"envVars": {"A": "b c"}}, "blanks"),
+			("environment with quotes", {"envVars": {"A": "b\"c"}}, "quotes"),
+			("a name with blanks", {"envVars": {"A B": "c"}}, "blanks"),
 			("environment that is no text", {"envVars": {"A": 1}}, "text"),
 			("an unknown secret", {"secrets": ["nothing"]}, "create it first"),
 			("too much memory", {"limits": {"memory": "60Gi"}}, "memory")):

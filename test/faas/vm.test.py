@@ -2,6 +2,8 @@
 """Functions as microVMs: the guests of examples/functions behind the server. 77: no /dev/kvm, no network namespaces, or
 the functions are not built (FAAS_GUESTS: where they would be)."""
 
+import base64
+import json
 import os
 import shutil
 import signal
@@ -73,7 +75,7 @@ def walled(s):
 	memory, cpu, tasks = limits(min(pids))
 	ok(memory and 16 << 20 < int(memory) < 64 << 20, "their memory is limited", f"{memory}")
 	equal(cpu, "100000", "and their CPU time")
-	equal(tasks, "17", "and their threads")
+	equal(tasks, "25", "and their threads")
 	ok(not any(f == "/dev/kvm" for f in files(s.process.pid)), "the server has no /dev/kvm")
 
 
@@ -165,6 +167,43 @@ def serving(s):
 	ok(got.status == 400 and got.text, "a file that does not boot: 400", got.text)
 	got = s.deploy("small", image="noop", memory="2M", start_timeout="3s")
 	ok(got.status == 422 and got.text, "too little memory: the deploy fails and says why", got.text)
+
+
+def archive(name, data):
+	"""cpio, newc, of one file, in whole sectors: what the functions' runtime reads files from."""
+	out = b""
+	for n, d in ((name, data), ("TRAILER!!!", b"")):
+		head = "070701" + "".join(f"{v:08X}" for v in (1, 0o100400, 0, 0, 1, 0, len(d), 0, 0, 0, 0, len(n) + 1, 0))
+		for part in (head.encode() + n.encode() + b"\0", d):
+			out += part + bytes(-len(part) % 4)
+	return out + bytes(-len(out) % 512)
+
+
+def given(s):
+	"""What a function gets beside its image: disks, secrets, environment."""
+	image(s, "fn-files")
+	image(s, "fn-ends")
+	data = os.urandom(70000)
+	s.ask("POST", "/system/images/data", archive("data", data))
+	s.ask("POST", "/system/images/other", archive("other", b"of the other disk"))
+	equal(s.deploy("files", image="fn-files", memory="32M", disks="data,other").status, 202, "a function with two disks")
+	equal(s.get("/function/files/data").body, data, "reads the first one")
+	equal(s.ask("DELETE", "/system/images/data").status, 200, "its image's name goes")
+	s.ask("POST", "/system/scale-function/files", {"replicas": 0})
+	equal(s.get("/function/files/data").body, data, "the disk stays")
+	secret = os.urandom(700)
+	equal(s.ask("POST", "/system/secrets", {"name": "key", "rawValue": base64.b64encode(secret).decode()}).status, 201, "a secret")
+	equal(s.deploy("guarded", image="fn-files", memory="32M", secrets=["key"]).status, 202, "a function with it")
+	equal(s.get("/function/guarded/key").body, secret, "reads it as a file")
+	equal(s.get("/function/guarded/data").status, 404, "and nothing of another's")
+	got = s.deploy("ends", image="fn-ends", memory="32M", env={"what": "two words", "other": "more of them"})
+	logged = [json.loads(line)["text"] for line in s.get("/system/logs?name=ends").text.splitlines()]
+	ok(got.status == 202 and "two words, and words stay: more of them" in logged, "blanks in its environment arrive", str(logged))
+	for bad, text in (("other,", "1 to 4"), ("other,other,other,other,other", "1 to 4"), ("nothing", "no image")):
+		got = s.deploy("files", method="PUT", image="fn-files", memory="32M", disks=bad)
+		ok(got.status == 400 and text.replace("1 to", "one to") in got.text, f"disks {bad}: 400 with the reason", got.text)
+	usage = s.describe("files")["usage"]
+	ok(usage["memoryByteSeconds"] > 0 and usage["coldStarts"] >= 2, "its cost is in describe", str(usage))
 
 
 def fresh(s):
@@ -289,6 +328,7 @@ def main():
 	prepare()
 	with Server(program=os.environ["FAAS_VM"]) as s:
 		serving(s)
+		given(s)
 		fresh(s)
 		looked_into(s)
 		killed(s)

@@ -52,6 +52,29 @@ static int find_image(struct job *job, const char *reference, char hash[65])
 	return -EINVAL;
 }
 
+/* "NAME,NAME" */
+static int find_disks(struct job *job, const char *names)
+{
+	struct spec *spec = job->spec;
+	char name[256];
+	int rc = 0;
+
+	for (spec->n_disks = 0; names && rc == 0; names = *names ? names + 1 : NULL) {
+		size_t n = strcspn(names, ",");
+
+		if (spec->n_disks == SPEC_DISKS || n == 0 || n >= sizeof name) {
+			snprintf(job->err.call, sizeof job->err.call, "deploy");
+			snprintf(job->err.object, sizeof job->err.object, "ukvmm.disks");
+			snprintf(job->err.text, sizeof job->err.text, "it is no list of one to %d names", SPEC_DISKS);
+			return -EINVAL;
+		}
+		snprintf(name, sizeof name, "%.*s", (int)n, names);
+		rc = find_image(job, name, spec->disk[spec->n_disks++]);
+		names += n;
+	}
+	return rc;
+}
+
 /* On the work thread: what the spec refers to is there, and can be run. */
 static void look_up(struct job *job)
 {
@@ -62,6 +85,8 @@ static void look_up(struct job *job)
 	job->spec->initrd[0] = 0;
 	if (job->rc == 0 && initrd)
 		job->rc = find_image(job, initrd, job->spec->initrd);
+	if (job->rc == 0)
+		job->rc = find_disks(job, spec_find(&job->spec->annotations, "ukvmm.disks"));
 	if (job->rc < 0)
 		return;
 	fd = store_image_open(job->app->store, job->spec->hash);

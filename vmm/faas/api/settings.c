@@ -44,6 +44,7 @@ static const struct setting settings[] = {
 	{ "ready", READY, AT(ready), 0, 0, READY_DOORBELL, "doorbell, callback or tcp" },
 	{ "cmdline", TEXT, AT(cmdline), 0, 0, 0, "a line of text" },
 	{ "initrd", TEXT, 0, 0, 0, 0, "the name of an image" }, /* looked up when it is deployed */
+	{ "disks", TEXT, 0, 0, 0, 0, "names of images" },	/* likewise */
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 

@@ -87,8 +87,8 @@ static int check_env(const struct spec *spec, char *why)
 	for (uint32_t i = 0; i < spec->env.n; i++) {
 		const struct spec_pair *p = &spec->env.at[i];
 
-		if (strpbrk(p->name, " =\t\r\n\"") || strpbrk(p->value, " \t\r\n\""))
-			return spec_no(why, "envVars: %s: blanks and quotes cannot be given to a guest", p->name);
+		if (strpbrk(p->name, " =\t\r\n\"") || strpbrk(p->value, "\r\n\""))
+			return spec_no(why, "envVars: %s: quotes, newlines and blanks of a name cannot be given to a guest", p->name);
 		bytes += strlen(p->name) + strlen(p->value) + 2;
 	}
 	return bytes > 2048 ? spec_no(why, "%s is too long", "envVars") : 0;
@@ -98,6 +98,16 @@ static int copy_text(char **to, const char *from)
 {
 	*to = strdup(from ? from : "");
 	return *to ? 0 : -ENOMEM;
+}
+
+static void read_disks(const cJSON *list, struct spec *spec)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list) {
+		if (cJSON_IsString(item) && spec->n_disks < SPEC_DISKS)
+			snprintf(spec->disk[spec->n_disks++], sizeof spec->disk[0], "%s", item->valuestring);
+	}
 }
 
 static void read_stored(const cJSON *json, struct spec *spec)
@@ -110,6 +120,7 @@ static void read_stored(const cJSON *json, struct spec *spec)
 	text = ours ? spec_text_of(ours, "initrd") : NULL;
 	if (text)
 		snprintf(spec->initrd, sizeof spec->initrd, "%s", text);
+	read_disks(cJSON_GetObjectItemCaseSensitive(ours, "disks"), spec);
 	n = ours ? cJSON_GetObjectItemCaseSensitive(ours, "revision") : NULL;
 	spec->revision = cJSON_IsNumber(n) && n->valuedouble >= 1 && n->valuedouble < 4e9 ? (uint32_t)n->valuedouble : 1;
 	n = ours ? cJSON_GetObjectItemCaseSensitive(ours, "created") : NULL;

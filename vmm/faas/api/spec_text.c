@@ -39,7 +39,7 @@ static void add_resources(cJSON *json, const struct spec *spec)
 
 cJSON *spec_to_json(const struct spec *spec, bool stored)
 {
-	cJSON *json = cJSON_CreateObject(), *ours;
+	cJSON *json = cJSON_CreateObject(), *ours, *disks;
 
 	cJSON_AddStringToObject(json, "service", spec->name);
 	cJSON_AddStringToObject(json, "image", spec->image);
@@ -56,6 +56,9 @@ cJSON *spec_to_json(const struct spec *spec, bool stored)
 	ours = cJSON_AddObjectToObject(json, "ukvmm");
 	cJSON_AddStringToObject(ours, "hash", spec->hash);
 	cJSON_AddStringToObject(ours, "initrd", spec->initrd);
+	disks = cJSON_AddArrayToObject(ours, "disks");
+	for (uint32_t i = 0; disks && i < spec->n_disks; i++)
+		cJSON_AddItemToArray(disks, cJSON_CreateString(spec->disk[i]));
 	cJSON_AddNumberToObject(ours, "revision", spec->revision);
 	cJSON_AddNumberToObject(ours, "created", (double)spec->created);
 	return json;

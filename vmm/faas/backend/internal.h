@@ -65,7 +65,8 @@ struct instance {
 	struct instance_cost cost;
 	char name[MESSAGE_VM_NAME], end_text[END_TEXT];
 	char *cmdline;
-	int image_fd, initrd_fd, secrets_fd;
+	int image_fd, initrd_fd, secrets_fd, disk_fd[SPEC_DISKS];
+	uint32_t n_disks;
 	uint64_t memory;
 	uint32_t vcpus;
 	uint16_t port;

@@ -18,7 +18,7 @@ enum {
 struct revision {
 	uint32_t references;
 	struct spec *spec;
-	int image_fd, initrd_fd;
+	int image_fd, initrd_fd, disk_fd[SPEC_DISKS];
 };
 
 enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_ENDING };
