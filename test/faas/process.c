@@ -108,13 +108,16 @@ static void close_watch(struct instance *i, struct loop_fd *watch)
 static void on_end(struct loop_fd *watch, uint32_t events)
 {
 	struct instance *i = (struct instance *)((char *)watch - offsetof(struct instance, end));
-	struct instance_end end = { .cause = i->stopped ? DIED_STOPPED : DIED_ENDED, .text = "it ended by itself" };
+	struct instance_end end = { .cause = DIED_ENDED, .text = "it ended by itself" };
 	int status = 0;
 
 	while (i->output.events) /* its last words */
 		on_output(&i->output, events);
 	waitpid(i->pid, &status, 0);
-	if (!i->stopped && WIFSIGNALED(status))
+	/* one that died before it was stopped may be stopped meanwhile, and did not die of that */
+	if (i->stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		end.cause = DIED_STOPPED;
+	else if (WIFSIGNALED(status))
 		end.cause = DIED_CRASHED, end.text = "it died of a signal";
 	i->b->events->died(i->user, &end);
 	close_watch(i, &i->end);

@@ -130,7 +130,7 @@ def logs(s):
 	get = lambda q: len(s.get("/system/logs?name=fresh" + q).text.splitlines())
 	equal([get(""), get("&tail=1"), get("&instance=" + lines[0]["instance"]), get("&since=2100-01-01T00:00:00Z"),
 		get("&since=1h")], [2, 1, 1, 0, 2], "tail, instance, since")
-	follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=0", timeout=60)
+	follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=0", timeout=100)
 	s.get("/function/fresh/die")
 	equal(json.loads(follow.readline())["text"], "these are my last words", "follow")
 	follow.close()

@@ -71,6 +71,7 @@ struct instance {
 	uint32_t vcpus;
 	uint16_t port;
 	bool stopping, failed;
+	bool ended;   /* the guest did, by itself */
 	bool heard;   /* the guest did something */
 	uint32_t lost; /* workers that died before that */
 };
