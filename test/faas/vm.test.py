@@ -44,8 +44,14 @@ def limits(pid):
 
 
 def born(s):
-	pids = workers(s)
-	return pids, {os.path.basename(os.readlink(f"/proc/{pid}/exe")) for pid in pids}
+	"""The programs that they are; none is counted of one that ends meanwhile."""
+	exes = set()
+	for pid in workers(s):
+		try:
+			exes.add(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
+		except FileNotFoundError:
+			pass
+	return exes
 
 
 def until(look, wanted):
@@ -63,19 +69,30 @@ def reaped(s):
 		return int(f.read().rsplit(")", 1)[1].split()[8])
 
 
+def limits_of_all(s):
+	"""Of those that live: one that ends, as spares do, has left its cgroup before it has left /proc."""
+	found = {}
+	for pid in workers(s):
+		try:
+			found[pid] = limits(pid)
+		except FileNotFoundError:
+			pass
+	return [found[pid] for pid in found if not gone(pid)]
+
+
 def walled(s):
 	"""Small programs of their own, each with limits where this host has cgroups."""
 	s.get("/function/noop/")
-	pids, exes = until(lambda: born(s), lambda found: found[1] == {"ukvmm-worker"})
+	exes = until(lambda: born(s), lambda found: found == {"ukvmm-worker"})
 	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
 	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])
 		return
-	memory, cpu, tasks = limits(min(pids))
-	ok(memory and 16 << 20 < int(memory) < 64 << 20, "their memory is limited", f"{memory}")
-	equal(cpu, "100000", "and their CPU time")
-	equal(tasks, "25", "and their threads")
+	found = until(lambda: limits_of_all(s), lambda found: found and all(memory for memory, _, _ in found))
+	ok(all(16 << 20 < int(memory or 0) < 64 << 20 for memory, _, _ in found), "their memory is limited", f"{found}")
+	equal({cpu for _, cpu, _ in found}, {"100000"}, "and their CPU time")
+	equal({tasks for _, _, tasks in found}, {"25"}, "and their threads")
 	ok(not any(f == "/dev/kvm" for f in files(s.process.pid)), "the server has no /dev/kvm")
 
 
@@ -124,6 +141,14 @@ def gone(pid):
 			return f.read().rsplit(")", 1)[1].split()[0] == "Z"
 	except FileNotFoundError:
 		return True
+
+
+def kill_all(pids):
+	for pid in pids:
+		try:
+			os.kill(pid, signal.SIGKILL)
+		except ProcessLookupError:
+			pass  # it ended by itself meanwhile
 
 
 def wait_gone(pids):
@@ -227,8 +252,7 @@ def fresh(s):
 def killed(s):
 	s.get("/function/noop/")
 	name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
-	for pid in workers(s):
-		os.kill(pid, signal.SIGKILL)
+	kill_all(workers(s))
 	s.line(f"{name} of noop: died")
 	got = s.get("/function/noop/")
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
@@ -240,8 +264,7 @@ def killed_unheard(s):
 		s.get("/function/noop/")
 		s.process.send_signal(signal.SIGSTOP)
 		pids = workers(s)
-		for pid in pids:
-			os.kill(pid, signal.SIGKILL)
+		kill_all(pids)
 		dead = wait_gone(pids)
 		requests = [Background(s.get, "/function/noop/") for _ in range(3)]
 		s.process.send_signal(signal.SIGCONT)
