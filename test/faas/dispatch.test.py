@@ -162,8 +162,12 @@ def memory():
 		for name in ("a", "b"):
 			equal(s.deploy(name, memory="64M").status, 202, f"function {name}")
 		equal(s.deploy("big", memory="1G").status, 400, "one that can never fit")
+		equal(s.deploy("hasty", memory="64M", queue_timeout="300ms").status, 202, "one that does not wait for long")
+		ok(any(" 135 MiB for instances" in line for line in s.seen), "the limit is said", str(s.seen))
 		a = [gate.hold(s, "a") for _ in range(2)]
 		equal([i["function"] for i in s.instances()], ["a", "a"], "an idle instance made room")
+		got = s.get("/function/hasty/")
+		equal((got.status, got.headers["Retry-After"]), (503, "1"), "no memory in time: 503")
 		b = Background(s.get, "/function/b/")
 		while s.describe("b")["ukvmm"]["queued"] != 1:
 			pass
