@@ -124,6 +124,12 @@ def starts(s):
 	equal(s.get("/ready/0123456789abcdef0123456789abcdef").status, 404, "a token of nobody")
 	equal(s.deploy("probed", ready="tcp").status, 202, "ready by a connect")
 	equal(s.get("/function/probed/").status, 200, "serves, too")
+	late = Background(s.deploy, "late", image="gated", ready="tcp")
+	at = gate.arrival()
+	equal([i["state"] for i in s.instances() if i["function"] == "late"], ["starting"], "one that refuses connects is not ready")
+	at.open()
+	equal(late.get().status, 202, "until it takes them")
+	equal(s.get("/function/late/").status, 200, "and serves")
 
 
 def kill_all(s, function):

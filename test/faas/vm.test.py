@@ -185,6 +185,8 @@ def serving(s):
 	equal(s.ask("POST", "/function/echo/", body).body, body, "3 MB come back")
 	equal(s.ask("POST", "/function/echo/", (body[i:i + 9999] for i in range(0, 300000, 9999))).body, body[:300000 // 9999 * 9999 + 9999],
 		"in chunks")
+	equal(s.deploy("probed", image="noop", memory="32M", ready="tcp").status, 202, "ready by a connect")
+	equal(s.get("/function/probed/").status, 200, "serves")
 	got = s.ask("POST", "/system/functions", {"service": "linux", "image": "docker.io/nginx"})
 	ok(got.status == 400 and "image import" in got.text, "a container's image: 400 with the cure", got.text)
 	s.ask("POST", "/system/images/text", b"this is no kernel")

@@ -40,8 +40,9 @@ struct replica {
 	uint64_t born, ready_at, idle_since, wanted_at;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
-	struct loop_fd probe_fd;
+	struct loop_fd probe_first, probe_again;
 	uint32_t probes;
+	bool probe_heard; /* the guest has answered a connect */
 };
 
 struct function {
