@@ -114,8 +114,6 @@ def bursts():
 		s.deploy("once", single_use="true", max_instances=20)
 		gate = Gate(s, "bursts")
 		for _ in range(3):
-			while s.instances():
-				pass  # those of the burst before: one of them is not to be taken for one of this
 			held = [Background(s.get, f"/function/once/gate{gate.path}") for _ in range(20)]
 			at = [gate.arrival() for _ in held]
 			os.kill(s.children()[0], signal.SIGKILL)
@@ -123,8 +121,8 @@ def bursts():
 				a.open()
 			statuses = sorted(r.get().status for r in held)
 			equal(statuses, [200] * 19 + [502], "a burst: the one whose instance was killed is told so, the others served")
-		while s.instances():
-			pass
+			while s.instances():
+				pass  # none of them is to be taken for one of the next burst
 		equal(s.children(), [], "no process is left")
 		s.ask("DELETE", "/system/functions", {"functionName": "once"})
 		ok(s.fds() <= before, "no descriptor", f"{before} {s.fds()}")
