@@ -143,6 +143,7 @@ static void become(struct instance *i, const struct instance_plan *plan, pid_t s
 	argv[4] = plan->spec->cmdline;
 	for (uint32_t e = 0; e < plan->spec->env.n; e++)
 		setenv(plan->spec->env.at[e].name, plan->spec->env.at[e].value, 1);
+	fcntl(output, F_SETFL, 0); /* it waits for us: nothing of what it writes is lost */
 	dup2(output, 1);
 	dup2(output, 2);
 	/* below what dup2 may have to keep */

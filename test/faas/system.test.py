@@ -134,6 +134,17 @@ def logs(s):
 	s.get("/function/fresh/die")
 	equal(json.loads(follow.readline())["text"], "these are my last words", "follow")
 	follow.close()
+	s.deploy("talks")
+	s.get("/function/talks/talk/5000")
+	s.get("/function/talks/die")  # its end is told behind all that it wrote
+	s.line("my last words")
+	lines = [json.loads(l) for l in s.get("/system/logs?name=talks").text.splitlines()]
+	ok(500 < len(lines) < 2000 and sum(len(l["text"]) for l in lines) <= 128 << 10, "a function's log has a bound", str(len(lines)))
+	numbers = [int(l["text"].split()[1]) for l in lines[:-1]]
+	ok(numbers == list(range(5000 - len(numbers), 5000)) and lines[-1]["text"] == "these are my last words",
+		"the last lines of it are kept", f"{numbers[:1]} to {numbers[-1:]}, {lines[-1]}")
+	ok(lines[0]["text"].split(", ")[1].startswith("?[2J? and 0"), "without what terminals obey", lines[0]["text"])
+	equal(len(s.get("/system/logs?name=fresh").text.splitlines()), 3, "another's is not touched")
 	equal(s.get("/system/logs?name=nothing").status, 404, "of nothing")
 	equal(s.get("/system/logs").status, 400, "without a name")
 
