@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,13 +108,16 @@ static void close_watch(struct instance *i, struct loop_fd *watch)
 static void on_end(struct loop_fd *watch, uint32_t events)
 {
 	struct instance *i = (struct instance *)((char *)watch - offsetof(struct instance, end));
-	struct instance_end end = { .cause = i->stopped ? DIED_STOPPED : DIED_ENDED, .text = "it ended by itself" };
+	struct instance_end end = { .cause = DIED_ENDED, .text = "it ended by itself" };
 	int status = 0;
 
 	while (i->output.events) /* its last words */
 		on_output(&i->output, events);
 	waitpid(i->pid, &status, 0);
-	if (!i->stopped && WIFSIGNALED(status))
+	/* one that died before it was stopped may be stopped meanwhile, and did not die of that */
+	if (i->stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		end.cause = DIED_STOPPED;
+	else if (WIFSIGNALED(status))
 		end.cause = DIED_CRASHED, end.text = "it died of a signal";
 	i->b->events->died(i->user, &end);
 	close_watch(i, &i->end);
@@ -122,12 +126,15 @@ static void on_end(struct loop_fd *watch, uint32_t events)
 	free(i);
 }
 
-static void become(struct instance *i, const struct instance_plan *plan, int sock, int doorbell, int output)
+static void become(struct instance *i, const struct instance_plan *plan, pid_t server, int sock, int doorbell, int output)
 {
 	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8] = { "function", image, ready, name };
 	ssize_t n = pread(plan->image_fd, image, sizeof image - 1, 0);
 	sigset_t none;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* as workers do: a server that is killed leaves none */
+	if (getppid() != server)
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	image[n < 0 ? 0 : n] = 0;
@@ -136,6 +143,7 @@ static void become(struct instance *i, const struct instance_plan *plan, int soc
 	argv[4] = plan->spec->cmdline;
 	for (uint32_t e = 0; e < plan->spec->env.n; e++)
 		setenv(plan->spec->env.at[e].name, plan->spec->env.at[e].value, 1);
+	fcntl(output, F_SETFL, 0); /* it waits for us: nothing of what it writes is lost */
 	dup2(output, 1);
 	dup2(output, 2);
 	/* below what dup2 may have to keep */
@@ -167,6 +175,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 {
 	struct instance *i = calloc(1, sizeof *i);
 	int sock = -1, output[2], doorbell[2], rc;
+	pid_t server = getpid();
 
 	if (!i)
 		return put(err, "malloc", -ENOMEM);
@@ -177,7 +186,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 		return put(err, "socket", rc);
 	i->pid = fork();
 	if (i->pid == 0)
-		become(i, plan, sock, doorbell[1], output[1]);
+		become(i, plan, server, sock, doorbell[1], output[1]);
 	close(sock);
 	close(output[1]);
 	close(doorbell[1]);

@@ -46,7 +46,7 @@ def verify(folder):
 	shutil.copy(os.path.join(SAMPLES, "ukvmm-faas.socket"), folder)
 	for name in ("ukvmm-faas.service", "ukvmm-faas.socket"):
 		p = subprocess.run(["systemd-analyze", "verify", "--man=no", os.path.join(folder, name)], capture_output=True,
-			text=True, timeout=60)
+			text=True, timeout=100)
 		ok(p.returncode == 0 and not p.stderr.strip(), f"systemd-analyze verify {name}", p.stderr)
 
 
@@ -83,7 +83,7 @@ exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --bounding-set {ca
 
 def devices_can_be_made():
 	p = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs dev /mnt && mknod -m 666 /mnt/null c 1 3 && : >/mnt/null"],
-		capture_output=True, timeout=60)
+		capture_output=True, timeout=100)
 	return p.returncode == 0
 
 

@@ -24,7 +24,7 @@
 #include "broker_wire.h"
 #include "impostor.h"
 
-enum { PATIENCE_MS = 60000, MANY = 80 };
+enum { PATIENCE_MS = 100000, MANY = 80 };
 
 const char report_program[] = "test";
 

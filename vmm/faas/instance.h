@@ -29,13 +29,15 @@ struct instance;
 /*
  * name      unique among all instances there ever were: letters, digits, '-', '_', '.'
  * token     what the guest shows at the callback, 32 hexadecimal digits
- * image_fd  stays the caller's
+ * image_fd  stays the caller's, as all others
+ * disk_fd   as many as the spec has disks: images that the guest may read
  * secrets   as a file for the guest; -1: none
  */
 struct instance_plan {
 	const char *name, *token;
 	const struct spec *spec;
 	int image_fd, initrd_fd, secrets_fd;
+	const int *disk_fd;
 };
 
 /* The boot timeline, CLOCK_MONOTONIC, 0 where not known. */

@@ -32,6 +32,9 @@ void spec_unref(struct spec *spec)
 	spec_free_pairs(&spec->labels);
 	spec_free_pairs(&spec->annotations);
 	spec_free_pairs(&spec->secrets);
+	spec_free_pairs(&spec->constraints);
+	free(spec->requests_memory);
+	free(spec->requests_cpu);
 	free(spec);
 }
 

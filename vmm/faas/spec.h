@@ -15,6 +15,7 @@ enum {
 	SPEC_NAME = 63,	  /* longest name of a function, secret or image */
 	SPEC_HASH = 64,	  /* an image's, in hexadecimal */
 	SPEC_ITEMS = 128, /* longest list: environment, labels, secrets */
+	SPEC_DISKS = 4,
 };
 
 enum spec_ready { READY_DOORBELL, READY_CALLBACK, READY_TCP };
@@ -35,9 +36,13 @@ struct spec {
 	char name[SPEC_NAME + 1];
 	char *image; /* as it was given */
 	char hash[SPEC_HASH + 1], initrd[SPEC_HASH + 1]; /* of the files; "": none */
+	char disk[SPEC_DISKS][SPEC_HASH + 1];
+	uint32_t n_disks;
 	char *cmdline, *process;			 /* process: OpenFaaS's envProcess, kept only */
 	struct spec_pairs env, labels, annotations;
-	struct spec_pairs secrets; /* names only */
+	struct spec_pairs secrets, constraints; /* names only; constraints are kept, and mean nothing here */
+	char *requests_memory, *requests_cpu;	/* as they were given; NULL: not */
+	bool read_only;				/* OpenFaaS's readOnlyRootFilesystem, kept only */
 	uint64_t memory;
 	uint32_t vcpus, port;
 	enum spec_ready ready;

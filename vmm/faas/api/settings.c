@@ -47,6 +47,7 @@ static const struct setting settings[] = {
 	{ "dns", DNS, 0, 0, 0, 0, "host, none or an IPv4 address" },
 	{ "cmdline", TEXT, AT(cmdline), 0, 0, 0, "a line of text" },
 	{ "initrd", TEXT, 0, 0, 0, 0, "the name of an image" }, /* looked up when it is deployed */
+	{ "disks", TEXT, 0, 0, 0, 0, "names of images" },	/* likewise */
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -95,6 +96,31 @@ int settings_size(const char *text, uint64_t *bytes)
 	return parse_size(copy, bytes);
 }
 
+/* "90s", "1.5h", and as Go writes them, in parts: "1h30m0s". */
+static int read_time(const char *text, uint64_t *ns)
+{
+	const char *at = text;
+	uint64_t one;
+	char part[32];
+	size_t n;
+
+	*ns = 0;
+	do {
+		n = strspn(at, "0123456789.");
+		n += strcspn(at + n, "0123456789.");
+		if (n == 0 || n >= sizeof part)
+			return -EINVAL;
+		memcpy(part, at, n);
+		part[n] = 0;
+		at += n;
+		if (parse_duration(part, &one) < 0 || __builtin_add_overflow(*ns, one, ns))
+			return -EINVAL;
+		if (at - n > text && strspn(part, "0123456789.") == n)
+			return -EINVAL; /* only a number alone is seconds */
+	} while (*at);
+	return 0;
+}
+
 static int text_fits(const char *value)
 {
 	if (strlen(value) > 4096)
@@ -117,7 +143,7 @@ static int read_value(const struct setting *s, const char *text, uint64_t *value
 	case SIZE:
 		return settings_size(text, value);
 	case TIME:
-		return parse_duration(text, value);
+		return read_time(text, value);
 	case SWITCH:
 	case ENDS:
 	case READY:

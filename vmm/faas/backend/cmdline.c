@@ -69,8 +69,11 @@ char *cmdline_make(const struct spec *spec, const struct tap *tap, uint16_t read
 		return NULL;
 	fill(w, tap, dns, ready_port, token);
 	replace(f, *spec->cmdline ? spec->cmdline : dns ? PLAIN " dns=%dns" : PLAIN, w);
-	for (uint32_t i = 0; i < spec->env.n; i++)
-		fprintf(f, " %s=%s", spec->env.at[i].name, spec->env.at[i].value);
+	for (uint32_t i = 0; i < spec->env.n; i++) {
+		const char *quote = strpbrk(spec->env.at[i].value, " \t") ? "\"" : "";
+
+		fprintf(f, " %s=%s%s%s", spec->env.at[i].name, quote, spec->env.at[i].value, quote);
+	}
 	fclose(f);
 	return text;
 }

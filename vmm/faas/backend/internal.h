@@ -79,13 +79,15 @@ struct instance {
 	struct instance_cost cost;
 	char name[MESSAGE_VM_NAME], end_text[END_TEXT];
 	char *cmdline;
-	int image_fd, initrd_fd, secrets_fd;
+	int image_fd, initrd_fd, secrets_fd, disk_fd[SPEC_DISKS];
+	uint32_t n_disks;
 	uint64_t memory;
 	uint32_t vcpus;
 	uint16_t port;
 	bool stopping, failed, begins;
 	struct gate *gate; /* of its tap, if it has egress */
 	bool opening;	   /* the gate is; nothing starts before */
+	bool ended;	   /* the guest did, by itself */
 	bool heard;   /* the guest did something */
 	uint32_t lost; /* workers that died before that */
 };

@@ -36,16 +36,28 @@ static void fill_card(struct message_job *j, const struct tap *tap)
 	memcpy(j->net[0].mac, tap->mac, sizeof tap->mac);
 }
 
-static void fill_secrets(struct message_job *j, int fd)
+static void add_disk(struct message_job *j, const char *name, int fd)
 {
-	if (fd < 0)
-		return;
-	j->disks_len = 1;
-	snprintf(j->disk[0].name, sizeof j->disk[0].name, "secrets");
-	snprintf(j->disk[0].serial, sizeof j->disk[0].serial, "secrets");
-	j->disk[0].flags = UKVMM_BLK_READ_ONLY;
-	j->disk[0].fd = fd;
-	j->disk[0].top_fd = -1;
+	struct message_disk *disk = &j->disk[j->disks_len++];
+
+	snprintf(disk->name, sizeof disk->name, "%s", name);
+	snprintf(disk->serial, sizeof disk->serial, "%s", name);
+	disk->flags = UKVMM_BLK_READ_ONLY;
+	disk->fd = fd;
+	disk->top_fd = -1;
+}
+
+/* Its own first, so that they are where they would be without secrets. */
+static void fill_disks(struct message_job *j, const struct instance *i)
+{
+	char name[16];
+
+	for (uint32_t d = 0; d < i->n_disks; d++) {
+		snprintf(name, sizeof name, "disk%u", d);
+		add_disk(j, name, i->disk_fd[d]);
+	}
+	if (i->secrets_fd >= 0)
+		add_disk(j, "secrets", i->secrets_fd);
 }
 
 int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err)
@@ -63,7 +75,7 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	job.config.initrd_fd = i->initrd_fd;
 	job.config.console_fd = pair[1];
 	fill_card(&job.config, i->tap);
-	fill_secrets(&job.config, i->secrets_fd);
+	fill_disks(&job.config, i);
 	job.texts.cmdline = i->cmdline;
 	rc = worker_start(worker, &job, err);
 	close(pair[1]);
@@ -120,19 +132,23 @@ static void serve(struct loop_task *task)
 	b->failures = b->waiting ? b->failures : 0;
 }
 
+static int take_file(int from, int *to)
+{
+	*to = from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, 0);
+	return from >= 0 && *to < 0 ? -errno : 0;
+}
+
 static int take_files(struct instance *i, const struct instance_plan *plan)
 {
-	const struct {
-		int from, *to;
-	} fds[] = { { plan->image_fd, &i->image_fd }, { plan->initrd_fd, &i->initrd_fd },
-		{ plan->secrets_fd, &i->secrets_fd } };
+	int rc = take_file(plan->image_fd, &i->image_fd);
 
-	for (int n = 0; n < 3; n++) {
-		*fds[n].to = fds[n].from < 0 ? -1 : fcntl(fds[n].from, F_DUPFD_CLOEXEC, 0);
-		if (fds[n].from >= 0 && *fds[n].to < 0)
-			return -errno;
-	}
-	return 0;
+	if (rc == 0)
+		rc = take_file(plan->initrd_fd, &i->initrd_fd);
+	if (rc == 0)
+		rc = take_file(plan->secrets_fd, &i->secrets_fd);
+	for (; rc == 0 && i->n_disks < plan->spec->n_disks; i->n_disks += rc == 0)
+		rc = take_file(plan->disk_fd[i->n_disks], &i->disk_fd[i->n_disks]);
+	return rc;
 }
 
 static int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err)
@@ -177,6 +193,8 @@ static void unprepare(struct instance *i)
 	for (int n = 0; n < 3; n++)
 		if (fds[n] >= 0)
 			close(fds[n]);
+	for (uint32_t n = 0; n < i->n_disks; n++)
+		close(i->disk_fd[n]);
 	if (i->gate)
 		gate_close(i);
 	else if (i->tap)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invoke, logs, image, secret. */
+#include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,12 +46,13 @@ int command_invoke(struct client *c, int argc, char **argv)
 	return rc < 0 || a.status >= 400;
 }
 
-/* Enough for names, numbers and times; anything else is refused by the server. */
 static void add_argument(char *path, size_t len, const char *name, const char *value)
 {
+	char *escaped = curl_easy_escape(NULL, value, 0);
 	size_t n = strlen(path);
 
-	snprintf(path + n, len - n, "%s%s=%s", strchr(path, '?') ? "&" : "?", name, value);
+	snprintf(path + n, len - n, "%s%s=%s", strchr(path, '?') ? "&" : "?", name, escaped ? escaped : "");
+	curl_free(escaped);
 }
 
 int command_logs(struct client *c, int argc, char **argv)

@@ -112,7 +112,21 @@ void dispatch_view(const struct function *f, struct function_view *view)
 	view->counts.queued = f->queued;
 }
 
-void dispatch_view_costs(const struct function *f, struct function_view *view)
+static void measure(struct function *f, uint64_t cpu_ns)
+{
+	uint64_t now = loop_clock(), span = now - f->measured_at;
+
+	if (span < 1000000000u)
+		return;
+	if (cpu_ns > f->measured_cpu_ns)
+		f->counts.millicores = (uint32_t)((double)(cpu_ns - f->measured_cpu_ns) / (double)span * 1000 + 0.5);
+	else
+		f->counts.millicores = 0;
+	f->measured_at = now;
+	f->measured_cpu_ns = cpu_ns;
+}
+
+void dispatch_view_costs(struct function *f, struct function_view *view)
 {
 	struct function_counts *c = &view->counts;
 	struct instance_cost cost;
@@ -124,6 +138,8 @@ void dispatch_view_costs(const struct function *f, struct function_view *view)
 		c->network_bytes += cost.rx_bytes + cost.tx_bytes;
 		c->byte_seconds += replica_byte_seconds(r);
 	}
+	measure(f, c->cpu_ns);
+	c->millicores = f->counts.millicores;
 }
 
 static struct replica *find_replica(struct dispatcher *d, const char *instance)

@@ -119,6 +119,7 @@ struct function_counts {
 	uint64_t invocations, cold_starts, failed_starts, refused, instances_died;
 	uint64_t cpu_ns, byte_seconds, network_bytes;
 	uint32_t replicas, ready, inflight, queued, kept;
+	uint32_t millicores; /* thousandths of a CPU, lately: over a second or more */
 };
 struct function_view {
 	struct spec *spec;
@@ -135,7 +136,7 @@ struct replica_view {
 	const struct ticket *tickets; /* that it has */
 };
 /* With what live instances have cost so far, as they told last. */
-void dispatch_view_costs(const struct function *f, struct function_view *view);
+void dispatch_view_costs(struct function *f, struct function_view *view);
 /* The state of an instance to fd (the caller's). -ENOENT; -EOPNOTSUPP; -EAGAIN: it does not run yet; -errno. */
 int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
 /* What an instance is of; NULL: there is none of this name. */

@@ -18,7 +18,7 @@ enum {
 struct revision {
 	uint32_t references;
 	struct spec *spec;
-	int image_fd, initrd_fd;
+	int image_fd, initrd_fd, disk_fd[SPEC_DISKS];
 };
 
 /* KEPT: it hung, serves nothing any more, and stands still to be looked at; one of a function at most. */
@@ -42,8 +42,9 @@ struct replica {
 	uint64_t born, ready_at, idle_since, wanted_at;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
-	struct loop_fd probe_fd;
+	struct loop_fd probe_first, probe_again;
 	uint32_t probes;
+	bool probe_heard; /* the guest has answered a connect */
 };
 
 struct function {
@@ -68,6 +69,7 @@ struct function {
 	uint64_t tokens_at;
 	bool removed;
 	struct function_counts counts;
+	uint64_t measured_at, measured_cpu_ns; /* when counts.millicores was */
 	struct histogram phases[PHASES];
 };
 

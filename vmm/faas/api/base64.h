@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FAAS_BASE64_H
+#define FAAS_BASE64_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * RFC 4648 section 4, with its padding and nothing else. `to` has room for strlen(text) / 4 * 3 bytes. The number of
+ * bytes in *len, or -EINVAL.
+ */
+int base64_decode(const char *text, uint8_t *to, size_t *len);
+
+#endif
