@@ -16,14 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "faas.h"
 
 static const char usage[] = "usage: faas-mixed [--json] [--runs SEED] [SECONDS]";
 
-enum { SECONDS = 30, SECONDS_MAX = 24 * 3600, PRINTED = 40, SETTLE_S = 60, KINDS = 2, METRICS = 1 << 20 };
+enum { SECONDS = 30, PRINTED = 40, SETTLE_S = 60, KINDS = 2, METRICS = 1 << 20 };
 
 unsigned int mixed_complaints;
 static uint64_t state;
@@ -91,8 +90,15 @@ static unsigned int list(const char *what, bool remove)
 	return n;
 }
 
-/* No functions, no instances, the pool as it should be: what the server has then is what it always has. */
-static void settle(struct holding *h)
+/* The pool is as it should be; connections that have ended are closed a moment later, ours among them. */
+static bool settled(const struct holding *h, const struct holding *before)
+{
+	return h->workers == KINDS * MIXED_POOL && h->cgroups <= h->workers &&
+		(!before || h->fds - h->taps <= before->fds - before->taps);
+}
+
+/* No functions, no instances: what the server has then is what it always has. before: when it was so last, or NULL. */
+static void settle(struct holding *h, const struct holding *before)
 {
 	double until = bench_now_ms() + SETTLE_S * 1e3;
 
@@ -101,44 +107,10 @@ static void settle(struct holding *h)
 		;
 	do
 		watch_look(server, h);
-	while ((h->workers != KINDS * MIXED_POOL || h->cgroups > h->workers) && bench_now_ms() < until);
+	while (!settled(h, before) && bench_now_ms() < until);
+	if (h->workers != KINDS * MIXED_POOL || h->cgroups > h->workers)
+		mixed_complain("%u workers and %u cgroups are left, %d wait in the pool", h->workers, h->cgroups, KINDS * MIXED_POOL);
 	log_settle();
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The middle one of a quarter of the samples. */
-static double middle(const double *samples, unsigned int n, unsigned int quarter)
-{
-	static double sorted[SECONDS_MAX];
-	unsigned int from = n * quarter / 4, to = n * (quarter + 1) / 4;
-
-	if (from == to)
-		return 0;
-	memcpy(sorted, samples + from, (to - from) * sizeof *sorted);
-	qsort(sorted, to - from, sizeof *sorted, by_size);
-	return sorted[(to - from) / 2];
-}
-
-static double server_kib[SECONDS_MAX], broker_kib[SECONDS_MAX];
-static unsigned int samples;
-
-static void sample(double now)
-{
-	static double due;
-	struct holding h;
-
-	if (now < due || samples == SECONDS_MAX)
-		return;
-	due = now + 1000;
-	watch_look(server, &h);
-	server_kib[samples] = h.server_kib;
-	broker_kib[samples++] = h.broker_kib;
 }
 
 /* A round of load, and what it came to. */
@@ -147,7 +119,7 @@ static void load(unsigned int seconds, unsigned int *counts, unsigned int *died)
 	double end = bench_now_ms() + seconds * 1e3, now;
 	bool busy = true;
 
-	samples = 0;
+	memory_begin();
 	deploy();
 	calls_reset();
 	load_begin();
@@ -157,7 +129,7 @@ static void load(unsigned int seconds, unsigned int *counts, unsigned int *died)
 		busy = load_turn(now, now < end) > 0;
 		busy |= trouble_turn(now, now < end);
 		log_read();
-		sample(now);
+		memory_sample(server, now);
 	}
 	load_end();
 	log_settle();
@@ -202,59 +174,6 @@ static void balance(void)
 		mixed_complain("memory of instances is committed, and there are none");
 }
 
-/* More than before by a fifth and a bit: it grows. The first rounds of an allocator are not that much. */
-static void flat(const char *what, double before, double after)
-{
-	if (after > before * 1.2 + 2048)
-		mixed_complain("%s has grown from %.0f to %.0f KiB", what, before, after);
-}
-
-static void same(const char *what, unsigned int before, unsigned int after)
-{
-	if (after > before)
-		mixed_complain("%s: there were %u, there are %u", what, before, after);
-}
-
-/* Taps are kept, as many as there were instances at once; each is a descriptor. */
-static void nothing_left(const struct holding *before, const struct holding *after)
-{
-	same("workers", before->workers, after->workers);
-	same("cgroups", before->cgroups, after->cgroups);
-	same("descriptors beside taps", before->fds - before->taps, after->fds - after->taps);
-	same("descriptors of the broker", before->broker_fds, after->broker_fds);
-	same("taps", 64, after->taps);
-	same("connections to instances", 128, after->upstream);
-	flat("the idle server", before->server_kib, after->server_kib);
-	flat("the idle broker", before->broker_kib, after->broker_kib);
-	flat("the server", middle(server_kib, samples, 0), middle(server_kib, samples, 3));
-	flat("the broker", middle(broker_kib, samples, 0), middle(broker_kib, samples, 3));
-}
-
-static void report(struct bench *b, const unsigned int *counts, unsigned int died, const struct holding *before,
-	const struct holding *after)
-{
-	static const char *const names[] = { "server_kib_q1", "server_kib_q2", "server_kib_q3", "server_kib_q4",
-		"broker_kib_q1", "broker_kib_q2", "broker_kib_q3", "broker_kib_q4" };
-
-	for (int i = FATE_WHOLE; i < FATES; i++)
-		bench_value(b, fate_name[i], counts[i]);
-	bench_value(b, "kills", trouble_kills);
-	bench_value(b, "instances_that_died", died);
-	bench_value(b, "deploys_removes_scales", trouble_deploys);
-	for (unsigned int q = 0; q < 8; q++)
-		bench_value(b, names[q], middle(q < 4 ? server_kib : broker_kib, samples, q % 4));
-	bench_value(b, "idle_server_kib_before", before->server_kib);
-	bench_value(b, "idle_server_kib_after", after->server_kib);
-	bench_value(b, "fds_before", before->fds);
-	bench_value(b, "fds_after", after->fds);
-	bench_value(b, "taps_before", before->taps);
-	bench_value(b, "taps_after", after->taps);
-	bench_value(b, "workers_after", after->workers);
-	bench_value(b, "cgroups_after", after->cgroups);
-	bench_value(b, "connections_to_instances_after", after->upstream);
-	bench_value(b, "complaints", mixed_complaints);
-}
-
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .runs = 1 };
@@ -266,7 +185,7 @@ int main(int argc, char **argv)
 	bench_parse(argc, argv, usage, &options);
 	if (options.words < argc)
 		seconds = (unsigned int)strtoul(argv[options.words], NULL, 10);
-	if (seconds < 4 || seconds >= SECONDS_MAX)
+	if (seconds < 4 || seconds > MIXED_SECONDS)
 		bench_die("%s", usage);
 	state = options.runs;
 	log = log_open();
@@ -281,16 +200,16 @@ int main(int argc, char **argv)
 		command(line, NULL, 0);
 	}
 	load(seconds / 4, counts, &died); /* warms up: pools, allocators */
-	settle(&before);
+	settle(&before, NULL);
 	load(seconds - seconds / 4, counts, &died);
-	settle(&after);
+	settle(&after, &before);
 	balance();
-	nothing_left(&before, &after);
+	memory_judge(&before, &after);
 	trouble_end();
 	if (faas_stop() != 0)
 		mixed_complain("the server did not end as it should");
 	log_read();
-	report(b, counts, died, &before, &after);
+	memory_report(b, counts, died, &before, &after);
 	bench_print(b, options.json);
 	bench_free(b);
 	return mixed_complaints > 0;

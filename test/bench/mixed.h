@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MIXED_CLIENTS = 24, MIXED_POOL = 16 };
+enum { MIXED_CLIENTS = 24, MIXED_POOL = 16, MIXED_SECONDS = 24 * 3600 };
 
 /* What a client saw. */
 enum fate {
@@ -68,7 +68,8 @@ extern unsigned int trouble_kills, trouble_deploys;
 /* ---- mixed_watch.c: what the server has ---- */
 
 struct holding {
-	double server_kib, broker_kib; /* PSS */
+	double server_kib, broker_kib; /* PSS: with a share of libraries, that grows where workers end */
+	double own_kib;		       /* of the server: what it alone has written */
 	unsigned int fds, upstream;    /* of the server: all but those to instances; those */
 	unsigned int broker_fds, workers, taps, cgroups;
 };
@@ -76,5 +77,15 @@ pid_t watch_broker(pid_t server);
 /* The broker's children; returns how many, at most n. */
 unsigned int watch_workers(pid_t server, pid_t *pids, unsigned int n);
 void watch_look(pid_t server, struct holding *h);
+
+/* ---- mixed_memory.c: that over time ---- */
+
+struct bench;
+void memory_begin(void); /* of a round */
+void memory_sample(pid_t server, double now);
+/* Nothing may have grown: in the last round, and between two moments without functions. */
+void memory_judge(const struct holding *before, const struct holding *after);
+void memory_report(struct bench *b, const unsigned int *counts, unsigned int died, const struct holding *before,
+	const struct holding *after);
 
 #endif

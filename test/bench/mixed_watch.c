@@ -138,7 +138,8 @@ void watch_look(pid_t server, struct holding *h)
 	char prefix[48];
 
 	*h = (struct holding){ .server_kib = faas_number(server, "smaps_rollup", "Pss:"),
-		.broker_kib = faas_number(broker, "smaps_rollup", "Pss:") };
+		.broker_kib = faas_number(broker, "smaps_rollup", "Pss:"),
+		.own_kib = faas_number(server, "smaps_rollup", "Private_Dirty:") };
 	count_fds(server, &h->fds, &h->upstream);
 	count_fds(broker, &h->broker_fds, NULL);
 	h->workers = watch_workers(server, pids, WORKERS);

@@ -220,6 +220,20 @@ def kept_with_others(s):
 	equal(s.get("/function/several/").status, 200, "another one serves")
 
 
+def hung_with_others(s):
+	"""With concurrency: one that answers nobody is replaced; one that answers others is not."""
+	s.deploy("wide", timeout="500ms", concurrency=4, max_instances=1)
+	pid = s.get("/function/wide/").text
+	late = Background(s.get, "/function/wide/stall")
+	while not [i for i in of(s, "wide") if i["inflight"] == 1]:
+		pass
+	equal(s.get("/function/wide/").text, pid, "an instance answers one request")
+	equal(late.get().status, 504, "while another one of it hangs")
+	equal(s.get("/function/wide/").text, pid, "it serves on")
+	equal(s.get("/function/wide/stall").status, 504, "if it answers nobody for so long")
+	ok(s.get("/function/wide/").text != pid, "it is replaced")
+
+
 def end_busy(s):
 	gate = Gate(s, "busy")
 	s.deploy("busy", max_instances=1)
@@ -326,6 +340,7 @@ def main():
 		race(s)
 		kept(s)
 		kept_with_others(s)
+		hung_with_others(s)
 		end_busy(s)
 		m = s.metrics()
 		ok(m['ukvmm_cold_start_seconds_count{function_name="once",phase="all"}'] >= 20, "the timeline of cold starts")

@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -292,6 +293,9 @@ class Gate:
 class Waiting:
 	def __init__(self, connection):
 		self.connection = connection
+
+	def pid(self):
+		return struct.unpack("3i", self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 	def open(self):
 		with self.connection:

@@ -97,7 +97,7 @@ struct ticket {
 
 /* Answers now or later. */
 void ticket_ask(struct function *f, struct ticket *t);
-/* The first byte of the answer is here: ends the timeline of a cold start. */
+/* The answer begins: its instance does something; ends the timeline of a cold start. */
 void ticket_first_byte(struct ticket *t);
 /*
  * How a request was served: as it should be; not, and its instance is not to be trusted (one that serves several may go

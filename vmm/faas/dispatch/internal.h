@@ -40,6 +40,7 @@ struct replica {
 	bool first_used; /* a cold start's first byte has been told */
 	uint32_t inflight;
 	uint64_t born, ready_at, idle_since, wanted_at;
+	uint64_t answered_at; /* when it began an answer last */
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
 	struct loop_fd probe_first, probe_again;

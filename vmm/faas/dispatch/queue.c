@@ -163,12 +163,14 @@ void ticket_first_byte(struct ticket *t)
 	struct replica *r = t->replica;
 	uint64_t now;
 
-	if (!r || r->first_used)
+	if (!r)
+		return;
+	now = r->answered_at = loop_clock();
+	if (r->first_used)
 		return;
 	r->first_used = true;
 	if (!t->cold)
 		return;
-	now = loop_clock();
 	histogram_add(&r->function->phases[PHASE_FIRST_BYTE], now - r->ready_at);
 	histogram_add(&r->function->phases[PHASE_ALL], now - t->asked);
 }
@@ -186,16 +188,24 @@ static void pass_on(struct replica *r)
 		starts_soon(f->d);
 }
 
-/* What its end says of its instance. */
-static void judge(struct replica *r, enum ticket_end end)
+/* It is late, and it was not others that its instance was busy with. */
+static bool hangs(const struct replica *r, const struct ticket *t)
+{
+	return r->revision->spec->concurrency == 1 || r->answered_at < t->granted_at;
+}
+
+/* What a request's end says of its instance. One that hangs has other requests, perhaps, which get their time. */
+static void judge(struct replica *r, const struct ticket *t, enum ticket_end end)
 {
 	const struct spec *spec = r->revision->spec;
 
 	if (r->state != REPLICA_READY || end == TICKET_FINE)
 		return;
-	if (end == TICKET_LATE && spec->keep && !r->function->removed)
-		r->hung = r->retiring = true;
-	else if (end == TICKET_DEAD || spec->concurrency == 1)
+	if (end == TICKET_LATE && hangs(r, t)) {
+		r->retiring = true;
+		r->hung = spec->keep;
+	}
+	if (end == TICKET_DEAD || (end == TICKET_SUSPECT && spec->concurrency == 1))
 		replica_stop(r);
 }
 
@@ -216,7 +226,7 @@ void ticket_done(struct ticket *t, enum ticket_end end)
 	r->inflight--;
 	r->function->inflight--;
 	replica_note_phases(r);
-	judge(r, end);
+	judge(r, t, end);
 	pass_on(r);
 }
 

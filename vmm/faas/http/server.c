@@ -65,6 +65,8 @@ static enum MHD_Result at_head(struct call *call)
 		return MHD_YES;
 	}
 	call->stage = CALL_BODY;
+	if (call->body_len != 0)
+		call_watch(call);
 	if (call->response)
 		conn_discards(call->conn);
 	return MHD_YES;
@@ -87,8 +89,6 @@ static enum MHD_Result at_body(struct call *call, const char *bytes, size_t *len
 	*len -= taken;
 	if (*len && !call->response)
 		call_suspend(call);
-	else
-		call_watch(call);
 	return MHD_YES;
 }
 
