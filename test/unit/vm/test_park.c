@@ -2,8 +2,9 @@
 /* A vCPU that is about to park, and those who wake it at that very moment: the fake KVM's ioctls are where they come. */
 #include "../kvm/test.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ukvmm/ukvmm.h>
 
@@ -13,7 +14,8 @@
 #include "tiny.h"
 #include "vm.h"
 
-enum { EXIT_PORT = 0x501, STATUS = 7, DATA = 4096, APIC_SPIV = 0xf0, SPIV_ENABLED = 0x1ff, IRR_64_95 = 0x220 };
+enum { EXIT_PORT = 0x501, STATUS = 7, DATA = 4096, VECTOR = 0x40, SPIV_ENABLED = 0x1ff, DIVIDE_BY_1 = 0xb };
+enum { APIC_SPIV = 0xf0, APIC_IRR = 0x200, APIC_LVTT = 0x320, APIC_TIMER_INITIAL = 0x380, APIC_TIMER_DIVIDE = 0x3e0 };
 
 TINY_CODE(nothing, "hlt");
 
@@ -52,10 +54,14 @@ static int guest(void *arg, struct fake_vcpu *vcpu, struct kvm_run *run)
 	return 0;
 }
 
-/* Vector 0x40. */
+static void set_apic(struct place *p, uint32_t reg, uint32_t value)
+{
+	memcpy(fake_vcpu(&p->fake, p->vcpu->kvm->fd)->lapic.regs + reg, &value, sizeof value);
+}
+
 static void interrupt(struct place *p)
 {
-	fake_vcpu(&p->fake, p->vcpu->kvm->fd)->lapic.regs[IRR_64_95] = 1;
+	set_apic(p, APIC_IRR + VECTOR / 32 * 0x10, 1u << VECTOR % 32);
 	vm_wake(p->vm, 0);
 }
 
@@ -129,7 +135,7 @@ static int setup(void **state)
 	ukvmm_image_unref(image);
 	assert_int_equal(ukvmm_vm_seal(p.vm, NULL), 0);
 	assert_int_equal(ukvmm_vm_vcpu(p.vm, 0, &p.vcpu), 0);
-	memcpy(fake_vcpu(&p.fake, p.vcpu->kvm->fd)->lapic.regs + APIC_SPIV, &(uint32_t){ SPIV_ENABLED }, 4);
+	set_apic(&p, APIC_SPIV, SPIV_ENABLED);
 	*state = &p;
 	return 0;
 }
@@ -170,7 +176,7 @@ static void nothing_to_do_parks(void **state)
 
 	assert_int_equal(run(p).reason, UKVMM_STOP_IDLE);
 	assert_int_equal(p->entered, 1);
-	vm_wake(p->vm, 0);
+	interrupt(p);
 	vm_wake(p->vm, 0);
 	assert_int_equal(runnable(p), 1);
 	assert_int_equal(run(p).value, STATUS);
@@ -187,8 +193,46 @@ static void a_late_waker_does_not_keep_it_from_parking(void **state)
 	assert_int_equal(p->late, 0);
 	assert_int_equal(p->entered, 1);
 	assert_int_equal(runnable(p), 0);
-	vm_wake(p->vm, 0);
+	interrupt(p);
 	assert_int_equal(runnable(p), 1);
+	assert_int_equal(run(p).value, STATUS);
+}
+
+/* The same, a little later. */
+static void a_later_waker_does_not_make_it_halt(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(run(p).reason, UKVMM_STOP_IDLE);
+	for (int i = 0; i < 3; i++) {
+		vm_wake(p->vm, 0);
+		assert_int_equal(runnable(p), 1);
+		assert_int_equal(run(p).reason, UKVMM_STOP_IDLE);
+		assert_int_equal(p->entered, 1);
+	}
+	interrupt(p);
+	assert_int_equal(runnable(p), 1);
+	assert_int_equal(run(p).value, STATUS);
+}
+
+/* KVM turns a timer that has run out into an interrupt when the guest is entered, not before: it is. */
+static void a_timer_is_taken_at_its_word(void **state)
+{
+	struct place *p = *state;
+	struct pollfd fd = { .fd = ukvmm_poller_fd(p->poller), .events = POLLIN };
+	struct ukvmm_stop stop;
+	int woken = 0;
+
+	set_apic(p, APIC_LVTT, VECTOR);
+	set_apic(p, APIC_TIMER_INITIAL, 1000);
+	set_apic(p, APIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	stop = run(p);
+	assert_int_equal(stop.reason, UKVMM_STOP_IDLE);
+	assert_true(stop.value > 0);
+	while (!(woken = runnable(p)))
+		assert_int_equal(poll(&fd, 1, 100000), 1);
+	assert_int_equal(woken, 1);
+	assert_int_equal(run(p).value, STATUS);
 }
 
 static void an_interrupt_at_the_last_moment_is_not_slept_over(void **state)
@@ -208,6 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(nothing_to_do_parks),
 		ROW(a_late_waker_does_not_keep_it_from_parking),
+		ROW(a_later_waker_does_not_make_it_halt),
+		ROW(a_timer_is_taken_at_its_word),
 		ROW(an_interrupt_at_the_last_moment_is_not_slept_over),
 	};
 
