@@ -16,7 +16,7 @@
 #include <ukvmm/sandbox.h>
 #include <ukvmm/x86.h>
 
-enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 60 };
+enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 100 };
 
 /* Interrupt chips that a case is run with, one after the other; 0: the default only. */
 enum {
