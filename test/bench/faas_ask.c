@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static void begin(struct load *l, CURL *e)
 	l->left--;
 }
 
-static void ended(struct load *l, CURL *e, CURLcode code)
+/* True: another one is begun in its place. */
+static bool ended(struct load *l, CURL *e, CURLcode code)
 {
 	long status = 0;
 	double seconds = 0;
@@ -45,10 +47,12 @@ static void ended(struct load *l, CURL *e, CURLcode code)
 	else if (l->s)
 		bench_add(l->s, seconds * 1e6);
 	curl_multi_remove_handle(l->multi, e);
-	if (l->left > 0)
+	if (l->left > 0) {
 		begin(l, e);
-	else
-		curl_easy_cleanup(e);
+		return true;
+	}
+	curl_easy_cleanup(e);
+	return false;
 }
 
 double faas_ask(const char *url, unsigned int runs, unsigned int together, bool keep, struct bench_series *s,
@@ -66,10 +70,9 @@ double faas_ask(const char *url, unsigned int runs, unsigned int together, bool 
 		if (curl_multi_perform(l.multi, &running) != CURLM_OK)
 			bench_die("curl_multi_perform");
 		while ((m = curl_multi_info_read(l.multi, &left)))
-			if (m->msg == CURLMSG_DONE) {
-				ended(&l, m->easy_handle, m->data.result);
+			/* with nothing left the wait below would be for its whole second */
+			if (m->msg == CURLMSG_DONE && ended(&l, m->easy_handle, m->data.result))
 				running = 1;
-			}
 		if (running > 0)
 			curl_multi_poll(l.multi, NULL, 0, 1000, NULL);
 	}

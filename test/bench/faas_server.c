@@ -155,7 +155,8 @@ void faas_workers(struct faas_workers *w)
 	while (dir && (e = readdir(dir))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 
-		if (pid <= 0 || (pid_t)number(pid, "status", "PPid:") != server)
+		/* a child of the server's broker */
+		if (pid <= 0 || (pid_t)number((pid_t)number(pid, "status", "PPid:"), "status", "PPid:") != server)
 			continue;
 		w->n++;
 		w->pss_kib += number(pid, "smaps_rollup", "Pss:");

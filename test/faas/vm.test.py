@@ -7,9 +7,113 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 
 from faas import Background, Server, equal, finish, ok
 from vm import image, prepare
+
+
+def workers(s):
+	"""The broker's children: it is the server's only one."""
+	(broker,) = s.children()
+	with open(f"/proc/{broker}/task/{broker}/children") as f:
+		return [int(p) for p in f.read().split()]
+
+
+def limits(pid):
+	"""What its cgroup allows: (bytes, CPU time per period, threads); None where it has none of its own."""
+	found = {}
+	with open(f"/proc/{pid}/cgroup") as f:
+		for line in f:
+			_, names, path = line.strip().split(":", 2)
+			if "/ukvmm-faas-" in path:
+				for name in names.split(",") if names else ("memory", "cpu", "pids"):
+					found[name] = path
+	def value(name, old, new):
+		for root, file in ((f"/sys/fs/cgroup/{name}", old), ("/sys/fs/cgroup", new), ("/sys/fs/cgroup/unified", new)):
+			try:
+				with open(f"{root}{found[name]}/{file}") as f:
+					return f.read().split()[0]
+			except (KeyError, FileNotFoundError):
+				pass
+		return None
+	return (value("memory", "memory.limit_in_bytes", "memory.max"), value("cpu", "cpu.cfs_quota_us", "cpu.max"),
+		value("pids", "pids.max", "pids.max"))
+
+
+def born(s):
+	pids = workers(s)
+	return pids, {os.path.basename(os.readlink(f"/proc/{pid}/exe")) for pid in pids}
+
+
+def until(look, wanted):
+	"""What look() gives, once it is what is wanted, or after a while."""
+	end = time.monotonic() + 30
+	found = look()
+	while not wanted(found) and time.monotonic() < end:
+		found = look()
+	return found
+
+
+def reaped(s):
+	"""Page faults of those children of the broker that have ended: proc(5), cminflt."""
+	with open(f"/proc/{s.children()[0]}/stat") as f:
+		return int(f.read().rsplit(")", 1)[1].split()[8])
+
+
+def walled(s):
+	"""Small programs of their own, each with limits where this host has cgroups."""
+	s.get("/function/noop/")
+	pids, exes = until(lambda: born(s), lambda found: found[1] == {"ukvmm-worker"})
+	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
+	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
+	if any("have no cgroups of their own" in line for line in s.seen):
+		print("# no cgroups here: " + s.seen[-1])
+		return
+	memory, cpu, tasks = limits(min(pids))
+	ok(memory and 16 << 20 < int(memory) < 64 << 20, "their memory is limited", f"{memory}")
+	equal(cpu, "100000", "and their CPU time")
+	equal(tasks, "17", "and their threads")
+	ok(not any(f == "/dev/kvm" for f in files(s.process.pid)), "the server has no /dev/kvm")
+
+
+def files(pid):
+	found = []
+	for fd in os.listdir(f"/proc/{pid}/fd"):
+		try:
+			found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+		except FileNotFoundError:
+			pass
+	return found
+
+
+def checked(s):
+	"""A deploy has its image read by a worker, and says what that found."""
+	equal(s.ask("POST", "/system/images/text", b"no kernel at all " * 1000).status, 201, "anything is taken for an image")
+	before = reaped(s)
+	got = s.deploy("text", image="text")
+	ok(got.status == 400 and "image" in got.text, "what is none is refused by the deploy", f"{got}")
+	ok(until(lambda: reaped(s), lambda n: n > before) > before, "by a worker, which ends with it")
+
+
+def unsafe():
+	args = [os.environ["FAAS_VM"], "serve", "--state", "/nonexistent/state", "--no-sandbox"]
+	got = subprocess.run(args, capture_output=True, text=True, timeout=30)
+	ok(got.returncode == 2 and "--unsafe" in got.stderr, "--no-sandbox alone is refused", f"{got}")
+	with Server("--no-sandbox", "--unsafe", program=os.environ["FAAS_VM"]) as s:
+		s.line("warning: --no-sandbox")
+		image(s, "noop")
+		s.deploy("noop", image="noop", memory="16M")
+		equal(s.get("/function/noop/").status, 200, "with --unsafe it serves, and warns")
+
+
+def broker_killed(s):
+	s.get("/function/noop/")
+	pids = s.children() + workers(s)
+	os.kill(pids[0], signal.SIGKILL)
+	s.line("the broker is gone")
+	equal(s.process.wait(60), 1, "a server without its broker ends, and says so")
+	ok(wait_gone(pids), "and so do its workers")
 
 
 def gone(pid):
@@ -84,7 +188,7 @@ def fresh(s):
 def killed(s):
 	s.get("/function/noop/")
 	name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
-	for pid in s.children():
+	for pid in workers(s):
 		os.kill(pid, signal.SIGKILL)
 	s.line(f"{name} of noop: died")
 	got = s.get("/function/noop/")
@@ -96,10 +200,10 @@ def killed_unheard(s):
 	for _ in range(5):
 		s.get("/function/noop/")
 		s.process.send_signal(signal.SIGSTOP)
-		workers = s.children()
-		for pid in workers:
+		pids = workers(s)
+		for pid in pids:
 			os.kill(pid, signal.SIGKILL)
-		dead = wait_gone(workers)
+		dead = wait_gone(pids)
 		requests = [Background(s.get, "/function/noop/") for _ in range(3)]
 		s.process.send_signal(signal.SIGCONT)
 		got = [r.get() for r in requests]
@@ -189,19 +293,22 @@ def main():
 		looked_into(s)
 		killed(s)
 		killed_unheard(s)
+		walled(s)
+		checked(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")
-		workers = s.children()
+		pids = s.children() + workers(s)
 		state = s.state
 		network = os.open(f"/proc/{s.process.pid}/ns/net", os.O_RDONLY)
 		equal(taps(network) > 0, True, "there are taps")
 		s.stop(signal.SIGKILL)
-		ok(workers and wait_gone(workers), "SIGKILL leaves no machine behind")
+		ok(len(pids) > 1 and wait_gone(pids), "SIGKILL leaves no machine behind")
 		equal(taps(network), 0, "and no tap")
 		os.close(network)
 		with Server(program=os.environ["FAAS_VM"], state=state) as again:
 			equal(again.get("/function/todos/todos/1").status, 200, "functions are back")
-			equal(again.stop(), 0, "it ends")
+			broker_killed(again)
+	unsafe()
 	no_taps()
 	finish()
 

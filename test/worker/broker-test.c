@@ -58,7 +58,7 @@ static struct worker *spawn(struct broker *b, enum harm harm, const char *cgroup
 	struct worker_config config = { .memory = harm, .vcpus = 1 };
 	struct worker *w = NULL;
 
-	assert_int_equal(broker_worker(b, &config, cgroup, id, &w, NULL), 0);
+	assert_int_equal(broker_worker(b, &config, cgroup, NULL, id, &w, NULL), 0);
 	assert_int_equal(worker_pid(w), 0);
 	return w;
 }

@@ -18,7 +18,7 @@
 struct broker {
 	int sock;
 	pid_t pid;
-	uint64_t next_id;
+	_Atomic uint64_t next_id;
 };
 
 int broker_start(const struct broker_config *config, struct broker **out, struct ukvmm_err *err)
@@ -50,8 +50,13 @@ static int set_name(struct broker_request *r, const char *name)
 	return snprintf(r->name, sizeof r->name, "%s", name) < (int)sizeof r->name ? 0 : -ENAMETOOLONG;
 }
 
-int broker_worker(struct broker *b, const struct worker_config *config, const char *cgroup, uint64_t *id,
-	struct worker **out, struct ukvmm_err *err)
+int broker_fd(const struct broker *b)
+{
+	return b->sock;
+}
+
+int broker_worker(struct broker *b, const struct worker_config *config, const char *cgroup,
+	const struct cgroup_limits *limits, uint64_t *id, struct worker **out, struct ukvmm_err *err)
 {
 	struct broker_request r = {
 		.verb = BROKER_SPAWN,
@@ -63,6 +68,8 @@ int broker_worker(struct broker *b, const struct worker_config *config, const ch
 	};
 	int pair[2], rc = cgroup ? set_name(&r, cgroup) : 0;
 
+	if (cgroup && limits)
+		r.limits = *limits;
 	if (rc < 0)
 		return failure(err, rc, "broker_worker", "cgroup");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

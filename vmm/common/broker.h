@@ -17,9 +17,11 @@ struct broker;
 
 enum { BROKER_FOLDERS = 8, BROKER_WORKERS = 4096 };
 
-/* kvm_fd: as in worker_config. uid, gid: of its workers. folders: open directories, kept by the caller. */
+/* kvm_fd, program: as in worker_config. flags: WORKER_*, of all its workers. uid, gid: of its workers. folders: open
+ * directories, kept by the caller. */
 struct broker_config {
-	int kvm_fd;
+	int kvm_fd, program;
+	uint32_t flags;
 	uid_t uid;
 	gid_t gid;
 	const int *folders;
@@ -32,11 +34,14 @@ int broker_start(const struct broker_config *config, struct broker **out, struct
 
 /*
  * As worker_new, and returns at once: what fails there is a FAILED event of the worker's. config's kvm_fd, uid, gid,
- * cpus and cgroup are not looked at: `cgroup` (NULL: none) names a new one for it, taken away after its death.
- * -EAGAIN: the broker has too much to do.
+ * cpus, program and cgroup are not looked at: `cgroup` (NULL: none) names a new one for it, taken away after its death,
+ * with these limits (NULL: none yet). -EAGAIN: the broker has too much to do. Any thread.
  */
-int broker_worker(struct broker *b, const struct worker_config *config, const char *cgroup, uint64_t *id,
-	struct worker **out, struct ukvmm_err *err);
+int broker_worker(struct broker *b, const struct worker_config *config, const char *cgroup,
+	const struct cgroup_limits *limits, uint64_t *id, struct worker **out, struct ukvmm_err *err);
+
+/* Readable once the broker is gone, and its workers with it; where no answer is waited for. The broker's own. */
+int broker_fd(const struct broker *b);
 
 /* Limits of the worker's cgroup, by the id of broker_worker; before it is given its job. Waits for the broker. */
 int broker_limit(struct broker *b, uint64_t id, const struct cgroup_limits *limits, struct ukvmm_err *err);

@@ -102,8 +102,8 @@ static void serve_child(struct server *s, struct child *c)
 
 static int spawn(struct server *s, const struct broker_request *r, struct child *c, int to, struct ukvmm_err *err)
 {
-	struct worker_config config = { .flags = r->flags, .uid = s->config.uid, .gid = s->config.gid, .memory = r->memory,
-		.vcpus = r->vcpus, .irqchip = r->irqchip };
+	struct worker_config config = { .flags = r->flags | s->config.flags, .program = s->config.program,
+		.uid = s->config.uid, .gid = s->config.gid, .memory = r->memory, .vcpus = r->vcpus, .irqchip = r->irqchip };
 	struct birth b = { .pid = 0, .pidfd = -1 };
 	int rc = 0;
 
@@ -111,6 +111,9 @@ static int spawn(struct server *s, const struct broker_request *r, struct child 
 		return failure(err, -EAGAIN, "broker", "worker");
 	if (r->name[0])
 		rc = cgroup_make(r->name, &c->cgroup, err);
+	/* of what is not limited nothing is written */
+	if (rc == 0 && c->cgroup)
+		rc = cgroup_limit(c->cgroup, &r->limits, err);
 	config.cgroup = c->cgroup;
 	if (rc == 0)
 		rc = birth_give(&config, to, c->sock, s->kvm, &b, err);
@@ -221,16 +224,20 @@ static int keep_own(struct server *s, int *folders)
 	fd = fcntl(s->sock, F_DUPFD_CLOEXEC, 64);
 	s->kvm = s->config.kvm_fd >= 0 ? fcntl(s->config.kvm_fd, F_DUPFD_CLOEXEC, 64)
 				       : open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (s->config.program)
+		s->config.program = fcntl(s->config.program, F_DUPFD_CLOEXEC, 64);
 	for (uint32_t i = 0; i < s->config.folders_len; i++)
 		folders[i] = fcntl(s->config.folders[i], F_DUPFD_CLOEXEC, 64);
 	s->sock = dup3(fd, at++, O_CLOEXEC);
 	for (uint32_t i = 0; i < s->config.folders_len; i++)
 		folders[i] = dup3(folders[i], at++, O_CLOEXEC);
+	if (s->config.program > 0)
+		s->config.program = dup3(s->config.program, at++, O_CLOEXEC);
 	/* without /dev/kvm each worker says that it has none */
 	if (s->kvm >= 0)
 		s->kvm = dup3(s->kvm, at++, O_CLOEXEC);
 	s->config.folders = folders;
-	return s->sock < 0 || close_range((unsigned)at, ~0u, 0) < 0 ? -errno : 0;
+	return s->sock < 0 || s->config.program < 0 || close_range((unsigned)at, ~0u, 0) < 0 ? -errno : 0;
 }
 
 static void end_all(struct server *s)

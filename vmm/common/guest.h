@@ -70,6 +70,9 @@ struct guest {
  */
 enum message_phase guest_make(struct guest *g, const char *texts, uint32_t *index, struct ukvmm_err *err);
 
+/* JOB_CHECK: reads the image, says what came of it, and ends the process. */
+__attribute__((noreturn)) void guest_check(struct guest *g);
+
 /* ---- guest_run.c ---- */
 
 /* Runs a sealed VM; the calling thread is its vCPU 0. Never returns. */

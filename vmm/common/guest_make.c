@@ -176,6 +176,17 @@ static void close_given(struct message_job *j)
 		close(j->vsock_fd);
 }
 
+void guest_check(struct guest *g)
+{
+	struct message_stopped m = { .err = { .size = sizeof m.err } };
+	struct ukvmm_err err = { .size = sizeof err };
+
+	if (read_image(g, &err) < 0)
+		guest_failed(g, PHASE_IMAGE, 0, &err);
+	message_send(g->sock, MESSAGE_STOPPED, &m);
+	_exit(0);
+}
+
 enum message_phase guest_make(struct guest *g, const char *texts, uint32_t *index, struct ukvmm_err *err)
 {
 	struct message_job *j = &g->job;

@@ -153,6 +153,8 @@ __attribute__((noreturn)) static void do_job(struct guest *g)
 		failure(&err, -EINVAL, "worker", "job");
 		guest_failed(g, PHASE_JOB, 0, &err);
 	}
+	if (g->job.flags & JOB_CHECK)
+		guest_check(g);
 	phase = guest_make(g, message_texts(room), &index, &err);
 	if (phase != PHASE_BIRTH)
 		guest_failed(g, phase, index, &err);

@@ -74,6 +74,8 @@ struct instance_events {
  * ready_port where the callback is served, on each instance's gateway; 0: nowhere
  * pool       how many are made ready ahead, of what does not depend on the function
  * more, arg  see start
+ * no_sandbox instances have no walls around them
+ * lost       called when no instance can be started any more
  */
 struct backend_options {
 	const char *addresses;
@@ -81,9 +83,15 @@ struct backend_options {
 	uint32_t pool;
 	void (*more)(void *arg);
 	void *arg;
+	bool no_sandbox;
+	void (*lost)(void *arg);
+	void *lost_arg;
 };
 
 /*
+ * early: first of all, before there are threads, descriptors or secrets: for what has to be forked off. What it makes is
+ * `open`'s `*out`; without `open`, `close` takes it. May be NULL, and *out with it.
+ * notes: called once serving: a line for each thing about this host that an operator should know. May be NULL.
  * overhead: bytes that an instance costs beside its guest's memory.
  */
 struct backend_ops {
@@ -105,6 +113,8 @@ struct backend_ops {
 	uint64_t overhead;
 	/* Its state to fd (the caller's), as worker_core (vmm/common/worker.h) says; NULL: not to be had. */
 	int (*core)(struct instance *i, bool memory, int fd);
+	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
+	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
 };
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "broker.h"
 #include "instance.h"
 #include "taps.h"
 #include "worker.h"
@@ -32,7 +33,12 @@ struct backend {
 	struct work *work;
 	const struct instance_events *events;
 	struct backend_options options;
-	int kvm, program; /* ukvmm-worker */
+	struct broker *broker;
+	struct loop_fd broker_end;
+	bool cgroups;		   /* each worker is in one of its own */
+	char without[END_TEXT];	   /* why not, else */
+	uint32_t missing;	   /* walls that this host does not have: WALL_* */
+	_Atomic uint32_t births;   /* for the names of cgroups */
 	struct taps *taps;
 	struct spare *spares;
 	struct instance *waiting, **waiting_end; /* for a worker */
@@ -75,6 +81,19 @@ struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus);
 void spares_fill(struct backend *b);
 void spares_later(struct backend *b);
 void spares_free(struct backend *b);
+
+/* makers.c */
+int makers_early(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
+/* From now on the end of the broker is noticed. */
+int makers_watch(struct backend *b);
+void makers_notes(const struct backend *b, void (*line)(const char *fmt, ...));
+/* A worker for a VM of this kind, memory 0: for none; room: what it may use then. Any thread. As broker_worker. */
+int makers_worker(struct backend *b, uint64_t memory, uint32_t vcpus, uint64_t room, struct worker **out,
+	struct ukvmm_err *err);
+void makers_free(struct backend *b); /* b, too */
+
+/* check.c: backend_ops.check; any thread */
+int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err);
 
 /* vm.c */
 /* In the queue for a worker. */

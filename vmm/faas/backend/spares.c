@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers that are made ahead: walled in, with a VM of the kinds that were used last. */
+#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -44,16 +45,13 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 
 static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
-	struct worker_config config = { .flags = WORKER_INSPECT, .kvm_fd = b->kvm, .program = b->program, .memory = memory,
-		.vcpus = vcpus };
 	struct ukvmm_err err = { .size = sizeof err };
 	struct spare *s = calloc(1, sizeof *s);
+	int rc = s ? makers_worker(b, memory, vcpus, 0, &s->worker, &err) : -ENOMEM;
 
-	if (!s)
-		return -1;
-	if (worker_new(&config, &s->worker, &err) < 0) {
+	if (rc < 0) {
 		free(s);
-		return -1;
+		return rc;
 	}
 	s->b = b;
 	s->round = b->failures;
@@ -68,7 +66,7 @@ static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 	if (loop_watch(b->loop, &s->watch, worker_fd(s->worker), EPOLLIN) == 0)
 		return 0;
 	drop(s);
-	return -1;
+	return -ENOMEM;
 }
 
 static void remember(struct backend *b, uint64_t memory, uint32_t vcpus)
@@ -143,12 +141,18 @@ static bool add_missing(struct backend *b, bool ahead)
 	for (uint32_t i = 0; i < b->n_kinds && b->failures < FAILURES; i++) {
 		uint64_t memory = b->kind[i].memory;
 		uint32_t vcpus = b->kind[i].vcpus;
+		int rc;
 
 		if (have(b, memory, vcpus) >= needed(b, memory, vcpus, ahead))
 			continue;
-		if (add(b, memory, vcpus) == 0)
+		rc = add(b, memory, vcpus);
+		if (rc == 0)
 			return true;
-		b->failures++;
+		/* a broker with a full socket is asked again by and by */
+		if (rc == -EAGAIN)
+			spares_later(b);
+		else
+			b->failures++;
 		return false;
 	}
 	return false;

@@ -260,58 +260,34 @@ static int vm_core(struct instance *i, bool memory, int fd)
 	return i->worker && i->heard ? worker_core(i->worker, memory ? CORE_MEMORY : 0, fd) : -EAGAIN;
 }
 
-/* Looked at without KVM, from a copy: what it is, not whether it works. That is for a worker to find out. */
-static int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err)
-{
-	struct ukvmm_image *image;
-	int rc = ukvmm_image_open(NULL, image_fd, -1, NULL, &image, err);
-
-	(void)b;
-	if (rc == 0)
-		ukvmm_image_unref(image);
-	return rc;
-}
-
-static void close_all(struct backend *b)
-{
-	taps_free(b->taps);
-	if (b->program)
-		close(b->program);
-	if (b->kvm >= 0)
-		close(b->kvm);
-	free(b);
-}
-
 static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
 	const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
 {
-	struct backend *b = calloc(1, sizeof *b);
+	struct backend *b = *out;
 	int rc;
 
-	if (!b)
-		return put(err, "malloc", "back end", -ENOMEM);
-	*b = (struct backend){ .loop = loop, .work = work, .events = events, .options = *options, .serve.run = serve };
+	b->loop = loop;
+	b->work = work;
+	b->events = events;
+	b->options = *options;
+	b->serve.run = serve;
 	b->waiting_end = &b->waiting;
-	b->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	rc = b->kvm < 0 ? put(err, "open", "/dev/kvm", -errno) : worker_program(err);
-	b->program = rc < 0 ? 0 : rc;
-	rc = rc < 0 ? rc : taps_new(options->addresses, &b->taps, err);
-	if (rc == 0)
-		rc = taps_prepare(b->taps, options->pool, err);
-	if (rc < 0) {
-		close_all(b);
-		return rc;
-	}
-	*out = b;
-	return 0;
+	rc = makers_watch(b);
+	if (rc < 0)
+		return put(err, "epoll_ctl", "broker", rc);
+	rc = taps_new(options->addresses, &b->taps, err);
+	return rc < 0 ? rc : taps_prepare(b->taps, options->pool, err);
 }
 
 static void vm_close(struct backend *b)
 {
-	loop_cancel(b->loop, &b->serve);
-	spares_free(b);
-	close_all(b);
+	if (b->loop) {
+		loop_cancel(b->loop, &b->serve);
+		spares_free(b);
+	}
+	taps_free(b->taps);
+	makers_free(b);
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core };
+	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes };

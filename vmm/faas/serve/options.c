@@ -11,7 +11,7 @@
 #include "parse.h"
 #include "report.h"
 
-enum kind { TEXT, SIZE, TIME, NUMBER, NETWORK, LOG };
+enum kind { TEXT, SIZE, TIME, NUMBER, NETWORK, LOG, FLAG };
 
 static const struct entry {
 	const char *name;
@@ -37,6 +37,8 @@ static const struct entry {
 	{ "header-timeout", TIME, AT(header_ns), "10s", "how long a client may take for a request's head" },
 	{ "idle-timeout", TIME, AT(idle_ns), "75s", "how long a connection may stay without a request" },
 	{ "log", LOG, AT(json), "lines", "lines or json" },
+	{ "no-sandbox", FLAG, AT(no_sandbox), NULL, "no walls around functions, for debugging; with --unsafe only" },
+	{ "unsafe", FLAG, AT(unsafe), NULL, "each function may do to this machine what this user may" },
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
@@ -49,7 +51,7 @@ static int set_text(char **to, const char *value)
 
 static int set(struct serve_options *o, const struct entry *e, const char *value)
 {
-	static const char *const logs[] = { "lines", "json", NULL };
+	static const char *const logs[] = { "lines", "json", NULL }, *const flags[] = { "no", "yes", NULL };
 	static const char *const networks[] = { "auto", "own", "given", "shared", NULL }; /* enum network */
 	void *at = (char *)o + e->at;
 	int rc;
@@ -63,6 +65,10 @@ static int set(struct serve_options *o, const struct entry *e, const char *value
 		return parse_duration(value, at);
 	case NUMBER:
 		return parse_u32(value, 1, 1000000, at);
+	case FLAG:
+		rc = value ? parse_choice(value, flags) : 1;
+		*(bool *)at = rc > 0;
+		return rc < 0 ? rc : 0;
 	case NETWORK:
 		rc = parse_choice(value, networks);
 		if (rc >= 0)
@@ -141,7 +147,8 @@ static int scan(struct serve_options *o, int argc, char **argv, bool config_only
 	int c;
 
 	for (int i = 0; i < ENTRIES; i++)
-		list[i] = (struct option){ entries[i].name, required_argument, NULL, i };
+		list[i] = (struct option){ entries[i].name,
+			entries[i].kind == FLAG ? no_argument : required_argument, NULL, i };
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", list, NULL)) >= 0) {
 		if (c == '?')
@@ -178,7 +185,12 @@ int options_read(struct serve_options *o, int argc, char **argv, bool *help)
 	}
 	if (rc == 0 && o->config)
 		rc = read_config(o, o->config);
-	return rc ? rc : scan(o, argc, argv, false, help);
+	rc = rc ? rc : scan(o, argc, argv, false, help);
+	if (rc == 0 && o->no_sandbox && !o->unsafe) {
+		report("usage", "no-sandbox", "it takes the walls from around every function: it needs --unsafe, too");
+		rc = 2;
+	}
+	return rc;
 }
 
 void options_free(struct serve_options *o)

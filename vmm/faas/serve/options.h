@@ -13,7 +13,7 @@ struct serve_options {
 	uint64_t memory, drain_ns, header_ns, idle_ns;
 	uint32_t starting, pool, connections;
 	enum network network;
-	bool json;
+	bool json, no_sandbox, unsafe;
 };
 
 /* 0, 1 or 2 as a program's exit status; said why. help: printed, nothing to do. */

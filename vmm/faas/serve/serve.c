@@ -30,7 +30,7 @@ struct server {
 	struct loop_fd signals;
 	struct loop_timer deadline; /* of the drain */
 	char password[256];
-	bool ending;
+	bool ending, lost;
 };
 
 static void on_log(void *arg, const char *function, const char *instance, const char *bytes, size_t len)
@@ -104,6 +104,16 @@ static int watch_signals(struct server *s)
 	s->signals.ready = on_signal;
 	s->deadline.due = on_drain_late;
 	return loop_watch(s->app.loop, &s->signals, fd, EPOLLIN);
+}
+
+/* A supervisor starts it anew, with a broker. */
+static void on_lost(void *arg)
+{
+	struct server *s = arg;
+
+	journal_server("the broker is gone, and all instances with it: ending");
+	s->lost = true;
+	on_drained(s);
 }
 
 /* ---- the beginning ---- */
@@ -184,7 +194,6 @@ static int make_parts(struct server *s, const struct backend_ops *ops, struct uk
 		rc = upstream_new(a->loop, &a->upstream);
 	if (rc == 0)
 		rc = dispatch_new(a->loop, ops, &config, &a->dispatcher);
-	a->ops = ops;
 	a->logs = logs_new();
 	a->meters = meters_new();
 	a->secrets = secrets_new();
@@ -228,7 +237,8 @@ static int open_doors(struct server *s, struct ukvmm_err *err)
 static int open_backend(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
-	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher };
+	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher,
+		s->options.no_sandbox, on_lost, s };
 	int rc;
 
 	options.ready_port = a->callback ? http_port(a->callback) : 0;
@@ -280,8 +290,18 @@ static int run(struct server *s)
 	journal_server("serving at port %u, metrics at port %u, %u functions, %llu MiB for instances%s",
 		http_port(s->app.front), s->app.metrics ? http_port(s->app.metrics) : 0, t.functions,
 		(unsigned long long)(t.memory_limit >> 20), s->app.password ? "" : ", /system without a password");
+	if (s->app.ops->notes)
+		s->app.ops->notes(s->app.backend, journal_server);
 	systemd_notify("READY=1");
-	return loop_run(s->app.loop);
+	return loop_run(s->app.loop) < 0 || s->lost ? -1 : 0;
+}
+
+static int begin_early(struct server *s, const struct backend_ops *ops, struct ukvmm_err *err)
+{
+	struct backend_options options = { .no_sandbox = s->options.no_sandbox };
+
+	s->app.ops = ops;
+	return ops->early ? ops->early(&options, &s->app.backend, err) : 0;
 }
 
 int serve_main(int argc, char **argv, const struct backend_ops *ops)
@@ -294,7 +314,12 @@ int serve_main(int argc, char **argv, const struct backend_ops *ops)
 	if (rc == 0 && !help) {
 		journal_as(s.options.json);
 		more_files();
-		rc = read_password(&s) < 0 ? 1 : 0;
+		if (begin_early(&s, ops, &err) < 0) {
+			report_err(&err, NULL);
+			rc = 1;
+		}
+		if (rc == 0)
+			rc = read_password(&s) < 0 ? 1 : 0;
 		if (rc == 0 && (make_parts(&s, ops, &err) < 0 || open_doors(&s, &err) < 0 ||
 			open_backend(&s, &err) < 0)) {
 			report_err(&err, NULL);
