@@ -106,13 +106,17 @@ static int make_vm(struct box *b)
 	return b->run == MAP_FAILED ? -errno : 0;
 }
 
-/* Steps, and stops where ring 0 is entered, too: some hosts do not step through the first instruction there, and not
- * through a handler at all. Without `stops` for the instruction that it has just stopped at. */
-static int set_debug(struct box *b, bool stops)
-{
-	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
+enum debug { STEPS_ONLY, STOPS_ONLY, STEPS_AND_STOPS };
 
-	if (stops) {
+/* Steps, and stops where ring 0 is entered, too: some hosts do not step through the first instruction there, and not
+ * through a handler at all. */
+static int set_debug(struct box *b, enum debug how)
+{
+	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE};
+
+	if (how != STOPS_ONLY)
+		debug.control |= KVM_GUESTDBG_SINGLESTEP;
+	if (how != STEPS_ONLY) {
 		debug.control |= KVM_GUESTDBG_USE_HW_BP;
 		debug.arch.debugreg[0] = STUBS + CALL;
 		debug.arch.debugreg[1] = STUBS + INTERRUPTS; /* the timer's */
@@ -234,13 +238,23 @@ static void look_for_halt(struct tally *t, uint64_t rip)
 	t->halt = 0;
 }
 
+/* How to run the instruction at rip. It must not be stopped at again where that has just been. HLT is not stepped: on
+ * kvm_pvm the guest halts once more when an interrupt that was pending there has been handled. Its interrupt stops it. */
+static enum debug debug_at(const struct box *b, uint64_t rip)
+{
+	if (is_stop(rip))
+		return STEPS_ONLY;
+	return rip < RAM && b->ram[rip] == HLT ? STOPS_ONLY : STEPS_AND_STOPS;
+}
+
 /* What was counted last is counted once, also where a stop and a step both end before it. */
 static int run(struct box *b, struct ring0_counts *c)
 {
 	const struct kvm_sync_regs *now = &b->run->s.regs;
 	struct tally t = {.c = c};
 	uint64_t last = 0;
-	int rc = set_debug(b, true);
+	enum debug how = STEPS_AND_STOPS;
+	int rc = set_debug(b, how);
 
 	count(&t, b->entry);
 	for (uint32_t i = 0; !rc && i < STEPS; i++) {
@@ -251,16 +265,16 @@ static int run(struct box *b, struct ring0_counts *c)
 			continue;
 		if (now->sregs.cs.selector & 3 || is_stop(now->regs.rip))
 			t.entered = true;
-		else if (is_stop(last))
-			rc = set_debug(b, true);
 		if (!(now->sregs.cs.selector & 3) && !(is_stop(last) && last == now->regs.rip))
 			count(&t, now->regs.rip);
 		last = now->regs.rip;
 		look_for_halt(&t, last);
 		if (!rc && !(now->sregs.cs.selector & 3))
 			rc = interrupt_early(b, &t, last);
-		if (!rc && is_stop(last))
-			rc = set_debug(b, false);
+		if (!rc && how != debug_at(b, last)) {
+			how = debug_at(b, last);
+			rc = set_debug(b, how);
+		}
 	}
 	return rc < 0 ? rc : rc ? 0 : -ELOOP;
 }

@@ -27,7 +27,7 @@ TINY_CODE(idle, INTERRUPTS
 
 TINY_CODE(timer, INTERRUPTS
 	/* divide by 1, one-shot, vector 0x40; KVM's LAPIC bus runs at 1 GHz */
-	"mov dword ptr [rbx + 0x3e0], 11; mov dword ptr [rbx + 0x320], 0x40; mov dword ptr [rbx + 0x380], 20000000; "
+	"mov dword ptr [rbx + 0x3e0], 11; mov dword ptr [rbx + 0x320], 0x40; mov dword ptr [rbx + 0x380], 300000000; "
 	"1: " IDLE "jmp 1b; 9: " EXIT("9"));
 
 #define GUEST(name) const struct tiny_code *const guest_##name = &tiny_code_##name
