@@ -25,10 +25,13 @@ def waiting(pid):
 
 
 def take_over(pid, code):
-	"""The thread that waits for events, the io thread, does this next. False: none waits."""
-	places = waiting(pid)
-	with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-		for at in places:
-			memory.seek(at)
-			memory.write(code)
+	"""The thread that waits for events, the io thread, does this next. False: none waits. One that has ended has been."""
+	try:
+		places = waiting(pid)
+		with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+			for at in places:
+				memory.seek(at)
+				memory.write(code)
+	except (FileNotFoundError, ProcessLookupError):
+		return True
 	return bool(places)

@@ -24,7 +24,7 @@
 #include "walls.h"
 #include "worker.h"
 
-enum { KILLS = 200, PATIENCE_MS = 60000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77 };
+enum { KILLS = 200, PATIENCE_MS = 60000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77, MAKERS = 6, ROUNDS = 50 };
 
 const char report_program[] = "test";
 
@@ -150,6 +150,39 @@ static void make_in_cgroups(void)
 	}
 }
 
+static int make_some(void)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct cgroup *cgroup;
+	char name[32];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(name, sizeof name, "birth-%d-%d", getpid(), i);
+		if (cgroup_make(name, &cgroup, &err) < 0) {
+			fprintf(stderr, "%s(%s): %s\n", err.call, err.object, err.text);
+			return 1;
+		}
+		cgroup_remove(cgroup);
+	}
+	return 0;
+}
+
+/* Each looks through all of them for what the dead have left. */
+static void made_at_once(const char *who)
+{
+	int status, good = 0, n = 0;
+
+	for (; n < MAKERS; n++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(make_some());
+	}
+	for (int i = 0; i < n; i++)
+		good += wait(&status) > 0 && status == 0;
+	result(good == MAKERS, who, "many who make cgroups at the same time do not take each other's");
+}
+
 /* The same of a broker's. */
 static void make_by_broker(void)
 {
@@ -235,10 +268,12 @@ static void killed_in_cgroups(const char *who)
 
 	if (cgroup_make("birth-first", &last, NULL) < 0) {
 		printf("# %s: no cgroups to be had here\n", who);
+		result(true, who, "SKIP: nobody makes cgroups");
 		result(true, who, "SKIP: controls and brokers with cgroups are not killed");
 		return;
 	}
 	cgroup_remove(last);
+	made_at_once(who);
 	for (i = 0, k = 0; i < KILLS; i++) {
 		/* to be moved into a cgroup of version 1 takes 10 ms of it */
 		struct timespec point = { .tv_nsec = rand_r(&seed) % 40000000 };
@@ -316,7 +351,7 @@ static int as_user(void)
 		fflush(stdout);
 		_exit(failed ? 1 : 0);
 	}
-	tests += 6;
+	tests += 7;
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 

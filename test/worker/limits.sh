@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The limits of a guest's cgroup: kept, told of, and gone with it.
 . "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/cgroups.sh"
 need_kvm
 
 run run --cpu-quota 50 --cmdline 'exit 3' "$GUEST"
@@ -10,7 +11,6 @@ if [ $status = 125 ] && [[ $err == *cgroup* ]]; then
 	exit 77
 fi
 ends 'a guest in a cgroup' 3
-left() { find /sys/fs/cgroup -type d -name 'ukvmm-run-*' 2>"$dir/ignored" | wc -l; }
 is 'nothing is left of it' "$(left)" 0
 
 # 32 MiB are touched; the limit is what a guest may have, and what it needs beside that
@@ -55,5 +55,6 @@ end=$((SECONDS + 60))
 while [ -e "/proc/${worker%% *}" ] && [ $SECONDS -lt $end ]; do :; done
 run run --cpu-quota 50 --cmdline 'exit 3' "$GUEST"
 ends 'after one that was killed' 3
-is 'what that had left is gone' "$(left)" 0
+is 'what that had left is gone' "$(ran=$pid && left)" 0
+is 'nor does that one leave anything' "$(left)" 0
 done_testing
