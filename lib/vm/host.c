@@ -118,6 +118,19 @@ UKVMM_API int ukvmm_host_info(struct ukvmm_host *host, struct ukvmm_host_info *i
 	return struct_give(info, &i, sizeof i);
 }
 
+struct lineage *host_process(struct ukvmm_host *host, struct ukvmm_err *err)
+{
+	struct lineage *own = NULL;
+
+	pthread_mutex_lock(&host->lock);
+	if (lineage_pid(host->process))
+		own = host->process;
+	else if (!lineage_new(&own, err))
+		host->process = own; /* of what it was there is a wiped page, which stays */
+	pthread_mutex_unlock(&host->lock);
+	return own;
+}
+
 int host_count_vm(struct ukvmm_host *host, int by)
 {
 	int rc = 0;

@@ -26,12 +26,12 @@ static void serve_where_allowed(struct ukvmm_host *host, const struct ukvmm_sand
 		atomic_store(&host->poller_serves, true);
 }
 
-/* Asked for only in a forked child: a thread under a filter may not. */
-static pid_t process_of(const struct ukvmm_host *host)
+/* A thread that is under a filter already may not ask the kernel. */
+static pid_t process_of(struct ukvmm_host *host)
 {
-	pid_t pid = lineage_pid(host->process);
+	const struct lineage *own = host_process(host, NULL);
 
-	return pid ? pid : getpid();
+	return own ? lineage_pid(own) : getpid();
 }
 
 UKVMM_API int ukvmm_sandbox_enter(struct ukvmm_host *host, const struct ukvmm_sandbox_config *config,

@@ -55,8 +55,10 @@ static void idle_timer_fire(struct timer *timer)
 
 static int vcpus_alloc(struct ukvmm_vm *vm)
 {
+	struct lineage *process = host_process(vm->host, NULL);
+
 	vm->vcpu = calloc(vm->kind.vcpus, sizeof *vm->vcpu);
-	if (!vm->vcpu)
+	if (!vm->vcpu || !process)
 		return -ENOMEM;
 	for (; vm->vcpus < vm->kind.vcpus; vm->vcpus++) {
 		struct ukvmm_vcpu *vcpu = &vm->vcpu[vm->vcpus];
@@ -65,7 +67,7 @@ static int vcpus_alloc(struct ukvmm_vm *vm)
 		vcpu->index = vm->vcpus;
 		vcpu->idle_timer.fire = idle_timer_fire;
 		vcpu->idle_timer.owner = vm;
-		vcpu->kicker = kicker_new(vm->host->kick_signal, vm->host->process);
+		vcpu->kicker = kicker_new(vm->host->kick_signal, process);
 		if (!vcpu->kicker)
 			return -ENOMEM;
 	}

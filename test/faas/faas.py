@@ -95,7 +95,8 @@ class Server:
 			errors="replace", pass_fds=inherit)
 		threading.Thread(target=self._read, daemon=True).start()
 		try:
-			line = self.line(r"serving at port (\d+), metrics at port (\d+)|^[^{:]*:.*")
+			# what has a colon is an error, but for JSON and a function that cannot be had back
+			line = self.line(r"serving at port (\d+), metrics at port (\d+)|^(?!.* is not served: )[^{:]*:.*")
 			if not line.group(1):
 				raise RuntimeError(line.group(0))
 		except BaseException:  # it would outlive its test otherwise

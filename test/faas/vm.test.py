@@ -9,10 +9,16 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 from faas import Background, Server, equal, finish, ok
 from vm import image, prepare
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../common"))
+from takeover import FAULT, FORK, possible, take_over
+
+SANITIZED = bool(os.environ.get("FAAS_SANITIZED"))
 
 
 def workers(s):
@@ -260,6 +266,33 @@ def killed(s):
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
+def taken_over(s):
+	"""Workers that crash, or make a call that they may not: which of it is told, and they are replaced."""
+	for code, text in ((FAULT, "signal 4"), (FORK, "not on its list")):
+		if not possible() or (code == FORK and SANITIZED):
+			continue
+		s.get("/function/noop/")
+		name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
+		for pid in workers(s):
+			until(lambda: take_over(pid, code), bool)
+		request = Background(s.get, "/function/noop/")
+		s.line(f"{name} of noop: died: .*{text}")
+		request.get()
+		equal(s.get("/function/noop/").status, 200, f"a worker that was taken over is told of ({text}), and replaced")
+
+
+def grown(s):
+	"""A guest whose VMM would need more than it may: an initrd is in the VMM's own memory first."""
+	if any("have no cgroups of their own" in line for line in s.seen):
+		return
+	equal(s.ask("POST", "/system/images/large", b"x" * (96 << 20)).status, 201, "an initrd larger than the guest")
+	got = s.deploy("large", image="noop", memory="32M", initrd="large")
+	ok(got.status >= 400 and "memory limit of its cgroup" in got.text, "one that grows is stopped at its limit, and that is said",
+		f"{got}")
+	equal(s.get("/function/noop/").status, 200, "others serve")
+	equal([f["name"] for f in s.get("/system/functions").json() if f["name"] == "large"], [], "there is no function of it")
+
+
 def killed_unheard(s):
 	"""The same while the server cannot hear of it: what was written to a dead machine was read by nobody."""
 	for _ in range(5):
@@ -382,8 +415,10 @@ def main():
 		looked_into(s)
 		hung(s)
 		killed(s)
+		taken_over(s)
 		killed_unheard(s)
 		walled(s)
+		grown(s)
 		checked(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")

@@ -157,7 +157,7 @@ stage_cgroups()
 		stage_program "$(PATH=$PATH:/sbin:/usr/sbin command -v $name)" usr/bin || return 1
 	done
 	mkdir -p "$tree/rig/worker" "$tree/rig/cli"
-	cp "$root"/test/worker/{limits,io-max}.sh "$tree/rig/worker/"
+	cp "$root"/test/worker/{cgroups,limits,io-max}.sh "$tree/rig/worker/"
 	cp "$root/test/cli/lib.sh" "$tree/rig/cli/"
 	for name in loop overlay; do
 		stage_module "$name" || return 1

@@ -3,6 +3,7 @@
 # --io-max: what a guest's disks may ask of the block devices under their files, on devices of the test's own. Root only,
 # in a mount namespace: what is mounted, and the loop devices with it, goes with the test.
 . "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/cgroups.sh"
 
 skip() { echo "1..0 # SKIP $1"; exit 77; }
 need_kvm
@@ -31,8 +32,6 @@ drive() { # LIMITS TIMEOUT [ARG...]
 	run run --timeout "$timeout" --io-max "$limits" --disk "$dir/mnt/disk" "$@" \
 		--cmdline 'mode=blk-read n=200 size=4096' "$GUESTS/io.elf"
 }
-folder() { find /sys/fs/cgroup -type d -name "ukvmm-run-$1" | grep -E '/blkio/|unified|^/sys/fs/cgroup/[^/]*$|slice' | head -n 1; }
-left() { find /sys/fs/cgroup -type d -name 'ukvmm-run-*' 2>"$dir/ignored" | wc -l; }
 
 run run --io-max bps=1M "$GUEST"
 ends 'a limit of nothing' 125 'ukvmm: run\(--io-max\): there is no --disk .*'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The limits of a guest's cgroup: kept, told of, and gone with it.
 . "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/cgroups.sh"
 need_kvm
 
 # in the background, so that its process id is known: others than we may have cgroups of this kind
@@ -71,5 +72,6 @@ end=$((SECONDS + 100))
 while [ -e "/proc/${worker%% *}" ] && [ $SECONDS -lt $end ]; do :; done
 run run --cpu-quota 50 --cmdline 'exit 3' "$GUEST"
 ends 'after one that was killed' 3
-is 'what that had left is gone' "$(left)" 0
+is 'what that had left is gone' "$(ran=$pid && left)" 0
+is 'nor does that one leave anything' "$(left)" 0
 done_testing

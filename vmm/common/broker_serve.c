@@ -16,6 +16,7 @@
 #include "broker_reuse.h"
 #include "broker_wire.h"
 #include "failure.h"
+#include "open_below.h"
 #include "tap.h"
 
 enum { BIRTHS_FIRST = 16 };
@@ -213,7 +214,7 @@ static int open_for(const struct server *s, const struct broker_request *r, stru
 	if (r->verb == BROKER_TAP)
 		rc = tap_open(r->name, &call);
 	else if (r->folder < s->config.folders_len)
-		rc = broker_open_below(s->config.folders[r->folder], r->name, r->write);
+		rc = open_below(s->config.folders[r->folder], r->name, r->write);
 	return rc < 0 ? failure(err, rc, call, r->name) : rc;
 }
 

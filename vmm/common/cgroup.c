@@ -19,7 +19,8 @@
 enum {
 	REMOVE_TRIES = 50,
 	REMOVE_MS = 5,
-	MAKE_TRIES = 8,
+	MAKE_TRIES = 50,
+	MAKE_MS = 1,
 };
 
 static const char prefix[] = "ukvmm-";
@@ -49,8 +50,10 @@ int cgroup_make_locked(int base, const char *name)
 		if (fd < 0)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			/* somebody's, or that of a sweep, which is over soon */
 			close(fd);
-			return -EBUSY;
+			poll(NULL, 0, MAKE_MS);
+			continue;
 		}
 		if (fstat(fd, &is) == 0 && fstatat(base, name, &was, AT_SYMLINK_NOFOLLOW) == 0 && is.st_ino == was.st_ino)
 			return fd;
