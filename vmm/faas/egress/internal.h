@@ -27,7 +27,7 @@ struct policy {
 struct uplink {
 	const char *how, *resolver;
 	uint32_t block, block_bits; /* of instances */
-	uint32_t host, common, naming; /* addresses of the pair: the host's end, ours, ours for connections that a rule names */
+	uint32_t host, common, naming; /* of the pair: the host's end, ours, ours for what a rule names */
 	char why[192];		    /* there is none; "" once there is */
 	bool small, taken, forwards, own;
 	char inside[IFNAMSIZ], outside[IFNAMSIZ];
@@ -37,6 +37,17 @@ struct uplink {
 	struct policy *policies;
 	uint32_t ids;
 };
+
+enum { PAIR_BITS = 29 }; /* of the pair's addresses */
+
+/* uplink.c */
+void uplink_because(struct uplink *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct mnl_socket *uplink_socket(int protocol); /* of the namespace that the thread is in; NULL: errno */
+bool uplink_is_named(const struct uplink *u);	/* by the operator */
+
+/* places.c: -errno, or with a reason */
+int place_own(struct uplink *u, struct ukvmm_err *err);
+int place_given(struct uplink *u, struct ukvmm_err *err);
 
 /* tables.c */
 int tables_own(struct uplink *u, struct ukvmm_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The expressions of rules. Numbers are in network byte order where they are attributes, and as in memory in registers. */
+/* The expressions of rules. Numbers are in network byte order as attributes, and as in memory in registers. */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <string.h>
