@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from faas import LIMIT, Server, equal, finish, ok
+from faas import LIMIT, Background, Server, equal, finish, ok
 from outside import ELSEWHERE, FAR, HERE, METADATA, NEAR, World, reach
 from vm import image, prepare, skip
 
@@ -97,6 +97,28 @@ def asks(s, world, folder):
 	world.seen()
 
 
+def many(s, world):
+	"""The longest list there may be, of the longest rules."""
+	begin(s, "one", egress=" ".join(f"192.0.2.{i}:7-9" for i in range(127)) + f" {NEAR}:80-81")
+	reach(s, "one", {f"/try/{NEAR}/8000": "waiting", f"/try/{NEAR}/81": "open"}, "128 rules: the last one holds")
+	world.seen()
+
+
+def churn(s):
+	"""Instances that come and go, with and without egress, some of them before they are ready."""
+	for name, settings in (("fresh", {"egress": "203.0.113.0/24:80"}), ("plain", {})):
+		got = s.deploy(name, image="fn-reach", memory="32M", single_use="true", max_instances="8", **settings)
+		equal(got.status, 202, f"deploy {name}")
+	calls = [Background(s.get, f"/function/{name}/seen") for _ in range(16) for name in ("fresh", "plain")]
+	equal([c.get().status for c in calls], [200] * 32, "each request has an instance of its own")
+	for _ in range(8):
+		s.ask("POST", "/system/scale-function/fresh", {"replicas": 8})
+		s.ask("POST", "/system/scale-function/fresh", {"replicas": 0})
+	for name in ("fresh", "plain"):
+		equal(s.ask("DELETE", "/system/functions", {"functionName": name}).status, 202, f"{name} is removed")
+	until(lambda: not [i for i in s.instances() if i["function"] in ("fresh", "plain")], "all are gone")
+
+
 def peers(s):
 	"""A function that may call another one does so over HTTP; the other way round it may not."""
 	begin(s, "one", egress="@two @nobody", cmdline="ip=%ip/30,%gateway functions=%functions")
@@ -137,7 +159,9 @@ def own(world, folder):
 		wide(s, world, two)
 		named(s, world)
 		asks(s, world, folder)
+		many(s, world)
 		peers(s)
+		churn(s)
 		# it tries first; what one of the others sends then goes the same way
 		equal([s.get(f"/function/two/{path}").status for path in (f"try/{NEAR}/80", f"tell/{NEAR}/9", f"tell/{NEAR}/53",
 			f"ping/{FAR}/0", f"try/{gateway}/53")], [202] * 5, "one without egress tries, too")

@@ -14,6 +14,8 @@
 
 #include <ukvmm/error.h>
 
+enum { BATCH_ROOM = 192 << 10 }; /* the longest list of rules makes 145 KiB */
+
 struct batch {
 	char *bytes;
 	size_t len, last; /* last: where the last message is */

@@ -33,7 +33,10 @@ void uplink_because(struct uplink *u, const char *fmt, ...)
 struct mnl_socket *uplink_socket(int protocol)
 {
 	struct mnl_socket *s = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+	int room = BATCH_ROOM;
 
+	if (s) /* what is sent at once has to fit; where it does not, sending says so */
+		setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	if (s && mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
 		mnl_socket_close(s);
 		return NULL;
