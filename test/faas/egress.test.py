@@ -131,9 +131,9 @@ def peers(s):
 	s.ask("DELETE", "/system/functions", {"functionName": "three"})
 
 
-def connections(s):
+def connections(s, *ends):
 	with open(f"/proc/{s.process.pid}/net/nf_conntrack") as f:
-		return [line for line in f if NEAR in line or FAR in line]
+		return [line for line in f if any(end in line for end in ends)]
 
 
 def removed(s):
@@ -142,11 +142,12 @@ def removed(s):
 	ok("jump function-" in rules(s), "while it runs there are rules for it")
 	procfs = os.path.exists(f"/proc/{s.process.pid}/net/nf_conntrack")
 	if procfs:
-		ok(connections(s), "and a connection is known")
+		ok(connections(s, NEAR), "and a connection is known")
+		equal(connections(s, "=8080 ", "=8099 "), [], "those of requests, and of calls, are not")
 	equal(s.ask("DELETE", "/system/functions", {"functionName": "one"}).status, 202, "it is removed")
 	until(lambda: "function-" not in rules(s) and "ukf" not in rules(s), "its rules are gone")
 	if procfs:
-		until(lambda: not connections(s), "its connections are forgotten: no other guest gets what comes for them")
+		until(lambda: not connections(s, NEAR, FAR), "its connections are forgotten: no other guest gets what comes for them")
 
 
 def own(world, folder):
@@ -154,6 +155,8 @@ def own(world, folder):
 	with Server("--addresses", BLOCK, "--listen", "0.0.0.0:0", "--callback", "0.0.0.0:8099", program=VM) as s:
 		s.line("functions have egress by ukvmm0, DNS from " + NEAR)
 		equal(len(host()), 2, "an interface and a table are on the host")
+		equal(subprocess.run(["ip", "-6", "addr", "show", "dev", "ukvmm0"], capture_output=True, text=True, check=True).stdout,
+			"", "the interface has no IPv6 address")
 		equal(image(s, "fn-reach").status, 201, "an image that connects to others")
 		two, gateway = begin(s, "two")
 		wide(s, world, two)
@@ -191,6 +194,9 @@ def named_interface(world):
 		reach(s, "one", {f"/try/{NEAR}/81": "waiting", f"/try/{NEAR}/80": "open"}, "by the interface that was named")
 		world.seen()
 		command(s)
+		with Server("--addresses", "10.78.0.0/24", program=VM) as other:
+			other.line("functions have egress by ukvmm1")
+			ok(True, "another server has another interface")
 		equal(s.stop(), 0, "it ends")
 	equal(host(), [], "and leaves nothing")
 

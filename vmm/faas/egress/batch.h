@@ -72,6 +72,7 @@ void rule_address_type(struct batch *b, uint32_t reg); /* of the destination, RT
 void rule_connections_over(struct batch *b, uint32_t count);
 void rule_nat(struct batch *b, enum nft_nat_types type, uint32_t reg);
 void rule_masquerade(struct batch *b);
+void rule_untracked(struct batch *b); /* it belongs to no connection */
 void rule_verdict(struct batch *b, int code, const char *chain);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef FAAS_EGRESS_INTERNAL_H
 #define FAAS_EGRESS_INTERNAL_H
 
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
 
 #include "batch.h"
@@ -49,9 +50,17 @@ bool uplink_is_named(const struct uplink *u);	/* by the operator */
 int place_own(struct uplink *u, struct ukvmm_err *err);
 int place_given(struct uplink *u, struct ukvmm_err *err);
 
+/* tables_host.c. only: packets leave by this interface; NULL: by any */
+int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err);
+
 /* tables.c */
 int tables_own(struct uplink *u, struct ukvmm_err *err);
-int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err); /* only: packets leave by this interface */
+enum { SOURCE = 12, DESTINATION = 16 }; /* addresses of a packet */
+/* Is that address in there, with NFT_CMP_EQ, or not? Host byte order. */
+void rule_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits, enum nft_cmp_ops op);
+#define OF_A_CONNECTION ((uint32_t)(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)))
+/* Is the connection in one of these states, with NFT_CMP_NEQ, or in none? */
+void rule_state(struct batch *b, uint32_t states, enum nft_cmp_ops op);
 /* A rule that goes on if the destination is in there. */
 void rule_destination(struct batch *b, const struct egress_rule *rule);
 /* The connection is one that a rule names. */

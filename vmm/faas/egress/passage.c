@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +83,8 @@ static void allow(struct batch *b, const char *chain, const struct egress_rule *
 
 static void bound_connections(struct batch *b, const char *chain)
 {
-	const uint32_t none = 0;
-
 	rule_begin(b, chain);
-	rule_ct(b, NFT_CT_STATE, R_A);
-	rule_bits(b, R_A, (uint32_t)NF_CT_STATE_BIT(IP_CT_NEW), 0);
-	rule_compare(b, R_A, NFT_CMP_NEQ, &none, sizeof none);
+	rule_state(b, (uint32_t)NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
 	rule_connections_over(b, CONNECTIONS);
 	rule_verdict(b, NF_DROP, NULL);
 	rule_end(b);

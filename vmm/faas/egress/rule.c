@@ -163,6 +163,11 @@ void rule_masquerade(struct batch *b)
 	end(b, begin(b, "masq"));
 }
 
+void rule_untracked(struct batch *b)
+{
+	end(b, begin(b, "notrack"));
+}
+
 void rule_verdict(struct batch *b, int code, const char *chain)
 {
 	struct expression e = begin(b, "immediate");
