@@ -154,6 +154,7 @@ def own(world, folder):
 	equal(host(), [], "the host has nothing of ours")
 	with Server("--addresses", BLOCK, "--listen", "0.0.0.0:0", "--callback", "0.0.0.0:8099", program=VM) as s:
 		s.line("functions have egress by ukvmm0, DNS from " + NEAR)
+		ok(s.get("/system/info").json()["ukvmm"]["egress"].endswith("by ukvmm0, DNS from " + NEAR), "info has it, too")
 		equal(len(host()), 2, "an interface and a table are on the host")
 		equal(subprocess.run(["ip", "-6", "addr", "show", "dev", "ukvmm0"], capture_output=True, text=True, check=True).stdout,
 			"", "the interface has no IPv6 address")

@@ -14,7 +14,9 @@ static void info(struct job *job)
 {
 	cJSON *json = cJSON_CreateObject(), *version, *ours;
 	struct dispatch_totals t;
+	char egress[320];
 
+	uplink_text(job->app->uplink, egress, sizeof egress);
 	dispatch_totals(job->app->dispatcher, &t);
 	cJSON_AddStringToObject(json, "provider", "ukvmm-faas");
 	cJSON_AddStringToObject(json, "orchestration", "ukvmm");
@@ -28,6 +30,7 @@ static void info(struct job *job)
 	cJSON_AddNumberToObject(ours, "functions", t.functions);
 	cJSON_AddNumberToObject(ours, "instances", t.replicas);
 	cJSON_AddNumberToObject(ours, "queued", t.queued);
+	cJSON_AddStringToObject(ours, "egress", egress);
 	job_json(job, 200, json);
 }
 
