@@ -176,6 +176,17 @@ def own(world, folder):
 		begin(s, "one", egress="203.0.113.0/24")
 		s.process.kill()
 		s.process.wait()
+	# at once, as a supervisor would
+	with Server("--addresses", BLOCK, program=VM) as s:
+		s.line("functions have egress by ukvmm0")
+		ok(True, "after SIGKILL another server takes its place")
+		image(s, "fn-reach")
+		begin(s, "one", egress="203.0.113.0/24")
+		with Server("--addresses", BLOCK, program=VM) as other:
+			other.line("functions have no egress: .*--addresses")
+			ok(True, "but not that of one that lives")
+		s.process.kill()
+		s.process.wait()
 	until(lambda: host() == [], "after SIGKILL the host has nothing of ours")
 
 

@@ -124,6 +124,14 @@ void batch_table(struct batch *b)
 	end(b, h);
 }
 
+void batch_table_delete(struct batch *b)
+{
+	struct nlmsghdr *h = ask(b, NFT_MSG_DELTABLE, 0);
+
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, b->table);
+	end(b, h);
+}
+
 void batch_chain(struct batch *b, const char *name, const char *type, int hook, int priority, bool drop)
 {
 	struct nlmsghdr *h = ask(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);

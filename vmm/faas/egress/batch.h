@@ -34,6 +34,7 @@ int batch_commit(struct batch *b, struct mnl_socket *to, struct ukvmm_err *err);
 
 /* One that goes away with the socket that made it, and that nobody else can change. */
 void batch_table(struct batch *b);
+void batch_table_delete(struct batch *b);
 /* hook < 0: a chain that others jump to. */
 void batch_chain(struct batch *b, const char *name, const char *type, int hook, int priority, bool drop);
 /* With all of its rules. */

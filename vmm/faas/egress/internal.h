@@ -30,7 +30,8 @@ struct uplink {
 	uint32_t block, block_bits; /* of instances */
 	uint32_t host, common, naming; /* of the pair: the host's end, ours, ours for what a rule names */
 	char why[192];		    /* there is none; "" once there is */
-	bool small, taken, forwards, own;
+	bool small, forwards, own;
+	char holder[IFNAMSIZ]; /* who has addresses of the pair already; "": nobody */
 	char inside[IFNAMSIZ], outside[IFNAMSIZ];
 	struct mnl_socket *host_route, *host_rules; /* of the host's namespace */
 	struct mnl_socket *rules;		    /* of functions': the gates' thread's once we serve */
@@ -51,6 +52,8 @@ int place_own(struct uplink *u, struct ukvmm_err *err);
 int place_given(struct uplink *u, struct ukvmm_err *err);
 
 /* tables_host.c. only: packets leave by this interface; NULL: by any */
+/* Makes and deletes one: false where there is one, of a process that lives. */
+bool tables_host_free(struct uplink *u, const char *outside);
 int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err);
 
 /* tables.c */

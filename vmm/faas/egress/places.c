@@ -63,6 +63,18 @@ static int set_up_inside(struct uplink *u, struct ukvmm_err *err)
 	return rc;
 }
 
+/*
+ * A namespace may outlive the server that made it, if that was killed, by a second or so, and with it the pair. Its table
+ * does not.
+ */
+static bool take_over(struct uplink *u)
+{
+	if (strncmp(u->holder, "ukvmm", 5) != 0 || !tables_host_free(u, u->holder))
+		return false;
+	link_delete(u->host_route, u->holder);
+	return true;
+}
+
 int place_own(struct uplink *u, struct ukvmm_err *err)
 {
 	int rc;
@@ -71,7 +83,7 @@ int place_own(struct uplink *u, struct ukvmm_err *err)
 	failure(err, -ENOTSUP, "uplink", u->how);
 	if (u->small)
 		uplink_because(u, "the block of addresses is too small for an uplink: it needs a /28");
-	else if (u->taken)
+	else if (u->holder[0] && !take_over(u))
 		uplink_because(u, "the host has the last eight of the block of addresses already: choose another with --addresses");
 	else if (!u->forwards)
 		uplink_because(u, "the host does not forward packets: sysctl net.ipv4.ip_forward=1 makes it a router");

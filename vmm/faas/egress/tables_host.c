@@ -5,9 +5,12 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
+
+enum { NAME = IFNAMSIZ + 8 };
 
 static void drop_if_type(struct uplink *u, uint32_t type)
 {
@@ -61,12 +64,27 @@ static void pass(struct uplink *u, const char *only)
 	rule_end(b);
 }
 
+bool tables_host_free(struct uplink *u, const char *outside)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct batch *b = &u->batch;
+	char table[NAME];
+
+	snprintf(table, sizeof table, "ukvmm-%s", outside);
+	b->table = table;
+	batch_table(b);
+	if (batch_commit(b, u->host_rules, &err) < 0)
+		return false;
+	batch_table_delete(b);
+	return batch_commit(b, u->host_rules, &err) == 0;
+}
+
 int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err)
 {
 	struct batch *b = &u->batch;
-	char table[IFNAMSIZ + 8] = "ukvmm-";
+	char table[NAME];
 
-	strcat(table, u->outside);
+	snprintf(table, sizeof table, "ukvmm-%s", u->outside);
 	b->table = table;
 	batch_table(b);
 	arrive(u);

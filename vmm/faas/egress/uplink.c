@@ -44,23 +44,22 @@ struct mnl_socket *uplink_socket(int protocol)
 	return s;
 }
 
-static bool is_taken(const struct uplink *u)
+static void find_holder(struct uplink *u)
 {
 	struct ifaddrs *all = NULL;
-	bool taken = false;
 
 	if (getifaddrs(&all) < 0)
-		return false;
+		return;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
 		struct sockaddr_in a = { 0 };
 
 		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
 			continue;
 		memcpy(&a, i->ifa_addr, sizeof a);
-		taken |= (ntohl(a.sin_addr.s_addr) & ~(uint32_t)(PAIR - 1)) == (u->host & ~(uint32_t)(PAIR - 1));
+		if ((ntohl(a.sin_addr.s_addr) & ~(uint32_t)(PAIR - 1)) == (u->host & ~(uint32_t)(PAIR - 1)))
+			snprintf(u->holder, sizeof u->holder, "%s", i->ifa_name);
 	}
 	freeifaddrs(all);
-	return taken;
 }
 
 /* What a new interface of the host's would do. */
@@ -113,7 +112,7 @@ int uplink_new(const struct uplink_config *config, struct uplink **out, struct u
 		return 0;
 	u->host_route = uplink_socket(NETLINK_ROUTE);
 	u->host_rules = uplink_socket(NETLINK_NETFILTER);
-	u->taken = is_taken(u);
+	find_holder(u);
 	u->forwards = does_forward();
 	return 0;
 }
