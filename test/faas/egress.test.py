@@ -100,7 +100,8 @@ def asks(s, world, folder):
 def many(s, world):
 	"""The longest list there may be, of the longest rules."""
 	begin(s, "one", egress=" ".join(f"192.0.2.{i}:7-9" for i in range(127)) + f" {NEAR}:80-81")
-	reach(s, "one", {f"/try/{NEAR}/8000": "waiting", f"/try/{NEAR}/81": "open"}, "128 rules: the last one holds")
+	reach(s, "one", {f"/try/{NEAR}/8000": "waiting", f"/try/{NEAR}/81": "open", f"/push/{NEAR}/80": "open"},
+		"128 rules: the last one holds; and 2 MiB arrive")
 	world.seen()
 
 
