@@ -214,6 +214,14 @@ def named_interface(world):
 	equal(host(), [], "and leaves nothing")
 
 
+def other_interface(world):
+	with Server("--addresses", BLOCK, "--uplink", "lo", program=VM) as s:
+		image(s, "fn-reach")
+		begin(s, "one", egress=f"{NEAR}:80 {HERE}:7000")
+		reach(s, "one", {f"/try/{NEAR}/80": "waiting", f"/try/{HERE}/7000": "open"}, "not by another one than was named")
+		equal(world.seen(), [], "nothing is seen outside")
+
+
 def refused(name, text, *options, **settings):
 	with Server(*([] if "--addresses" in options else ["--addresses", BLOCK]), *options, program=VM) as s:
 		image(s, "fn-reach")
@@ -291,6 +299,7 @@ def main():
 		subprocess.run(["mount", "--bind", os.path.join(folder, "resolv.conf"), "/etc/resolv.conf"], check=True)
 		own(world, folder)
 		named_interface(world)
+		other_interface(world)
 		later()
 		reasons(folder)
 		given(world)
