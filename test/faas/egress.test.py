@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from faas import LIMIT, Server, equal, finish, ok
+from faas import LIMIT, Background, Server, equal, finish, ok
 from outside import ELSEWHERE, FAR, HERE, METADATA, NEAR, World, reach
 from vm import image, prepare, skip
 
@@ -97,6 +97,29 @@ def asks(s, world, folder):
 	world.seen()
 
 
+def many(s, world):
+	"""The longest list there may be, of the longest rules."""
+	begin(s, "one", egress=" ".join(f"192.0.2.{i}:7-9" for i in range(127)) + f" {NEAR}:80-81")
+	reach(s, "one", {f"/try/{NEAR}/8000": "waiting", f"/try/{NEAR}/81": "open", f"/push/{NEAR}/80": "open"},
+		"128 rules: the last one holds; and 2 MiB arrive")
+	world.seen()
+
+
+def churn(s):
+	"""Instances that come and go, with and without egress, some of them before they are ready."""
+	for name, settings in (("fresh", {"egress": "203.0.113.0/24:80"}), ("plain", {})):
+		got = s.deploy(name, image="fn-reach", memory="32M", single_use="true", max_instances="8", **settings)
+		equal(got.status, 202, f"deploy {name}")
+	calls = [Background(s.get, f"/function/{name}/seen") for _ in range(16) for name in ("fresh", "plain")]
+	equal([c.get().status for c in calls], [200] * 32, "each request has an instance of its own")
+	for _ in range(8):
+		s.ask("POST", "/system/scale-function/fresh", {"replicas": 8})
+		s.ask("POST", "/system/scale-function/fresh", {"replicas": 0})
+	for name in ("fresh", "plain"):
+		equal(s.ask("DELETE", "/system/functions", {"functionName": name}).status, 202, f"{name} is removed")
+	until(lambda: not [i for i in s.instances() if i["function"] in ("fresh", "plain")], "all are gone")
+
+
 def peers(s):
 	"""A function that may call another one does so over HTTP; the other way round it may not."""
 	begin(s, "one", egress="@two @nobody", cmdline="ip=%ip/30,%gateway functions=%functions")
@@ -109,9 +132,9 @@ def peers(s):
 	s.ask("DELETE", "/system/functions", {"functionName": "three"})
 
 
-def connections(s):
+def connections(s, *ends):
 	with open(f"/proc/{s.process.pid}/net/nf_conntrack") as f:
-		return [line for line in f if NEAR in line or FAR in line]
+		return [line for line in f if any(end in line for end in ends)]
 
 
 def removed(s):
@@ -120,24 +143,30 @@ def removed(s):
 	ok("jump function-" in rules(s), "while it runs there are rules for it")
 	procfs = os.path.exists(f"/proc/{s.process.pid}/net/nf_conntrack")
 	if procfs:
-		ok(connections(s), "and a connection is known")
+		ok(connections(s, NEAR), "and a connection is known")
+		equal(connections(s, "=8080 ", "=8099 "), [], "those of requests, and of calls, are not")
 	equal(s.ask("DELETE", "/system/functions", {"functionName": "one"}).status, 202, "it is removed")
 	until(lambda: "function-" not in rules(s) and "ukf" not in rules(s), "its rules are gone")
 	if procfs:
-		until(lambda: not connections(s), "its connections are forgotten: no other guest gets what comes for them")
+		until(lambda: not connections(s, NEAR, FAR), "its connections are forgotten: no other guest gets what comes for them")
 
 
 def own(world, folder):
 	equal(host(), [], "the host has nothing of ours")
 	with Server("--addresses", BLOCK, "--listen", "0.0.0.0:0", "--callback", "0.0.0.0:8099", program=VM) as s:
 		s.line("functions have egress by ukvmm0, DNS from " + NEAR)
+		ok(s.get("/system/info").json()["ukvmm"]["egress"].endswith("by ukvmm0, DNS from " + NEAR), "info has it, too")
 		equal(len(host()), 2, "an interface and a table are on the host")
+		equal(subprocess.run(["ip", "-6", "addr", "show", "dev", "ukvmm0"], capture_output=True, text=True, check=True).stdout,
+			"", "the interface has no IPv6 address")
 		equal(image(s, "fn-reach").status, 201, "an image that connects to others")
 		two, gateway = begin(s, "two")
 		wide(s, world, two)
 		named(s, world)
 		asks(s, world, folder)
+		many(s, world)
 		peers(s)
+		churn(s)
 		# it tries first; what one of the others sends then goes the same way
 		equal([s.get(f"/function/two/{path}").status for path in (f"try/{NEAR}/80", f"tell/{NEAR}/9", f"tell/{NEAR}/53",
 			f"ping/{FAR}/0", f"try/{gateway}/53")], [202] * 5, "one without egress tries, too")
@@ -146,6 +175,17 @@ def own(world, folder):
 			"one without egress reaches nothing")
 		equal(world.seen(), [("tcp", NEAR, 80, HERE)], "and nothing of it is seen outside")
 		begin(s, "one", egress="203.0.113.0/24")
+		s.process.kill()
+		s.process.wait()
+	# at once, as a supervisor would
+	with Server("--addresses", BLOCK, program=VM) as s:
+		s.line("functions have egress by ukvmm0")
+		ok(True, "after SIGKILL another server takes its place")
+		image(s, "fn-reach")
+		begin(s, "one", egress="203.0.113.0/24")
+		with Server("--addresses", BLOCK, program=VM) as other:
+			other.line("functions have no egress: .*--addresses")
+			ok(True, "but not that of one that lives")
 		s.process.kill()
 		s.process.wait()
 	until(lambda: host() == [], "after SIGKILL the host has nothing of ours")
@@ -167,8 +207,19 @@ def named_interface(world):
 		reach(s, "one", {f"/try/{NEAR}/81": "waiting", f"/try/{NEAR}/80": "open"}, "by the interface that was named")
 		world.seen()
 		command(s)
+		with Server("--addresses", "10.78.0.0/24", program=VM) as other:
+			other.line("functions have egress by ukvmm1")
+			ok(True, "another server has another interface")
 		equal(s.stop(), 0, "it ends")
 	equal(host(), [], "and leaves nothing")
+
+
+def other_interface(world):
+	with Server("--addresses", BLOCK, "--uplink", "lo", program=VM) as s:
+		image(s, "fn-reach")
+		begin(s, "one", egress=f"{NEAR}:80 {HERE}:7000")
+		reach(s, "one", {f"/try/{NEAR}/80": "waiting", f"/try/{HERE}/7000": "open"}, "not by another one than was named")
+		equal(world.seen(), [], "nothing is seen outside")
 
 
 def refused(name, text, *options, **settings):
@@ -248,6 +299,7 @@ def main():
 		subprocess.run(["mount", "--bind", os.path.join(folder, "resolv.conf"), "/etc/resolv.conf"], check=True)
 		own(world, folder)
 		named_interface(world)
+		other_interface(world)
 		later()
 		reasons(folder)
 		given(world)

@@ -99,9 +99,19 @@ def on_datagram(s, seen):
 	s.sendmsg([answer(data, address) if port == 53 else data], control, 0, source)
 
 
-def on_connection(s, seen, kept):
+def on_bytes(s, loop):
+	try:
+		more = s.recv(65536)
+	except OSError:  # its guest was killed
+		more = b""
+	if not more:
+		loop.unregister(s)
+		s.close()
+
+
+def on_connection(s, seen, loop):
 	connection, source = s.accept()
-	kept.append(connection)
+	loop.register(connection, selectors.EVENT_READ, lambda c: on_bytes(c, loop))
 	seen.append(("tcp", *connection.getsockname(), source[0]))
 
 
@@ -116,10 +126,10 @@ def world():
 	print("there", flush=True)
 	sys.stdin.readline()
 	set_up()
-	seen, kept = [], []
+	seen = []
 	loop = selectors.DefaultSelector()
 	for port in TCP:
-		loop.register(listen(socket.SOCK_STREAM, port), selectors.EVENT_READ, lambda s: on_connection(s, seen, kept))
+		loop.register(listen(socket.SOCK_STREAM, port), selectors.EVENT_READ, lambda s: on_connection(s, seen, loop))
 	for port in UDP:
 		loop.register(listen(socket.SOCK_DGRAM, port), selectors.EVENT_READ, lambda s: on_datagram(s, seen))
 	raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

@@ -5,6 +5,7 @@
  *	/try/A.B.C.D/PORT	begins to connect
  *	/tell/A.B.C.D/PORT	sends a datagram
  *	/forge/A.B.C.D/PORT	the same with its neighbour's address as source
+ *	/push/A.B.C.D/PORT	connects and sends 2 MiB; open: all of it has arrived
  *	/ping/A.B.C.D/0		sends an echo request
  *	/ask/NAME		asks word `dns` of the command line for the address of NAME
  *	/call/NAME		asks another function, where word `functions` says
@@ -25,11 +26,12 @@
 
 #include "ukvmm_fn.h"
 
-enum { TRIES = 32, QUERY_MAX = 128, HEAD = 12 };
+enum { TRIES = 32, QUERY_MAX = 128, HEAD = 12, PIECE = 32768, PUSHED = 64 * PIECE };
 enum state { WAITING, OPEN, REFUSED };
 static struct try {
 	enum state state;
 	char text[20];
+	size_t sent, acked;
 } tries[TRIES];
 static unsigned int n_tries;
 
@@ -84,6 +86,38 @@ static bool send(const ip_addr_t *to, unsigned int port, struct try *t, const vo
 	if (forge)
 		source.addr ^= lwip_htonl(4);
 	return udp_sendto_if_src(pcb, p, to, (u16_t)port, netif_default, &source) == ERR_OK;
+}
+
+/* What is longer than a frame is the card's to cut. */
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	static const char bytes[PIECE];
+	struct try *t = arg;
+
+	t->acked += len;
+	if (t->acked >= PUSHED)
+		t->state = OPEN;
+	while (t->sent < PUSHED && tcp_write(pcb, bytes, sizeof bytes, 0) == ERR_OK)
+		t->sent += PIECE;
+	return tcp_output(pcb);
+}
+
+static err_t on_push(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	(void)err;
+	tcp_sent(pcb, on_sent);
+	return on_sent(arg, pcb, 0);
+}
+
+static bool push(const ip_addr_t *to, unsigned int port, struct try *t)
+{
+	struct tcp_pcb *pcb = tcp_new();
+
+	if (!pcb)
+		return false;
+	tcp_arg(pcb, t);
+	tcp_err(pcb, on_error);
+	return tcp_connect(pcb, to, (u16_t)port, on_push) == ERR_OK;
 }
 
 static bool ping(const ip_addr_t *to)
@@ -194,6 +228,8 @@ static bool begin(const char *path)
 	IP_ADDR4(&to, (u8_t)a, (u8_t)b, (u8_t)c, (u8_t)d);
 	if (strcmp(verb, "try") == 0)
 		return connect_to(&to, port, t);
+	if (strcmp(verb, "push") == 0)
+		return push(&to, port, t);
 	if (strcmp(verb, "ping") == 0)
 		return ping(&to);
 	return send(&to, port, t, one, 1, strcmp(verb, "forge") == 0);

@@ -29,6 +29,7 @@ def keys(unit, sockets):
 		"DeviceAllow": ["/dev/kvm rw", "/dev/net/tun rw"], "Type": ["notify"], "KillMode": ["mixed"]}
 	for key, value in wanted.items():
 		equal(unit.get(key), value, f"{key}={value}")
+	ok("AF_NETLINK" in unit["RestrictAddressFamilies"][0].split(), "it may have netlink sockets")
 	ok(not {"RestrictNamespaces", "PrivateDevices", "ProtectKernelTunables", "PrivateUsers"} & set(unit),
 		"nothing that its workers or its network need is taken")
 	equal([v.rsplit(":", 1)[0] for v in sockets["ListenStream"]], ["127.0.0.1"] * 2, "sockets: two, on loopback")
@@ -44,7 +45,11 @@ def verify(folder):
 	with open(os.path.join(folder, "ukvmm-faas.service"), "w") as f:
 		f.writelines(lines)
 	shutil.copy(os.path.join(SAMPLES, "ukvmm-faas.socket"), folder)
-	for name in ("ukvmm-faas.service", "ukvmm-faas.socket"):
+	with open(os.path.join(os.path.dirname(UNIT), "ukvmm-faas-uplink.service")) as f:
+		lines = [line.split("=")[0] + "=/bin/true\n" if line.startswith("Exec") else line for line in f]
+	with open(os.path.join(folder, "ukvmm-faas-uplink.service"), "w") as f:
+		f.writelines(lines)
+	for name in ("ukvmm-faas.service", "ukvmm-faas.socket", "ukvmm-faas-uplink.service"):
 		p = subprocess.run(["systemd-analyze", "verify", "--man=no", os.path.join(folder, name)], capture_output=True,
 			text=True, timeout=100)
 		ok(p.returncode == 0 and not p.stderr.strip(), f"systemd-analyze verify {name}", p.stderr)
@@ -150,6 +155,9 @@ def has_egress(folder, unit):
 			f"/try/{NEAR}/80": "open"}, "the world is reached, and asked; the host is not, though it is named")
 		equal(world.seen(), [("tcp", NEAR, 80, HERE), ("udp", FAR, 53, HERE)], "outside is seen the same")
 		equal(s.stop(), 0, "it ends")
+	subprocess.run(["nft", "flush", "ruleset"], check=True)
+	equal([uplink("rules", own).returncode, uplink("rules", own).returncode], [0, 0], "rules that were flushed are put back")
+	ok("table ip ukvmm-faas" in left(), "they are there")
 	equal(uplink("down", own).returncode, 0, "the namespace is taken away")
 	equal(left(), [], "and nothing is left")
 	world.end()

@@ -50,11 +50,13 @@ static void info(struct job *job)
 {
 	cJSON *json = cJSON_CreateObject(), *ours;
 	struct dispatch_totals t;
+	char egress[320];
 
 	if (wants_gateway(job->call))
 		add_machine(json);
 	else
 		add_provider(json);
+	uplink_text(job->app->uplink, egress, sizeof egress);
 	dispatch_totals(job->app->dispatcher, &t);
 	ours = cJSON_AddObjectToObject(json, "ukvmm");
 	cJSON_AddStringToObject(ours, "backend", job->app->ops->name);
@@ -63,6 +65,7 @@ static void info(struct job *job)
 	cJSON_AddNumberToObject(ours, "functions", t.functions);
 	cJSON_AddNumberToObject(ours, "instances", t.replicas);
 	cJSON_AddNumberToObject(ours, "queued", t.queued);
+	cJSON_AddStringToObject(ours, "egress", egress);
 	job_json(job, 200, json);
 }
 

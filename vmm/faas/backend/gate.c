@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -17,7 +18,7 @@ struct gate {
 	struct tap *tap;
 	struct spec *spec;
 	struct passage passage;
-	bool open;
+	bool open, stuck; /* stuck: it could not be closed, and its tap is given up */
 	struct ukvmm_err err;
 };
 
@@ -70,8 +71,10 @@ static void run_close(struct work_job *job)
 {
 	struct gate *g = gate_of(job);
 
-	if (g->open)
-		uplink_close(g->b->options.uplink, &g->passage);
+	if (!g->open || uplink_close(g->b->options.uplink, &g->passage, &g->err) == 0)
+		return;
+	g->stuck = true;
+	close(g->tap->fd);
 }
 
 static void closed(struct work_job *job)
@@ -79,7 +82,10 @@ static void closed(struct work_job *job)
 	struct gate *g = gate_of(job);
 	struct backend *b = g->b;
 
-	taps_give(b->taps, g->tap);
+	if (g->stuck)
+		free(g->tap);
+	else
+		taps_give(b->taps, g->tap);
 	spec_unref(g->spec);
 	free(g);
 	if (b->options.more)

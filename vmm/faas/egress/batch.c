@@ -10,15 +10,14 @@
 
 #include "failure.h"
 
-/* A function's rules and what is around them fit; no message is longer than MESSAGE. */
-enum { ROOM = 192 << 10, MESSAGE = 2048 };
+enum { MESSAGE = 2048 }; /* none is longer */
 
 static struct nlmsghdr *begin(struct batch *b, uint16_t type, uint16_t flags, uint16_t subsystem)
 {
 	struct nlmsghdr *h;
 	struct nfgenmsg *m;
 
-	if (b->len + 2 * MESSAGE > ROOM) {
+	if (b->len + 2 * MESSAGE > BATCH_ROOM) {
 		b->full = true;
 		b->len = 0;
 	}
@@ -58,7 +57,7 @@ static void restart(struct batch *b)
 
 int batch_new(struct batch *b, const char *table)
 {
-	*b = (struct batch){ .bytes = malloc(ROOM), .table = table };
+	*b = (struct batch){ .bytes = malloc(BATCH_ROOM), .table = table };
 	if (!b->bytes)
 		return -ENOMEM;
 	restart(b);
@@ -122,6 +121,14 @@ void batch_table(struct batch *b)
 
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, b->table);
 	put(h, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+	end(b, h);
+}
+
+void batch_table_delete(struct batch *b)
+{
+	struct nlmsghdr *h = ask(b, NFT_MSG_DELTABLE, 0);
+
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, b->table);
 	end(b, h);
 }
 

@@ -14,6 +14,8 @@
 
 #include <ukvmm/error.h>
 
+enum { BATCH_ROOM = 192 << 10 }; /* the longest list of rules makes 145 KiB */
+
 struct batch {
 	char *bytes;
 	size_t len, last; /* last: where the last message is */
@@ -32,6 +34,7 @@ int batch_commit(struct batch *b, struct mnl_socket *to, struct ukvmm_err *err);
 
 /* One that goes away with the socket that made it, and that nobody else can change. */
 void batch_table(struct batch *b);
+void batch_table_delete(struct batch *b);
 /* hook < 0: a chain that others jump to. */
 void batch_chain(struct batch *b, const char *name, const char *type, int hook, int priority, bool drop);
 /* With all of its rules. */
@@ -70,6 +73,7 @@ void rule_address_type(struct batch *b, uint32_t reg); /* of the destination, RT
 void rule_connections_over(struct batch *b, uint32_t count);
 void rule_nat(struct batch *b, enum nft_nat_types type, uint32_t reg);
 void rule_masquerade(struct batch *b);
+void rule_untracked(struct batch *b); /* it belongs to no connection */
 void rule_verdict(struct batch *b, int code, const char *chain);
 
 #endif

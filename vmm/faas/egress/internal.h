@@ -3,6 +3,7 @@
 #ifndef FAAS_EGRESS_INTERNAL_H
 #define FAAS_EGRESS_INTERNAL_H
 
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
 
 #include "batch.h"
@@ -27,9 +28,10 @@ struct policy {
 struct uplink {
 	const char *how, *resolver;
 	uint32_t block, block_bits; /* of instances */
-	uint32_t host, common, naming; /* addresses of the pair: the host's end, ours, ours for connections that a rule names */
+	uint32_t host, common, naming; /* of the pair: the host's end, ours, ours for what a rule names */
 	char why[192];		    /* there is none; "" once there is */
-	bool small, taken, forwards, own;
+	bool small, forwards, own;
+	char holder[IFNAMSIZ]; /* who has addresses of the pair already; "": nobody */
 	char inside[IFNAMSIZ], outside[IFNAMSIZ];
 	struct mnl_socket *host_route, *host_rules; /* of the host's namespace */
 	struct mnl_socket *rules;		    /* of functions': the gates' thread's once we serve */
@@ -38,9 +40,30 @@ struct uplink {
 	uint32_t ids;
 };
 
+enum { PAIR_BITS = 29 }; /* of the pair's addresses */
+
+/* uplink.c */
+void uplink_because(struct uplink *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct mnl_socket *uplink_socket(int protocol); /* of the namespace that the thread is in; NULL: errno */
+bool uplink_is_named(const struct uplink *u);	/* by the operator */
+
+/* places.c: -errno, or with a reason */
+int place_own(struct uplink *u, struct ukvmm_err *err);
+int place_given(struct uplink *u, struct ukvmm_err *err);
+
+/* tables_host.c. only: packets leave by this interface; NULL: by any */
+/* Makes and deletes one: false where there is one, of a process that lives. */
+bool tables_host_free(struct uplink *u, const char *outside);
+int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err);
+
 /* tables.c */
 int tables_own(struct uplink *u, struct ukvmm_err *err);
-int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err); /* only: packets leave by this interface */
+enum { SOURCE = 12, DESTINATION = 16 }; /* addresses of a packet */
+/* Is that address in there, with NFT_CMP_EQ, or not? Host byte order. */
+void rule_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits, enum nft_cmp_ops op);
+#define OF_A_CONNECTION ((uint32_t)(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)))
+/* Is the connection in one of these states, with NFT_CMP_NEQ, or in none? */
+void rule_state(struct batch *b, uint32_t states, enum nft_cmp_ops op);
 /* A rule that goes on if the destination is in there. */
 void rule_destination(struct batch *b, const struct egress_rule *rule);
 /* The connection is one that a rule names. */

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +36,8 @@ int uplink_admit(const struct uplink *u, const struct spec *spec, struct ukvmm_e
 		return refuse(err, spec->name, u->why);
 	if (spec->dns != EGRESS_DNS_HOST || resolver_find(u->resolver, &address) == 0)
 		return 0;
-	return refuse(err, spec->name, "whom the host asks cannot be asked from here: deploy with --dns ADDRESS or --dns none, "
-		"or serve with --resolver ADDRESS");
+	return refuse(err, spec->name, "whom the host asks cannot be asked from here: deploy with --dns ADDRESS or "
+		"--dns none, or serve with --resolver ADDRESS");
 }
 
 static void ports(struct batch *b, const struct egress_rule *rule)
@@ -84,12 +83,8 @@ static void allow(struct batch *b, const char *chain, const struct egress_rule *
 
 static void bound_connections(struct batch *b, const char *chain)
 {
-	const uint32_t none = 0;
-
 	rule_begin(b, chain);
-	rule_ct(b, NFT_CT_STATE, R_A);
-	rule_bits(b, R_A, (uint32_t)NF_CT_STATE_BIT(IP_CT_NEW), 0);
-	rule_compare(b, R_A, NFT_CMP_NEQ, &none, sizeof none);
+	rule_state(b, (uint32_t)NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
 	rule_connections_over(b, CONNECTIONS);
 	rule_verdict(b, NF_DROP, NULL);
 	rule_end(b);
@@ -196,15 +191,15 @@ int uplink_open(struct uplink *u, const struct passage *p, struct ukvmm_err *err
 	return 0;
 }
 
-/* First nothing passes any more, then what has passed is forgotten: what comes in late finds no way to the next guest. */
-void uplink_close(struct uplink *u, const struct passage *p)
+/* Nothing passes any more, then what has passed is forgotten: what comes in late finds no way to the next guest. */
+int uplink_close(struct uplink *u, const struct passage *p, struct ukvmm_err *err)
 {
 	struct policy **at = find(u, p->spec), *policy = *at;
-	struct ukvmm_err err = { .size = sizeof err };
 	char chain[32];
+	int rc;
 
 	if (!policy)
-		return;
+		return failure(err, -ENOENT, "egress", p->tap);
 	name_chain(chain, policy);
 	elements(u, p, chain, 0, false);
 	if (--policy->taps == 0) {
@@ -212,6 +207,6 @@ void uplink_close(struct uplink *u, const struct passage *p)
 		*at = policy->next;
 		free(policy);
 	}
-	batch_commit(&u->batch, u->rules, &err);
-	forget_connections(u->rules, p->guest, &err);
+	rc = batch_commit(&u->batch, u->rules, err);
+	return rc < 0 ? rc : forget_connections(u->rules, p->guest, err);
 }

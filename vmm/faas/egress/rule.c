@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The expressions of rules. Numbers are in network byte order where they are attributes, and as in memory in registers. */
+/* The expressions of rules. Numbers are in network byte order as attributes, and as in memory in registers. */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <string.h>
@@ -161,6 +161,11 @@ void rule_nat(struct batch *b, enum nft_nat_types type, uint32_t reg)
 void rule_masquerade(struct batch *b)
 {
 	end(b, begin(b, "masq"));
+}
+
+void rule_untracked(struct batch *b)
+{
+	end(b, begin(b, "notrack"));
 }
 
 void rule_verdict(struct batch *b, int code, const char *chain)

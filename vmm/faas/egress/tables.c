@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules that are there as long as the uplink is. */
+/* The rules among functions that are there as long as the uplink is. */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-enum { SOURCE = 12, DESTINATION = 16, IP_DNS = 53 };
+enum { IP_DNS = 53 };
 
 void rule_interface(struct batch *b, uint32_t key, const char *name)
 {
@@ -20,7 +20,7 @@ void rule_interface(struct batch *b, uint32_t key, const char *name)
 	rule_compare(b, R_NAME, NFT_CMP_EQ, padded, sizeof padded);
 }
 
-static void in_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits, enum nft_cmp_ops op)
+void rule_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits, enum nft_cmp_ops op)
 {
 	uint32_t want = htonl(net);
 
@@ -33,7 +33,7 @@ static void in_net(struct batch *b, uint32_t offset, uint32_t net, uint32_t bits
 void rule_destination(struct batch *b, const struct egress_rule *rule)
 {
 	if (rule->bits > 0)
-		in_net(b, DESTINATION, rule->net, rule->bits, NFT_CMP_EQ);
+		rule_net(b, DESTINATION, rule->net, rule->bits, NFT_CMP_EQ);
 }
 
 /*
@@ -52,7 +52,7 @@ void rule_naming(struct batch *b)
 	rule_mark(b, true);
 }
 
-static void rule_state(struct batch *b, uint32_t bits, enum nft_cmp_ops op)
+void rule_state(struct batch *b, uint32_t bits, enum nft_cmp_ops op)
 {
 	const uint32_t none = 0;
 
@@ -60,8 +60,6 @@ static void rule_state(struct batch *b, uint32_t bits, enum nft_cmp_ops op)
 	rule_bits(b, R_B, bits, 0);
 	rule_compare(b, R_B, op, &none, sizeof none);
 }
-
-#define OF_A_CONNECTION (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
 
 /* tap . source: what has another source is nobody's. */
 static void rule_guest(struct batch *b, uint32_t interface, uint32_t address)
@@ -106,13 +104,11 @@ static void special(struct uplink *u)
 	}
 }
 
-/* A query to the gateway of one that may ask goes to who answers. */
-static void resolve(struct uplink *u, uint8_t protocol)
+/* A query to the gateway of one that may ask: R_B is who answers. */
+static void rule_query(struct batch *b, uint8_t protocol)
 {
 	const uint16_t port = htons(IP_DNS);
-	struct batch *b = &u->batch;
 
-	rule_begin(b, "resolve");
 	rule_meta(b, NFT_META_L4PROTO, R_A);
 	rule_compare(b, R_A, NFT_CMP_EQ, &protocol, 1);
 	rule_transport(b, 2, 2, R_A);
@@ -120,7 +116,49 @@ static void resolve(struct uplink *u, uint8_t protocol)
 	rule_guest(b, NFT_META_IIFNAME, SOURCE);
 	rule_network(b, DESTINATION, 4, R_B);
 	rule_lookup(b, SET_RESOLVERS, R_NAME, R_B);
-	rule_nat(b, NFT_NAT_DNAT, R_B);
+}
+
+static void resolve(struct uplink *u, uint8_t protocol)
+{
+	rule_begin(&u->batch, "resolve");
+	rule_query(&u->batch, protocol);
+	rule_nat(&u->batch, NFT_NAT_DNAT, R_B);
+	rule_end(&u->batch);
+}
+
+/*
+ * Only what leaves has connections: requests to instances, and whatever guests without egress send, cost nothing for it
+ * and fill no table.
+ */
+static void track(struct uplink *u)
+{
+	const uint32_t local = RTN_LOCAL;
+	struct batch *b = &u->batch;
+
+	batch_chain(b, "track-own", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW, false);
+	rule_begin(b, "track-own");
+	rule_untracked(b);
+	rule_end(b);
+	batch_chain(b, "track", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false);
+	for (int i = 0; i < 2; i++) {
+		rule_begin(b, "track");
+		rule_query(b, i ? IPPROTO_TCP : IPPROTO_UDP);
+		rule_verdict(b, NF_ACCEPT, NULL);
+		rule_end(b);
+	}
+	rule_begin(b, "track");
+	rule_interface(b, NFT_META_IIFNAME, u->inside);
+	rule_verdict(b, NF_ACCEPT, NULL);
+	rule_end(b);
+	rule_begin(b, "track");
+	rule_address_type(b, R_A);
+	rule_compare(b, R_A, NFT_CMP_NEQ, &local, sizeof local);
+	rule_guest(b, NFT_META_IIFNAME, SOURCE);
+	rule_lookup(b, SET_ANSWERED, R_NAME, -1);
+	rule_verdict(b, NF_ACCEPT, NULL);
+	rule_end(b);
+	rule_begin(b, "track");
+	rule_untracked(b);
 	rule_end(b);
 }
 
@@ -170,83 +208,11 @@ int tables_own(struct uplink *u, struct ukvmm_err *err)
 	batch_set(b, SET_RESOLVERS, KEY_TAP_ADDRESSES, DATA_ADDRESS);
 	forward(u);
 	special(u);
+	track(u);
 	batch_chain(b, "resolve", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false);
 	resolve(u, IPPROTO_UDP);
 	resolve(u, IPPROTO_TCP);
 	leave(u);
 	closed(u);
 	return batch_commit(b, u->rules, err);
-}
-
-/* ---- the host's ---- */
-
-static void drop_if_type(struct uplink *u, uint32_t type)
-{
-	struct batch *b = &u->batch;
-
-	rule_begin(b, "arrive");
-	rule_interface(b, NFT_META_IIFNAME, u->outside);
-	in_net(b, SOURCE, u->naming, 32, NFT_CMP_NEQ);
-	rule_address_type(b, R_A);
-	rule_compare(b, R_A, NFT_CMP_EQ, &type, sizeof type);
-	rule_verdict(b, NF_DROP, NULL);
-	rule_end(b);
-}
-
-/* Before any translation of the host's, which could turn an address of its own into another. */
-static void arrive(struct uplink *u)
-{
-	struct batch *b = &u->batch;
-
-	batch_chain(b, "arrive", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE, false);
-	rule_begin(b, "arrive");
-	rule_interface(b, NFT_META_IIFNAME, u->outside);
-	in_net(b, SOURCE, u->host & ~7u, 29, NFT_CMP_NEQ);
-	rule_verdict(b, NF_DROP, NULL);
-	rule_end(b);
-	drop_if_type(u, RTN_LOCAL);
-	drop_if_type(u, RTN_BROADCAST);
-	drop_if_type(u, RTN_ANYCAST);
-	drop_if_type(u, RTN_MULTICAST);
-}
-
-static void pass(struct uplink *u, const char *only)
-{
-	struct batch *b = &u->batch;
-	char name[IFNAMSIZ] = "";
-
-	batch_chain(b, "pass", "filter", NF_INET_FORWARD, 0, false);
-	rule_begin(b, "pass");
-	rule_interface(b, NFT_META_OIFNAME, u->outside);
-	rule_state(b, OF_A_CONNECTION, NFT_CMP_EQ);
-	rule_verdict(b, NF_DROP, NULL);
-	rule_end(b);
-	if (!only)
-		return;
-	memcpy(name, only, strnlen(only, IFNAMSIZ - 1));
-	rule_begin(b, "pass");
-	rule_interface(b, NFT_META_IIFNAME, u->outside);
-	rule_meta(b, NFT_META_OIFNAME, R_NAME);
-	rule_compare(b, R_NAME, NFT_CMP_NEQ, name, sizeof name);
-	rule_verdict(b, NF_DROP, NULL);
-	rule_end(b);
-}
-
-int tables_host(struct uplink *u, const char *only, struct ukvmm_err *err)
-{
-	struct batch *b = &u->batch;
-	char table[IFNAMSIZ + 8] = "ukvmm-";
-
-	strcat(table, u->outside);
-	b->table = table;
-	batch_table(b);
-	arrive(u);
-	pass(u, only);
-	batch_chain(b, "leave", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false);
-	rule_begin(b, "leave");
-	in_net(b, SOURCE, u->host & ~7u, 29, NFT_CMP_EQ);
-	in_net(b, DESTINATION, u->host & ~7u, 29, NFT_CMP_NEQ);
-	rule_masquerade(b);
-	rule_end(b);
-	return batch_commit(b, u->host_rules, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the uplink comes from: what is looked up and made, and why it cannot be. */
+/* The uplink as a whole: what is looked up in the host's namespace, and why there is none. */
 #include "uplink.h"
 
 #include <arpa/inet.h>
@@ -19,11 +19,9 @@
 #include "link.h"
 #include "serve/network.h"
 
-enum { PAIR_BITS = 29, PAIR = 8, NAMES = 100 };
+enum { PAIR = 1 << (32 - PAIR_BITS) };
 
-static void because(struct uplink *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void because(struct uplink *u, const char *fmt, ...)
+void uplink_because(struct uplink *u, const char *fmt, ...)
 {
 	va_list args;
 
@@ -32,10 +30,13 @@ static void because(struct uplink *u, const char *fmt, ...)
 	va_end(args);
 }
 
-static struct mnl_socket *netlink(int protocol)
+struct mnl_socket *uplink_socket(int protocol)
 {
 	struct mnl_socket *s = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+	int room = BATCH_ROOM;
 
+	if (s) /* what is sent at once has to fit; where it does not, sending says so */
+		setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	if (s && mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
 		mnl_socket_close(s);
 		return NULL;
@@ -43,23 +44,22 @@ static struct mnl_socket *netlink(int protocol)
 	return s;
 }
 
-static bool is_taken(const struct uplink *u)
+static void find_holder(struct uplink *u)
 {
 	struct ifaddrs *all = NULL;
-	bool taken = false;
 
 	if (getifaddrs(&all) < 0)
-		return false;
+		return;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
 		struct sockaddr_in a = { 0 };
 
 		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
 			continue;
 		memcpy(&a, i->ifa_addr, sizeof a);
-		taken |= (ntohl(a.sin_addr.s_addr) & ~(uint32_t)(PAIR - 1)) == (u->host & ~(uint32_t)(PAIR - 1));
+		if ((ntohl(a.sin_addr.s_addr) & ~(uint32_t)(PAIR - 1)) == (u->host & ~(uint32_t)(PAIR - 1)))
+			snprintf(u->holder, sizeof u->holder, "%s", i->ifa_name);
 	}
 	freeifaddrs(all);
-	return taken;
 }
 
 /* What a new interface of the host's would do. */
@@ -81,7 +81,7 @@ static bool is_wanted(const struct uplink *u)
 	return strcmp(u->how, "none") != 0;
 }
 
-static bool is_named(const struct uplink *u)
+bool uplink_is_named(const struct uplink *u)
 {
 	return is_wanted(u) && strcmp(u->how, "auto") != 0;
 }
@@ -106,134 +106,23 @@ int uplink_new(const struct uplink_config *config, struct uplink **out, struct u
 	u->host = (u->block | ~(u->block_bits ? ~0u << (32 - u->block_bits) : 0)) - (PAIR - 1) + 1;
 	u->common = u->host + 1;
 	u->naming = u->host + 2;
-	because(u, "there is no uplink: serve was told --uplink none");
+	uplink_because(u, "there is no uplink: serve was told --uplink none");
 	*out = u;
 	if (!is_wanted(u))
 		return 0;
-	u->host_route = netlink(NETLINK_ROUTE);
-	u->host_rules = netlink(NETLINK_NETFILTER);
-	u->taken = is_taken(u);
+	u->host_route = uplink_socket(NETLINK_ROUTE);
+	u->host_rules = uplink_socket(NETLINK_NETFILTER);
+	find_holder(u);
 	u->forwards = does_forward();
 	return 0;
 }
-
-/* ---- a pair of our own ---- */
-
-static int make_pair(struct uplink *u, struct ukvmm_err *err)
-{
-	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), rc = -EEXIST;
-
-	if (fd < 0)
-		return failure(err, -errno, "open", "network namespace");
-	snprintf(u->inside, sizeof u->inside, "uplink");
-	for (int i = 0; i < NAMES && rc == -EEXIST; i++) {
-		snprintf(u->outside, sizeof u->outside, "ukvmm%d", i);
-		rc = link_pair(u->host_route, u->outside, u->inside, fd, err);
-	}
-	close(fd);
-	return rc;
-}
-
-/* The rules of the host's end are there before it is up. */
-static int set_up_host(struct uplink *u, struct ukvmm_err *err)
-{
-	int rc = tables_host(u, is_named(u) ? u->how : NULL, err), index;
-
-	if (rc < 0)
-		return rc;
-	index = link_index(u->host_route, u->outside, err);
-	rc = index < 0 ? index : link_address(u->host_route, index, u->host, PAIR_BITS, err);
-	if (rc == 0)
-		rc = link_no_ipv6(u->host_route, index, err);
-	return rc < 0 ? rc : link_up(u->host_route, index, err);
-}
-
-static int set_up_inside(struct uplink *u, struct ukvmm_err *err)
-{
-	struct mnl_socket *s = netlink(NETLINK_ROUTE);
-	int rc, index;
-
-	if (!s)
-		return failure(err, -errno, "socket", "netlink");
-	rc = index = link_index(s, u->inside, err);
-	if (rc >= 0)
-		rc = link_address(s, index, u->common, PAIR_BITS, err);
-	if (rc == 0)
-		rc = link_address(s, index, u->naming, PAIR_BITS, err);
-	if (rc == 0)
-		rc = link_up(s, index, err);
-	if (rc == 0)
-		rc = link_default_route(s, index, u->host, err);
-	mnl_socket_close(s);
-	return rc;
-}
-
-static int join_own(struct uplink *u, struct ukvmm_err *err)
-{
-	int rc;
-
-	u->own = true;
-	failure(err, -ENOTSUP, "uplink", u->how);
-	if (u->small)
-		because(u, "the block of addresses is too small for an uplink: it needs a /28");
-	else if (u->taken)
-		because(u, "the host has the last eight of the block of addresses already: choose another with --addresses");
-	else if (!u->forwards)
-		because(u, "the host does not forward packets: sysctl net.ipv4.ip_forward=1 makes it a router");
-	else
-		u->why[0] = 0;
-	if (u->why[0]) {
-		snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, u->why);
-		return -ENOTSUP;
-	}
-	rc = is_named(u) ? link_index(u->host_route, u->how, err) : 0;
-	if (rc >= 0)
-		rc = make_pair(u, err);
-	if (rc == 0)
-		rc = set_up_host(u, err);
-	return rc < 0 ? rc : set_up_inside(u, err);
-}
-
-/* ---- one that is there ---- */
-
-/* The interface of the default route. */
-static bool find_default(char name[IFNAMSIZ])
-{
-	FILE *f = fopen("/proc/net/route", "re");
-	char line[256], mask[16], to[16];
-	bool found = false;
-
-	if (!f)
-		return false;
-	for (int i = 0; !found && i < 10000 && fgets(line, sizeof line, f); i++)
-		found = sscanf(line, "%15s %15s %*s %*s %*s %*s %*s %15s", name, to, mask) == 3 &&
-			strcmp(to, "00000000") == 0 && strcmp(mask, "00000000") == 0;
-	fclose(f);
-	return found;
-}
-
-static int join_given(struct uplink *u, struct ukvmm_err *err)
-{
-	int rc;
-
-	if (!is_named(u) && !find_default(u->inside)) {
-		because(u, "there is no uplink: the namespace that was given has no default route");
-		return -ENOTSUP;
-	}
-	if (is_named(u))
-		snprintf(u->inside, sizeof u->inside, "%s", u->how);
-	rc = link_index(u->host_route, u->inside, err);
-	return rc < 0 ? rc : 0;
-}
-
-/* ---- either ---- */
 
 static int set_up_rules(struct uplink *u, struct ukvmm_err *err)
 {
 	struct in_addr nobody = { 0 };
 	int rc;
 
-	u->rules = netlink(NETLINK_NETFILTER);
+	u->rules = uplink_socket(NETLINK_NETFILTER);
 	if (!u->rules)
 		return failure(err, -errno, "socket", "netlink");
 	rc = tables_own(u, err);
@@ -264,27 +153,27 @@ int uplink_join(struct uplink *u, enum uplink_place place, struct ukvmm_err *err
 	if (!is_wanted(u))
 		return 0;
 	if (!u->host_route || !u->host_rules) {
-		because(u, "there is no uplink: this process may have no netlink sockets");
-		return is_named(u) ? failure(err, -EAFNOSUPPORT, "socket", "netlink") : 0;
+		uplink_because(u, "there is no uplink: this process may have no netlink sockets");
+		return uplink_is_named(u) ? failure(err, -EAFNOSUPPORT, "socket", "netlink") : 0;
 	}
 	rc = batch_new(&u->batch, TABLE_OWN);
 	if (rc < 0)
 		return failure(err, rc, "malloc", "uplink");
 	u->why[0] = 0;
 	if (place == UPLINK_OUTSIDE) {
-		because(u, "instances share a network namespace, where nothing is filtered: see --network");
+		uplink_because(u, "instances share a network namespace, where nothing is filtered: see --network");
 		rc = failure(err, -ENOTSUP, "uplink", u->how);
 	} else {
-		rc = place == UPLINK_OWN ? join_own(u, err) : join_given(u, err);
+		rc = place == UPLINK_OWN ? place_own(u, err) : place_given(u, err);
 	}
 	if (rc == 0)
 		rc = set_up_rules(u, err);
 	if (rc == 0)
 		return 0;
 	if (!u->why[0])
-		because(u, "there is no uplink: %.31s(%.63s): %.80s", err->call, err->object, err->text);
+		uplink_because(u, "there is no uplink: %.31s(%.63s): %.80s", err->call, err->object, err->text);
 	take_down(u);
-	return is_named(u) ? rc : 0;
+	return uplink_is_named(u) ? rc : 0;
 }
 
 void uplink_free(struct uplink *u)
@@ -314,6 +203,6 @@ void uplink_text(const struct uplink *u, char *text, size_t n)
 	if (resolver_find(u->resolver, &found) == 0)
 		resolver.s_addr = htonl(found);
 	snprintf(text, n, "functions have egress by %s%s%s, DNS from %s", u->own ? u->outside : u->inside,
-		u->own && is_named(u) ? " and " : "", u->own && is_named(u) ? u->how : "",
+		u->own && uplink_is_named(u) ? " and " : "", u->own && uplink_is_named(u) ? u->how : "",
 		resolver.s_addr ? inet_ntop(AF_INET, &resolver, address, sizeof address) : "nobody");
 }

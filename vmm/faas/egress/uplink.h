@@ -29,8 +29,8 @@ struct uplink;
 enum { UPLINK_BLOCKS = 2 }; /* /30 at the end of the block */
 
 /*
- * how       "auto": where it is possible; "none"; the name of the interface that packets leave the host by, or of the one
- *           that is in the given namespace already
+ * how       "auto": where it is possible; "none"; the name of the interface that packets leave the host by, or of the
+ *           one that is in the given namespace already
  * addresses the block of instances; its last eight are the uplink's
  * resolver  who is asked by functions: "auto" (whom the host asks), "none", or an address
  * All borrowed.
@@ -60,8 +60,11 @@ struct passage {
 	struct in_addr guest, gateway;
 	const struct spec *spec; /* immutable; the same one for both calls */
 };
-/* One thread's, both; what is opened is closed before the tap is another instance's. open: all or nothing. */
+/*
+ * One thread's, both; what is opened is closed before the tap is another instance's. open: all or nothing. close: where
+ * it fails the tap must never be anybody's again.
+ */
 int uplink_open(struct uplink *u, const struct passage *p, struct ukvmm_err *err);
-void uplink_close(struct uplink *u, const struct passage *p);
+int uplink_close(struct uplink *u, const struct passage *p, struct ukvmm_err *err);
 
 #endif

@@ -29,7 +29,6 @@ struct server {
 	struct serve_options options;
 	struct loop_fd signals;
 	struct loop_timer deadline; /* of the drain */
-	struct uplink *uplink;
 	char password[256];
 	bool ending, lost;
 };
@@ -227,14 +226,14 @@ static int enter_network(struct server *s, bool *closed, struct ukvmm_err *err)
 {
 	const struct uplink_config config = { s->options.uplink, s->options.addresses, s->options.resolver };
 	enum uplink_place place;
-	int rc = uplink_new(&config, &s->uplink, err);
+	int rc = uplink_new(&config, &s->app.uplink, err);
 
 	if (rc == 0)
 		rc = network_enter(s->options.network, closed, err);
 	if (rc < 0)
 		return rc;
 	place = s->options.network == NETWORK_GIVEN ? UPLINK_GIVEN : UPLINK_OWN;
-	return uplink_join(s->uplink, *closed ? place : UPLINK_OUTSIDE, err);
+	return uplink_join(s->app.uplink, *closed ? place : UPLINK_OUTSIDE, err);
 }
 
 static int open_doors(struct server *s, struct ukvmm_err *err)
@@ -260,7 +259,7 @@ static int open_backend(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
 	struct backend_options options = { s->options.addresses, 0, s->options.pool, s->options.pool_most, dispatch_more,
-		a->dispatcher, s->options.no_sandbox, on_lost, s, s->uplink };
+		a->dispatcher, s->options.no_sandbox, on_lost, s, s->app.uplink };
 	int rc;
 
 	options.ready_port = a->callback ? http_port(a->callback) : 0;
@@ -292,7 +291,7 @@ static void take_apart(struct server *s)
 	work_free(a->work);
 	if (a->backend)
 		a->ops->close(a->backend);
-	uplink_free(s->uplink);
+	uplink_free(s->app.uplink);
 	dispatch_free(a->dispatcher);
 	upstream_free(a->upstream);
 	store_close(a->store);
@@ -310,7 +309,7 @@ static int run(struct server *s)
 	struct dispatch_totals t;
 	char egress[320];
 
-	uplink_text(s->uplink, egress, sizeof egress);
+	uplink_text(s->app.uplink, egress, sizeof egress);
 	dispatch_totals(s->app.dispatcher, &t);
 	journal_server("serving at port %u, metrics at port %u, %u functions, %llu MiB for instances%s",
 		http_port(s->app.front), s->app.metrics ? http_port(s->app.metrics) : 0, t.functions,
