@@ -4,6 +4,7 @@
 #define BENCH_FAAS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bench.h"
 
@@ -20,6 +21,19 @@ struct faas_workers {
 	double pss_kib, cpu_ms;
 };
 void faas_workers(struct faas_workers *w);
+
+/*
+ * faas_look.c: the workers that have a guest with ram_kib of RAM in use; how many there are. worker_kib, guest_kib: PSS
+ * without and of its RAM; cpu_us: CPU time of its threads.
+ */
+struct faas_worker {
+	pid_t pid;
+	double worker_kib, guest_kib, cpu_us;
+};
+unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned int most);
+pid_t faas_server_pid(void);
+/* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
+void faas_settle(void);
 
 /*
  * faas_ask.c: `runs` requests by `together` clients at once, each on a connection of its own that is kept if `keep`.

@@ -30,7 +30,7 @@ static const struct entry {
 	{ "addresses", TEXT, AT(addresses), "10.100.0.0/16", "instances get theirs from this block" },
 	{ "network", NETWORK, AT(network), "auto", "namespace of taps: own, given, shared, auto (own if it may)" },
 	{ "memory", SIZE, AT(memory), "0", "what all instances may have together; 0: 3/4 of the machine's" },
-	{ "starting", NUMBER, AT(starting), "64", "instances that may start at the same time" },
+	{ "starting", NUMBER, AT(starting), NULL, "instances that may start at the same time [four a CPU, 16 at least]" },
 	{ "pool", NUMBER, AT(pool), "4", "workers and taps that wait for an instance, of each kind" },
 	{ "pool-most", NUMBER, AT(pool_most), "100", "and at most, where so many were wanted in a second of late" },
 	{ "connections", NUMBER, AT(connections), "8192", "of clients at once; more wait" },
