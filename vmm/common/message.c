@@ -8,46 +8,40 @@
 
 #include "worker.h"
 
-/* Room behind the head for each type; 0: no such type on this side. */
-static size_t body_bytes(enum message_side side, uint32_t type, bool *known)
-{
-	static const struct message *const m;
+/* What each type has behind its head; only a job has more, its texts. */
+#define BODY(TYPE, SIDE, FIELD) [MESSAGE_##TYPE] = { sizeof((const struct message *)0)->FIELD, MESSAGE_AT_##SIDE, true }
+#define HEAD_ONLY(TYPE, SIDE) [MESSAGE_##TYPE] = { 0, MESSAGE_AT_##SIDE, true }
 
-	*known = true;
-	if (side == MESSAGE_AT_WORKER) {
-		switch (type) {
-		case MESSAGE_BIRTH:
-			return sizeof m->birth;
-		case MESSAGE_JOB:
-			return sizeof m->job;
-		case MESSAGE_RESIZE:
-			return sizeof m->resize;
-		case MESSAGE_CORE:
-			return sizeof m->core;
-		case MESSAGE_STOP:
-		case MESSAGE_ASK:
-			return 0;
-		}
-	} else {
-		switch (type) {
-		case MESSAGE_READY:
-			return sizeof m->ready;
-		case MESSAGE_NOTIFY:
-			return sizeof m->notify;
-		case MESSAGE_BROKEN:
-			return sizeof m->broken;
-		case MESSAGE_STATS:
-			return sizeof m->stats;
-		case MESSAGE_FAILED:
-			return sizeof m->failed;
-		case MESSAGE_STOPPED:
-			return sizeof m->stopped;
-		case MESSAGE_DEAD:
-			return sizeof m->dead;
-		}
-	}
-	*known = false;
-	return 0;
+static const struct body {
+	size_t bytes;
+	enum message_side side; /* that receives it */
+	bool known;
+} bodies[] = {
+	BODY(BIRTH, WORKER, birth),
+	BODY(JOB, WORKER, job),
+	BODY(RESIZE, WORKER, resize),
+	BODY(CORE, WORKER, core),
+	HEAD_ONLY(STOP, WORKER),
+	HEAD_ONLY(ASK, WORKER),
+	BODY(READY, CONTROL, ready),
+	BODY(NOTIFY, CONTROL, notify),
+	BODY(BROKEN, CONTROL, broken),
+	BODY(STATS, CONTROL, stats),
+	BODY(FAILED, CONTROL, failed),
+	BODY(STOPPED, CONTROL, stopped),
+	BODY(DEAD, CONTROL, dead),
+};
+
+size_t message_bytes(enum message_type type)
+{
+	return bodies[type].bytes;
+}
+
+static const struct body *find_body(enum message_side side, uint32_t type)
+{
+	const struct body *b = type < sizeof bodies / sizeof *bodies ? &bodies[type] : NULL;
+
+	return b && b->known && b->side == side ? b : NULL;
 }
 
 static bool text_ends(const char *text, size_t room)
@@ -158,16 +152,17 @@ static int from_worker(struct message *m)
 
 int message_take(enum message_side side, const void *from, size_t bytes, uint32_t fds, struct message *m)
 {
+	const struct body *b;
 	struct message_head head;
 	size_t body;
-	bool known;
 
 	if (bytes < sizeof head || bytes > MESSAGE_BYTES)
 		return -EBADMSG;
 	memcpy(&head, from, sizeof head);
-	body = body_bytes(side, head.type, &known);
-	if (!known || head.bytes != bytes || bytes - sizeof head < body)
+	b = find_body(side, head.type);
+	if (!b || head.bytes != bytes || bytes - sizeof head < b->bytes)
 		return -EBADMSG;
+	body = b->bytes;
 	m->head = head;
 	memcpy(&m->birth, (const char *)from + sizeof head, body);
 	if (head.type == MESSAGE_JOB)

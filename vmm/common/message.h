@@ -16,10 +16,12 @@
 
 #include <ukvmm/ukvmm.h>
 
+#include "packet.h"
+
 enum {
 	MESSAGE_BYTES = 128 << 10, /* the longest: a job with its texts */
 	MESSAGE_TEXT = 64 << 10,   /* a command line, words for the guest; without the NUL */
-	MESSAGE_FDS = 192,	   /* what 64 disks with tops need, and some; the kernel takes 253 */
+	MESSAGE_FDS = PACKET_FDS,  /* what 64 disks with tops need, and some */
 	MESSAGE_DEVICES = 64,	   /* a Solo5 guest's; others take 16 */
 	MESSAGE_NAME = 32,	   /* a device's, NUL included */
 	MESSAGE_VM_NAME = 48,
@@ -230,6 +232,9 @@ enum message_side { MESSAGE_AT_WORKER, MESSAGE_AT_CONTROL };
 int message_take(enum message_side side, const void *from, size_t bytes, uint32_t fds, struct message *m);
 
 /* ---- over a socket ---- */
+
+/* Of the structure of this type; 0: it has none. */
+size_t message_bytes(enum message_type type);
 
 struct message_texts { /* of a job */
 	const char *cmdline, *words;

@@ -8,44 +8,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "packet.h"
+
 enum { TURN = 16 };
-
-union control {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
-static int taken_fd(struct msghdr *msg)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int fd;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof fd))
-		return -ECONNREFUSED;
-	memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	return fd;
-}
 
 int vsock_door_ask(uint64_t cookie, uint32_t port)
 {
-	int sock = (int)cookie;
-	union control control;
-	int32_t rc = 0;
-	struct iovec iov = { &rc, sizeof rc };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-		.msg_controllen = sizeof control };
-	ssize_t n;
+	int sock = (int)cookie, fd, n;
+	uint32_t fds;
+	int32_t rc;
 
 	if (write(sock, &port, sizeof port) != sizeof port)
 		return -ECONNREFUSED;
-	do
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof rc)
+	n = packet_receive(sock, &rc, sizeof rc, &fd, 1, &fds, 0);
+	if (n < 0)
 		return -ECONNREFUSED;
-	if (rc < 0)
-		return rc;
-	return taken_fd(&msg);
+	if (n == sizeof rc && rc == 0 && fds == 1)
+		return fd;
+	packet_close(&fd, fds);
+	return n == sizeof rc && rc < 0 ? rc : -ECONNREFUSED;
 }
 
 /* As the library does it for itself (doc/devices.md). */
@@ -69,23 +50,10 @@ static int connect_to(const char *path, uint32_t port)
 
 static int answer(int sock, int fd)
 {
-	union control control = { { 0 } };
 	int32_t rc = fd < 0 ? fd : 0;
-	struct iovec iov = { &rc, sizeof rc };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
 
-	if (fd >= 0) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = sizeof control;
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
 	/* one who does not read its answers has asked too often */
-	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
+	return packet_send(sock, &(struct iovec){ &rc, sizeof rc }, 1, &fd, fd >= 0, MSG_DONTWAIT) < 0 ? -EPIPE : 0;
 }
 
 int vsock_door_answer(int sock, const char *path)
