@@ -91,6 +91,10 @@ def walled(s):
 	s.get("/function/noop/")
 	exes = until(lambda: born(s), lambda found: found == {"ukvmm-worker"})
 	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
+	equal(os.listdir(f"/proc/{min(pids)}/root"), [], "their root is empty")
+	with open(f"/proc/{min(pids)}/mountinfo") as f:
+		mounts = [line.split()[4:6] for line in f]
+	ok(len(mounts) == 1 and mounts[0][0] == "/" and "ro" in mounts[0][1].split(","), "and all that is mounted, read-only", str(mounts))
 	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])

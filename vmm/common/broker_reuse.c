@@ -6,11 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "walls.h"
+
 static const char own_net[] = "/proc/thread-self/ns/net";
 
-void reuse_begin(struct reuse *r, bool nets)
+void reuse_begin(struct reuse *r, bool walls)
 {
-	*r = (struct reuse){ .own = nets && geteuid() == 0 ? open(own_net, O_RDONLY | O_CLOEXEC) : -1 };
+	*r = (struct reuse){ .own = -1, .mounts = -1 };
+	if (!walls || geteuid() != 0)
+		return;
+	r->own = open(own_net, O_RDONLY | O_CLOEXEC);
+	r->mounts = walls_mounts();
 }
 
 void reuse_end(struct reuse *r)

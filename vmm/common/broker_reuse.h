@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a birth costs most of, kept for the next one by the broker: cgroups that have the same limits, and network
- * namespaces with nothing in them. A worker is alone in either, as nobody has one before its worker is dead; whoever
+ * What a birth costs most of, kept for the next one by the broker: cgroups that have the same limits, network namespaces
+ * with nothing in them, and for all together a mount namespace with nothing in it. Of the others a worker is alone in each, as nobody has one before its worker is dead; whoever
  * had it could leave nothing there, as it has no rights over it.
  */
 #ifndef COMMON_BROKER_REUSE_H
@@ -13,6 +13,7 @@ enum { REUSE_MOST = 256 };
 
 struct reuse {
 	int own; /* our network namespace; -1: none are made */
+	int mounts; /* -1: each has to make one */
 	uint32_t nets, cgroups;
 	int net[REUSE_MOST];
 	struct {
@@ -21,8 +22,8 @@ struct reuse {
 	} cgroup[REUSE_MOST];
 };
 
-/* nets: whether workers are to be put into network namespaces. */
-void reuse_begin(struct reuse *r, bool nets);
+/* walls: whether workers have any. */
+void reuse_begin(struct reuse *r, bool walls);
 /* Takes all of them away. */
 void reuse_end(struct reuse *r);
 

@@ -19,7 +19,7 @@
 #include "open_below.h"
 #include "tap.h"
 
-enum { BIRTHS_FIRST = 16 };
+enum { BIRTHS_FIRST = 16, LOW_FDS = 6 /* as many as a birth opens */ };
 
 struct child {
 	struct child *next;
@@ -38,6 +38,7 @@ struct server {
 	struct broker_config config;
 	struct child *children;
 	uint32_t len;
+	int low[LOW_FDS]; /* kept for births: a child's copy of the table ends with the last that it needs */
 	struct reuse reuse;
 };
 
@@ -130,6 +131,19 @@ static const struct cgroup *any_cgroup(const struct server *s)
 	return c ? c->cgroup : NULL;
 }
 
+static void keep_low(struct server *s)
+{
+	for (int i = 0; i < LOW_FDS; i++)
+		s->low[i] = fcntl(s->epoll, F_DUPFD_CLOEXEC, BIRTH_FDS);
+}
+
+static void free_low(struct server *s)
+{
+	for (int i = 0; i < LOW_FDS; i++)
+		if (s->low[i] >= 0)
+			close(s->low[i]);
+}
+
 /* Where it is to live. */
 static int house(struct server *s, const struct broker_request *r, struct child *c, struct ukvmm_err *err)
 {
@@ -151,8 +165,12 @@ static int spawn(struct server *s, const struct broker_request *r, struct child 
 
 	config.cgroup = c->cgroup;
 	config.net = c->net > 0 ? c->net : 0;
-	if (rc == 0)
+	config.mounts = s->reuse.mounts > 0 ? s->reuse.mounts : 0;
+	if (rc == 0) {
+		free_low(s);
 		rc = birth_give(&config, to, c->sock, s->kvm, &b, err);
+		keep_low(s);
+	}
 	c->pid = b.pid > 0 ? b.pid : 0;
 	c->pidfd = b.pidfd;
 	if (rc == 0 && c->cgroup)
@@ -322,6 +340,7 @@ void broker_serve(int sock, const struct broker_config *config)
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s.epoll < 0 || watch(&s, s.sock, EPOLLIN, NULL) < 0)
 		_exit(125);
+	keep_low(&s);
 	for (;;) {
 		if (epoll_wait(s.epoll, &e, 1, -1) == 1 && serve_one(&s, e.data.ptr) < 0)
 			break;

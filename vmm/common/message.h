@@ -74,6 +74,7 @@ struct message_head {
 #define BIRTH_URING 16u	     /* its job may have disks with UKVMM_BLK_URING */
 #define BIRTH_VSOCK 32u	     /* its job may have vsock */
 #define BIRTH_INSPECT 64u    /* it may be looked into */
+#define BIRTH_ROOT 128u	     /* it has a descriptor of a mount namespace with an empty root, to go to */
 
 /* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. version: the library's. */
 struct message_birth {

@@ -9,6 +9,8 @@
 
 #include "internal.h"
 
+enum { STARTS_A_CPU = 4, STARTS_LEAST = 16 };
+
 const char *const phase_name[PHASES] = { "queue", "worker", "create", "load", "entry", "ready", "first_byte", "all" };
 
 static uint64_t most_of_the_machine(void)
@@ -16,6 +18,13 @@ static uint64_t most_of_the_machine(void)
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 
 	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : 1u << 30;
+}
+
+static uint32_t starts_by_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus * STARTS_A_CPU > STARTS_LEAST ? (uint32_t)cpus * STARTS_A_CPU : STARTS_LEAST;
 }
 
 int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct dispatch_config *config,
@@ -30,6 +39,8 @@ int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct 
 	d->config = *config;
 	if (!d->config.memory)
 		d->config.memory = most_of_the_machine();
+	if (!d->config.starting)
+		d->config.starting = starts_by_cpus();
 	snprintf(d->epoch, sizeof d->epoch, "%08x", (uint32_t)(loop_clock() / 1000000u) ^ ((uint32_t)getpid() << 16));
 	*out = d;
 	return 0;

@@ -24,7 +24,7 @@ extern const char *const phase_name[PHASES];
 
 /*
  * memory    what all instances may have together; 0: 3/4 of the machine's
- * starting  how many may start at the same time
+ * starting  how many may start at the same time; 0: by the number of CPUs
  * log       a function's instance wrote this; ended: what an instance died of
  */
 struct dispatch_config {

@@ -32,7 +32,7 @@ static const struct entry {
 	{ "uplink", TEXT, AT(uplink), "auto", "egress of functions: auto, none, or the interface that it leaves by" },
 	{ "resolver", TEXT, AT(resolver), "auto", "who answers their DNS queries: auto (whom the host asks), none, or ADDR" },
 	{ "memory", SIZE, AT(memory), "0", "what all instances may have together; 0: 3/4 of the machine's" },
-	{ "starting", NUMBER, AT(starting), "64", "instances that may start at the same time" },
+	{ "starting", NUMBER, AT(starting), NULL, "instances that may start at the same time [four a CPU, 16 at least]" },
 	{ "pool", NUMBER, AT(pool), "4", "workers and taps that wait for an instance, of each kind" },
 	{ "pool-most", NUMBER, AT(pool_most), "100", "and at most, where so many were wanted in a second of late" },
 	{ "connections", NUMBER, AT(connections), "8192", "of clients at once; more wait" },
