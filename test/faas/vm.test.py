@@ -330,7 +330,7 @@ def no_taps():
 		try:
 			statuses = []
 			for n in range(8):
-				got = s.deploy(f"more{n}", image="noop", memory="32M")
+				got = s.deploy(f"more{n}", image="noop", memory="32M", idle_timeout="1h")
 				statuses.append(got.status)
 				if got.status == 422:
 					break
