@@ -179,6 +179,9 @@ def version(s):
 def removes(s):
 	equal(send(s, "POST", "/system/scale-function/figlet", {"serviceName": "figlet", "replicas": 2}).status, 202, "scale")
 	equal(send(s, "POST", "/system/scale-function/nothing", {"serviceName": "nothing", "replicas": 2}).status, 404, "of nothing")
+	equal(send(s, "DELETE", "/system/functions", {"functionName": "figlet"}).status, 202, "replace: a removal")
+	equal(deploy(s, update=False).status, 202, "and a deploy at once")
+	equal((s.describe("figlet")["ukvmm"]["revision"], s.get("/function/figlet/").status), (1, 200), "of a function that is new")
 	equal(send(s, "DELETE", "/system/functions", {"functionName": "figlet", "namespace": "openfaas-fn"}).status, 202, "remove")
 	equal(send(s, "DELETE", "/system/functions", {"functionName": "figlet"}).status, 404, "once")
 

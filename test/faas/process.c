@@ -126,10 +126,42 @@ static void on_end(struct loop_fd *watch, uint32_t events)
 	free(i);
 }
 
-static void become(struct instance *i, const struct instance_plan *plan, pid_t server, int sock, int doorbell, int output)
+/* What is exec'ed: made before the fork, as other threads may hold the allocator's locks then, for good in the child. */
+struct launch {
+	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8];
+	char **env;
+	size_t own; /* of env: how many are not ours to free */
+};
+
+static int launch_init(struct launch *l, const struct backend *b, const struct instance_plan *plan)
 {
-	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8] = { "function", image, ready, name };
-	ssize_t n = pread(plan->image_fd, image, sizeof image - 1, 0);
+	ssize_t n = pread(plan->image_fd, l->image, sizeof l->image - 1, 0);
+
+	l->image[n < 0 ? 0 : n] = 0;
+	snprintf(l->ready, sizeof l->ready, "callback=http://127.0.0.1:%u/ready/%s", b->ready_port, plan->token);
+	snprintf(l->name, sizeof l->name, "name=%s", plan->name);
+	memcpy(l->argv, (char *[]){ "function", l->image, l->ready, l->name, plan->spec->cmdline, NULL }, 6 * sizeof(char *));
+	for (l->own = 0; environ[l->own];)
+		l->own++;
+	l->env = calloc(l->own + plan->spec->env.n + 1, sizeof *l->env);
+	if (!l->env)
+		return -ENOMEM;
+	memcpy(l->env, environ, l->own * sizeof *environ);
+	for (uint32_t e = 0; e < plan->spec->env.n; e++)
+		if (asprintf(&l->env[l->own + e], "%s=%s", plan->spec->env.at[e].name, plan->spec->env.at[e].value) < 0)
+			abort();
+	return 0;
+}
+
+static void launch_fini(struct launch *l)
+{
+	for (size_t e = l->own; l->env && l->env[e]; e++)
+		free(l->env[e]);
+	free(l->env);
+}
+
+static void become(const struct launch *l, int secrets_fd, pid_t server, int sock, int doorbell, int output)
+{
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* as workers do: a server that is killed leaves none */
@@ -137,24 +169,18 @@ static void become(struct instance *i, const struct instance_plan *plan, pid_t s
 		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	image[n < 0 ? 0 : n] = 0;
-	snprintf(ready, sizeof ready, "callback=http://127.0.0.1:%u/ready/%s", i->b->ready_port, plan->token);
-	snprintf(name, sizeof name, "name=%s", plan->name);
-	argv[4] = plan->spec->cmdline;
-	for (uint32_t e = 0; e < plan->spec->env.n; e++)
-		setenv(plan->spec->env.at[e].name, plan->spec->env.at[e].value, 1);
 	fcntl(output, F_SETFL, 0); /* it waits for us: nothing of what it writes is lost */
 	dup2(output, 1);
 	dup2(output, 2);
 	/* below what dup2 may have to keep */
 	sock = fcntl(sock, F_DUPFD, 100);
 	doorbell = fcntl(doorbell, F_DUPFD, 100);
-	if (plan->secrets_fd >= 0)
-		dup2(fcntl(plan->secrets_fd, F_DUPFD, 100), 5);
+	if (secrets_fd >= 0)
+		dup2(fcntl(secrets_fd, F_DUPFD, 100), 5);
 	dup2(sock, 3);
 	dup2(doorbell, 4);
 	close_range(6, ~0u, 0);
-	execv(getenv("FAAS_FUNCTION"), argv);
+	execve(getenv("FAAS_FUNCTION"), l->argv, l->env);
 	_exit(127);
 }
 
@@ -175,6 +201,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 {
 	struct instance *i = calloc(1, sizeof *i);
 	int sock = -1, output[2], doorbell[2], rc;
+	struct launch l = { .env = NULL };
 	pid_t server = getpid();
 
 	if (!i)
@@ -184,9 +211,13 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 	rc = sockets(i, &sock, output, doorbell);
 	if (rc < 0)
 		return put(err, "socket", rc);
+	rc = launch_init(&l, b, plan);
+	if (rc < 0)
+		return put(err, "malloc", rc);
 	i->pid = fork();
 	if (i->pid == 0)
-		become(i, plan, server, sock, doorbell[1], output[1]);
+		become(&l, plan->secrets_fd, server, sock, doorbell[1], output[1]);
+	launch_fini(&l);
 	close(sock);
 	close(output[1]);
 	close(doorbell[1]);

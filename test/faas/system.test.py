@@ -7,10 +7,11 @@ import os
 import select
 import signal
 import sqlite3
+import subprocess
 import tempfile
 import urllib.request
 
-from faas import LIMIT, Server, equal, finish, ok
+from faas import LIMIT, Background, Server, equal, finish, ok
 
 
 def contract(s):
@@ -187,11 +188,33 @@ def commands(s):
 	run("invoke", "c", "/die")
 	s.line("my last words")
 	ok("last words" in run("logs", "c")[1], "logs")
+	follow = subprocess.Popen([s.program, "logs", "c", "-f"], stdout=subprocess.PIPE, text=True,
+		env=dict(os.environ, UKVMM_FAAS_SERVER=f"http://127.0.0.1:{s.port}"))
+	first = Background(follow.stdout.readline).get()
+	run("invoke", "c", "/die")
+	ok("last words" in first and "last words" in Background(follow.stdout.readline).get(), "logs -f: what there was, and what comes", first)
+	follow.kill()
+	follow.wait()
+	follow.stdout.close()
 	equal(run("logs", "c", "--since", "2026-01-01T00:00:00+05:30", "--tail", "1")[1].count("last words"), 1, "since a time")
 	equal(run("logs", "c", "--since", "2100-01-01T00:00:00+05:30")[1], "", "that is to come")
 	equal(run("secret", "set", "s", stdin="value")[0], 0, "secret set")
 	equal(run("secret", "set", "s", stdin="value2")[0], 0, "again")
 	ok("s" in run("secret", "list")[1], "secret list")
+	with tempfile.NamedTemporaryFile() as f:
+		for raw in (bytes(range(256)), b"x", b"xy", bytes(65536)):
+			f.seek(0)
+			f.truncate()
+			f.write(raw)
+			f.flush()
+			rc, out, err = run("secret", "set", "s", f.name)
+			s.deploy("holds", secrets=["s"])
+			ok(rc == 0 and s.get("/function/holds/secrets").body[112:112 + len(raw)] == raw[:4095 - 112], f"of {len(raw)} bytes", err)
+		f.write(b"x")
+		f.flush()
+		rc, out, err = run("secret", "set", "s", f.name)
+		ok(rc == 1 and "64 KiB" in err, "not of more than 64 KiB", err)
+	s.ask("DELETE", "/system/functions", {"functionName": "holds"})
 	equal(run("secret", "remove", "s")[0], 0, "secret remove")
 	equal(run("remove", "c")[0], 0, "remove")
 	equal(run("image", "remove", "cli")[0], 0, "image remove")

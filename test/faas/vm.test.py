@@ -76,7 +76,8 @@ def reaped(s):
 
 
 def limits_of_all(s):
-	"""Of those that live: one that ends, as spares do, has left its cgroup before it has left /proc."""
+	"""Of those that live: one that ends, as spares do, has left its cgroup before it has left /proc; one that is being
+	born may be on its way into it."""
 	found = {}
 	for pid in workers(s):
 		try:
@@ -99,7 +100,7 @@ def walled(s):
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])
 		return
-	found = until(lambda: limits_of_all(s), lambda found: found and all(memory for memory, _, _ in found))
+	found = until(lambda: limits_of_all(s), lambda found: found and all(all(one) for one in found))
 	ok(all(16 << 20 < int(memory or 0) < 64 << 20 for memory, _, _ in found), "their memory is limited", f"{found}")
 	equal({cpu for _, cpu, _ in found}, {"100000"}, "and their CPU time")
 	equal({tasks for _, _, tasks in found}, {"25"}, "and their threads")
@@ -390,7 +391,7 @@ def no_taps():
 		try:
 			statuses = []
 			for n in range(8):
-				got = s.deploy(f"more{n}", image="noop", memory="32M")
+				got = s.deploy(f"more{n}", image="noop", memory="32M", idle_timeout="1h")
 				statuses.append(got.status)
 				if got.status == 422:
 					break

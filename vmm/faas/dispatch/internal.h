@@ -90,9 +90,13 @@ struct dispatcher {
 	void *empty_arg;
 };
 
+/* revision.c */
+/* One reference; it opens the spec's files. 0, -ENOMEM, or errno of opening one. */
+int revision_new(struct dispatcher *d, struct spec *spec, struct revision **out);
+void revision_unref(struct revision *r); /* NULL is ignored */
+
 /* function.c */
 void function_free_if_gone(struct function *f);
-void revision_unref(struct revision *r);
 void function_deployed(struct function *f, const char *why);
 
 /* replica.c */

@@ -37,3 +37,19 @@ int base64_decode(const char *text, uint8_t *to, size_t *len)
 	/* what the padding leaves of the last byte is zero: one text for one value */
 	return pads && bits & ((1u << 2 * pads) - 1) ? -EINVAL : 0;
 }
+
+void base64_encode(const uint8_t *bytes, size_t len, char *to)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t bits = (uint32_t)bytes[i] << 16 | (i + 1 < len ? (uint32_t)bytes[i + 1] << 8 : 0) |
+			(i + 2 < len ? bytes[i + 2] : 0);
+
+		*to++ = digits[bits >> 18];
+		*to++ = digits[bits >> 12 & 63];
+		*to++ = i + 1 < len ? digits[bits >> 6 & 63] : '=';
+		*to++ = i + 2 < len ? digits[bits & 63] : '=';
+	}
+	*to = 0;
+}
