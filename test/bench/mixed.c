@@ -174,6 +174,17 @@ static void balance(void)
 		mixed_complain("memory of instances is committed, and there are none");
 }
 
+static void import_images(void)
+{
+	static const char *const names[] = { "noop", "echo", "todos" };
+	char line[256];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(line, sizeof line, "image import %s " FAAS_GUESTS "/%s.elf", names[i], names[i]);
+		command(line, NULL, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .runs = 1 };
@@ -193,12 +204,7 @@ int main(int argc, char **argv)
 	close(log);
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	b = bench_new("Functions under mixed load, with kills");
-	for (const char *const *name = (const char *const[]){ "noop", "echo", "todos", NULL }; *name; name++) {
-		char line[256];
-
-		snprintf(line, sizeof line, "image import %s " FAAS_GUESTS "/%s.elf", *name, *name);
-		command(line, NULL, 0);
-	}
+	import_images();
 	load(seconds / 4, counts, &died); /* warms up: pools, allocators */
 	settle(&before, NULL);
 	load(seconds - seconds / 4, counts, &died);
