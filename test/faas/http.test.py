@@ -161,12 +161,12 @@ def conversation(s):
 	"""An echo of more than fits between: neither of both sides can go on, and that is said; nobody else is to blame."""
 	s.deploy("talk", timeout="2s", max_instances="1")
 	pid = s.get("/function/talk/").text
-	body = os.urandom(8 * MIB)
+	body = os.urandom(40 * MIB) # more than sockets hold
 	with begin(s, "POST", "/function/talk/echo", f"Content-Length: {len(body)}\r\nConnection: close\r\n") as c:
 		sending = Background(c.sendall, body)
 		got = read_all(c)
 		ok(got.startswith(b"HTTP/1.1 504") and b"begins once the request is whole" in got and
-			b"X-OpenFaaS-Internal: proxy" in got, "an echo of 8 MiB: 504, and why", got[:500])
+			b"X-OpenFaaS-Internal: proxy" in got, "an echo of 40 MiB: 504, and why", got[:500])
 		sending.join(60)
 	s.line("of talk: late: the function answers while")
 	ok(True, "the log says it, too")
