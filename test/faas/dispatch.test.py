@@ -177,6 +177,11 @@ def hang(s, function):
 	return pid, s.line(rf"instance (\S+) of {function}: kept").group(1)
 
 
+def wait_end(s, name):
+	while name in [i["name"] for i in s.instances()]:
+		pass
+
+
 def kept(s):
 	"""on-timeout=keep: the last one that hung stands still until somebody ends it."""
 	equal(s.deploy("bad", on_timeout="never").status, 400, "on-timeout: end or keep")
@@ -197,15 +202,13 @@ def kept(s):
 	equal(s.ask("DELETE", "/system/instances/nobody").status, 404, "end: an instance that is not there")
 	if "end" in s.command("--help")[1]:
 		equal(s.command("end", name2)[0], 0, "end: the command")
-	while of(s, "hung", "kept"):
-		pass
-	ok(not os.path.exists(f"/proc/{second}"), "ends it")
+		wait_end(s, name2)
+		ok(not os.path.exists(f"/proc/{second}"), "ends it")
 	for how, call in (("scale", lambda: s.ask("POST", "/system/scale-function/hung", {"replicas": 1})),
 			("remove", lambda: s.ask("DELETE", "/system/functions", {"functionName": "hung"}))):
-		pid, _ = hang(s, "hung")
+		pid, name = hang(s, "hung")
 		call()
-		while of(s, "hung", "kept"):
-			pass
+		wait_end(s, name)
 		ok(not os.path.exists(f"/proc/{pid}"), f"{how} ends it, too")
 
 
@@ -232,6 +235,22 @@ def hung_with_others(s):
 	equal(s.get("/function/wide/").text, pid, "it serves on")
 	equal(s.get("/function/wide/stall").status, 504, "if it answers nobody for so long")
 	ok(s.get("/function/wide/").text != pid, "it is replaced")
+
+
+def impatient(s):
+	"""Nobody waits for a request's timeout: an instance that hangs is found all the same."""
+	s.deploy("impatient", timeout="1s", max_instances=1)
+	first = of(s, "impatient")[0]["name"]
+	left = 0
+	while not of(s, "impatient") or of(s, "impatient")[0]["name"] == first:
+		with s.connect() as c:
+			c.sendall(b"GET /function/impatient/stall HTTP/1.1\r\nHost: h\r\n\r\n")
+			while s.describe("impatient")["ukvmm"]["inflight"] + s.describe("impatient")["ukvmm"]["queued"] == 0:
+				pass
+		left += 1
+		s.line('GET /function/impatient/stall" ')
+	ok(left > 0, f"it is replaced after {left} clients have left")
+	equal(s.get("/function/impatient/").status, 200, "by one that serves")
 
 
 def end_busy(s):
@@ -341,6 +360,7 @@ def main():
 		kept(s)
 		kept_with_others(s)
 		hung_with_others(s)
+		impatient(s)
 		end_busy(s)
 		m = s.metrics()
 		ok(m['ukvmm_cold_start_seconds_count{function_name="once",phase="all"}'] >= 20, "the timeline of cold starts")

@@ -87,15 +87,26 @@ def limits_of_all(s):
 	return [found[pid] for pid in found if not gone(pid)]
 
 
+def insides(s):
+	"""Of those that live: what is in their root, how many mounts they see, whether the root is read-only."""
+	found = []
+	for pid in workers(s):
+		try:
+			with open(f"/proc/{pid}/mountinfo") as f:
+				mounts = [line.split()[4:6] for line in f]
+			found.append((os.listdir(f"/proc/{pid}/root"), len(mounts), "ro" in mounts[0][1].split(",") if mounts else False))
+		except OSError: # it ends
+			pass
+	return found
+
+
 def walled(s):
 	"""Small programs of their own, each with limits where this host has cgroups."""
 	s.get("/function/noop/")
 	exes = until(lambda: born(s), lambda found: found == {"ukvmm-worker"})
 	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
-	equal(os.listdir(f"/proc/{min(pids)}/root"), [], "their root is empty")
-	with open(f"/proc/{min(pids)}/mountinfo") as f:
-		mounts = [line.split()[4:6] for line in f]
-	ok(len(mounts) == 1 and mounts[0][0] == "/" and "ro" in mounts[0][1].split(","), "and all that is mounted, read-only", str(mounts))
+	found = until(lambda: insides(s), lambda found: found and all(one == ([], 1, True) for one in found))
+	ok(found and all(one == ([], 1, True) for one in found), "their root is empty, all that is mounted, and read-only", str(found))
 	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])

@@ -101,9 +101,9 @@ void ticket_ask(struct function *f, struct ticket *t);
 void ticket_first_byte(struct ticket *t);
 /*
  * How a request was served: as it should be; not, and its instance is not to be trusted (one that serves several may go
- * on with the others); not in time, which may be worth a look (spec.keep); or its instance is no more.
+ * on with the others); not in time, which may be worth a look (spec.keep); its client left before its instance began to answer; or its instance is no more.
  */
-enum ticket_end { TICKET_FINE, TICKET_SUSPECT, TICKET_LATE, TICKET_DEAD };
+enum ticket_end { TICKET_FINE, TICKET_SUSPECT, TICKET_LATE, TICKET_LEFT, TICKET_DEAD };
 /* Out of the queue, or the slot back. Ignores one that is neither. */
 void ticket_done(struct ticket *t, enum ticket_end end);
 const struct spec *ticket_spec(const struct ticket *t);

@@ -41,6 +41,8 @@ struct replica {
 	uint32_t inflight;
 	uint64_t born, ready_at, idle_since, wanted_at;
 	uint64_t answered_at; /* when it began an answer last */
+	/* how long it has had requests and begun no answer: up to the last time that it had none, and since when again */
+	uint64_t silent_ns, silent_since;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
 	struct loop_fd probe_first, probe_again;

@@ -61,7 +61,8 @@ static void grant(struct replica *r, struct ticket *t)
 	insert(&r->tickets, t);
 	t->replica = r;
 	t->granted_at = loop_clock();
-	r->inflight++;
+	if (r->inflight++ == 0)
+		r->silent_since = t->granted_at;
 	f->inflight++;
 	f->counts.invocations++;
 	loop_timer_stop(f->d->loop, &r->timer);
@@ -165,7 +166,8 @@ void ticket_first_byte(struct ticket *t)
 
 	if (!r)
 		return;
-	now = r->answered_at = loop_clock();
+	now = r->answered_at = r->silent_since = loop_clock();
+	r->silent_ns = 0;
 	if (r->first_used)
 		return;
 	r->first_used = true;
@@ -188,10 +190,25 @@ static void pass_on(struct replica *r)
 		starts_soon(f->d);
 }
 
-/* It is late, and it was not others that its instance was busy with. */
-static bool hangs(const struct replica *r, const struct ticket *t)
+/*
+ * A request is late, and it was not others that its instance was busy with; or clients do not wait for so long, and it
+ * has let several of them go.
+ */
+static bool hangs(const struct replica *r, const struct ticket *t, enum ticket_end end)
 {
-	return r->revision->spec->concurrency == 1 || r->answered_at < t->granted_at;
+	const struct spec *spec = r->revision->spec;
+
+	if (end == TICKET_LEFT)
+		return r->silent_ns >= spec->timeout_ns;
+	return end == TICKET_LATE && (spec->concurrency == 1 || r->answered_at < t->granted_at);
+}
+
+static void note_silence(struct replica *r, enum ticket_end end)
+{
+	uint64_t now = loop_clock();
+
+	r->silent_ns = end == TICKET_FINE ? 0 : r->silent_ns + now - r->silent_since;
+	r->silent_since = now;
 }
 
 /* What a request's end says of its instance. One that hangs has other requests, perhaps, which get their time. */
@@ -201,7 +218,7 @@ static void judge(struct replica *r, const struct ticket *t, enum ticket_end end
 
 	if (r->state != REPLICA_READY || end == TICKET_FINE)
 		return;
-	if (end == TICKET_LATE && hangs(r, t)) {
+	if (hangs(r, t, end)) {
 		r->retiring = true;
 		r->hung = spec->keep;
 	}
@@ -226,6 +243,7 @@ void ticket_done(struct ticket *t, enum ticket_end end)
 	r->inflight--;
 	r->function->inflight--;
 	replica_note_phases(r);
+	note_silence(r, end);
 	judge(r, t, end);
 	pass_on(r);
 }

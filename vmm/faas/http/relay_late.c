@@ -7,8 +7,7 @@
 static const char conversation[] = "the function answers while it is still being sent the request, and more than 64 KiB: "
 	"here an answer begins once the request is whole";
 
-/* What has been waited for since, if that was not the instance. NULL: it was. */
-static const char *whose_turn(const struct relay *r)
+const char *relay_whose_turn(const struct relay *r)
 {
 	bool full = pipe_room(&r->down) < RELAY_PIECE;
 
@@ -25,7 +24,7 @@ static const char *whose_turn(const struct relay *r)
 void relay_late(struct loop_timer *timer)
 {
 	struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, timer));
-	const char *why = whose_turn(r);
+	const char *why = relay_whose_turn(r);
 
 	if (why && r->context->problem && r->ticket.replica)
 		r->context->problem(r->context->arg, r->function, ticket_instance(&r->ticket), "late", why);
