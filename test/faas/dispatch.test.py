@@ -3,6 +3,7 @@
 
 import os
 import signal
+import time
 
 from faas import Background, Gate, Server, equal, finish, ok, read_all
 
@@ -166,8 +167,13 @@ def of(s, function, state=None):
 
 
 def stands(pid):
-	with open(f"/proc/{pid}/stat") as f:
-		return f.read().rsplit(")", 1)[1].split()[0] == "T"
+	"""Soon: a signal is on its way first."""
+	end = time.monotonic() + 100
+	while time.monotonic() < end:
+		with open(f"/proc/{pid}/stat") as f:
+			if f.read().rsplit(")", 1)[1].split()[0] == "T":
+				return True
+	return False
 
 
 def hang(s, function):
