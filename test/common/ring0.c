@@ -13,7 +13,7 @@
 
 enum { RAM = 64 << 20, PAGE = 4096, STEPS = 20000000, SEGMENTS = 16, CPUIDS = 256 };
 enum { ZERO_PAGE = 0x7000, PML4 = 0x9000, PDPT = 0xa000, PD = 0xb000, CMDLINE = 0x20000, STACK = 0x8000 };
-enum { EXIT_PORT = 0x501, ONE_MIB = 1 << 20, INSN_HLT = 0xf4 };
+enum { EXIT_PORT = 0x501, ONE_MIB = 1 << 20, HLT = 0xf4, TIMER_VECTOR = 0x40, LAPIC = 0xfee00000 };
 /* stubs.S: behind the start of ring 0's code */
 enum { STUBS = 0x100000, CALL = 512, INTERRUPTS = 1024, INTERRUPTS_END = INTERRUPTS + 8 * 64 };
 
@@ -164,6 +164,7 @@ static int set_registers(struct box *b)
 struct tally {
 	struct ring0_counts *c;
 	bool entered; /* ring 3 was reached */
+	uint64_t halt; /* the HLT before which an interrupt came, until its handler is done */
 	uint32_t call, interrupt;
 };
 
@@ -209,6 +210,34 @@ static bool is_stop(uint64_t rip)
 	return rip == STUBS + CALL || rip == STUBS + INTERRUPTS;
 }
 
+/* As on a CPU that forgets STI's shadow: the first idle is interrupted before its HLT. */
+static int interrupt_early(struct box *b, struct tally *t, uint64_t rip)
+{
+	const struct kvm_msi msi = {.address_lo = LAPIC, .data = TIMER_VECTOR};
+	struct kvm_vcpu_events events;
+
+	if (t->c->early || !t->entered || rip >= RAM || b->ram[rip] != HLT)
+		return 0;
+	t->c->early = 1;
+	t->halt = rip;
+	if (ioctl(b->cpu, KVM_GET_VCPU_EVENTS, &events))
+		return -errno;
+	events.interrupt.shadow = 0;
+	events.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	return ioctl(b->cpu, KVM_SET_VCPU_EVENTS, &events) || ioctl(b->vm, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+}
+
+/* Has it led to that HLT, or behind it (not every host stops in between), instead of to ring 3? */
+static void look_for_halt(struct tally *t, uint64_t rip)
+{
+	uint64_t at = rip - STUBS;
+
+	if (!t->halt || (at >= INTERRUPTS && at < INTERRUPTS_END))
+		return;
+	t->c->halted = rip - t->halt <= 1;
+	t->halt = 0;
+}
+
 /* How to run the instruction at rip. It must not be stopped at again where that has just been. HLT is not stepped:
  * on kvm_pvm the guest halts once more when an interrupt that was pending there has been handled. Its interrupt
  * stops it. */
@@ -216,7 +245,7 @@ static enum debug debug_at(const struct box *b, uint64_t rip)
 {
 	if (is_stop(rip))
 		return STEPS_ONLY;
-	return rip < RAM && b->ram[rip] == INSN_HLT ? STOPS_ONLY : STEPS_AND_STOPS;
+	return rip < RAM && b->ram[rip] == HLT ? STOPS_ONLY : STEPS_AND_STOPS;
 }
 
 /* What was counted last is counted once, also where a stop and a step both end before it. */
@@ -240,7 +269,10 @@ static int run(struct box *b, struct ring0_counts *c)
 		if (!(now->sregs.cs.selector & 3) && !(is_stop(last) && last == now->regs.rip))
 			count(&t, now->regs.rip);
 		last = now->regs.rip;
-		if (how != debug_at(b, last)) {
+		look_for_halt(&t, last);
+		if (!rc && !(now->sregs.cs.selector & 3))
+			rc = interrupt_early(b, &t, last);
+		if (!rc && how != debug_at(b, last)) {
 			how = debug_at(b, last);
 			rc = set_debug(b, how);
 		}
