@@ -64,8 +64,8 @@ static bool is_last(uint32_t reason)
 	return false;
 }
 
-/* The last word about IDLE. Woken meanwhile: it looks again whether there is anything to run for, since the interrupt of a
- * slow waker may have been handled before the guest asked. */
+/* The last word about IDLE. Woken meanwhile: it looks again whether there is anything to run for, since the
+ * interrupt of a slow waker may have been handled before the guest asked. */
 static bool parks(struct ukvmm_vcpu *vcpu)
 {
 	int entering = PARK_ENTERING;

@@ -61,8 +61,9 @@ static int park(struct run *r)
 	return stopped(r, UKVMM_STOP_IDLE);
 }
 
-/* The sender of an interrupt may be so slow that the guest had handled it before it rang for idle: a wake-up without an
- * interrupt is none. The timer's is taken at its word, since KVM may turn it into an interrupt in the next run only. */
+/* The sender of an interrupt may be so slow that the guest had handled it before it rang for idle: a wake-up
+ * without an interrupt is none. The timer's is taken at its word, since KVM may turn it into an interrupt in the
+ * next run only. */
 static bool woken_for_nothing(const struct ukvmm_vcpu *vcpu, int park)
 {
 	return park == PARK_WOKEN && (!vcpu->idle_until || ukvmm_now() < vcpu->idle_until);

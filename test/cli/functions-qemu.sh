@@ -33,8 +33,8 @@ stop()
 	[ -z "$vm" ] || { kill "$vm"; wait "$vm"; vm=; } 2>/dev/null
 }
 trap 'stop; rm -rf "$dir"' EXIT
-# guest IMAGE CARD [QEMU'S WORDS]: until it answers, or QEMU ends, which has a time; a connect that nobody heard is not worth
-# waiting for long.
+# guest IMAGE CARD [QEMU'S WORDS]: until it answers, or QEMU ends, which has a time; a connect that nobody heard is
+# not worth waiting for long.
 guest()
 {
 	stop

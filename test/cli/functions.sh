@@ -50,8 +50,8 @@ process()
 # Again where it could not connect (7): the guest may not be there yet, and nobody answers for its address after 3 s.
 ask()
 {
-	local end=$((SECONDS + 200)) rc
-	until curl -sS --max-time 200 "$@" 2>"$work/err"; rc=$?; [ $rc != 7 ] || [ $SECONDS -gt $end ]; do :; done
+	local end=$((SECONDS + 400)) rc
+	until curl -sS --max-time 400 "$@" 2>"$work/err"; rc=$?; [ $rc != 7 ] || [ $SECONDS -gt $end ]; do :; done
 	return $rc
 }
 

@@ -76,7 +76,8 @@ exec 9<&-
 order 'exit 6' --kvm-fd 9
 ends '--kvm-fd that is not open' 125 'ukvmm: .*\(.*\): .*'
 
-# Has the last run, with --timeline=json, said its first word in the first half of its life? Then it has said all by its end.
+# Has the last run, with --timeline=json, said its first word in the first half of its life? Then it has said all
+# by its end.
 said() {
 	local first
 	first=$("$JSON" first_output_us <"$dir/err") && [ "$first" != null ] &&

@@ -162,6 +162,13 @@ result $? 'vsock: the socket is gone'
 vsock KILL
 [ -S "$dir/vsock" ]
 result $? 'vsock: SIGKILL leaves a socket'
+timeout 100 python3 -c 'import socket, sys
+while True:
+    try:
+        socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    except ConnectionRefusedError:
+        break' "$dir/vsock"
+result $? 'vsock: nobody listens there, then or a little later'
 run run --vsock "$dir/vsock,listen,cid=77" --cmdline 'exit 7' "$GUEST"
 ends 'vsock: where a killed run had it' 7
 : >"$dir/vsock"

@@ -238,8 +238,9 @@ static void look_for_halt(struct tally *t, uint64_t rip)
 	t->halt = 0;
 }
 
-/* How to run the instruction at rip. It must not be stopped at again where that has just been. HLT is not stepped: on
- * kvm_pvm the guest halts once more when an interrupt that was pending there has been handled. Its interrupt stops it. */
+/* How to run the instruction at rip. It must not be stopped at again where that has just been. HLT is not stepped:
+ * on kvm_pvm the guest halts once more when an interrupt that was pending there has been handled. Its interrupt
+ * stops it. */
 static enum debug debug_at(const struct box *b, uint64_t rip)
 {
 	if (is_stop(rip))

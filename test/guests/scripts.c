@@ -182,8 +182,8 @@ static void stop_output(struct drive *d)
 
 const struct script script_stop = {.output = stop_output};
 
-/* ---- pauses at each line of output, and after three slices: the guest may be at its end when the first line is seen ----
- */
+/* ---- pauses at each line of output, and after three slices ---- the guest may be at its end when the first line
+ * is seen */
 
 static void pause_output(struct drive *d)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A vCPU that is about to park, and those who wake it at that very moment: the fake KVM's ioctls are where they come. */
+/* A vCPU that is about to park, and those who wake it at that very moment: within an ioctl of the fake KVM's. */
 #include "../kvm/test.h"
 
 #include <poll.h>
@@ -182,8 +182,8 @@ static void nothing_to_do_parks(void **state)
 	assert_int_equal(run(p).value, STATUS);
 }
 
-/* The guest has handled its interrupt already when its sender says that there is one: entered, it would halt in KVM and keep
- * its thread. */
+/* The guest has handled its interrupt already when its sender says that there is one: entered, it would halt in KVM
+ * and keep its thread. */
 static void a_late_waker_does_not_keep_it_from_parking(void **state)
 {
 	struct place *p = *state;
