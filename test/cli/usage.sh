@@ -17,7 +17,7 @@ for command in run inspect doctor; do
 	done
 done
 run run --help
-for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress kvm-fd \
+for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress hvt-exec-data kvm-fd \
 	cpu-quota memory-overhead io-max no-sandbox sandbox-trace timeout timeline; do
 	like "run --help has --$option" "$out" "--$option"
 done

@@ -11,7 +11,7 @@
 #include "tiny.h"
 #include "virtio_reg.h"
 
-enum { LOW_MEMORY = 0x200000, PAGE = 4096, WAIT_MS = 20000 };
+enum { LOW_MEMORY = 0x200000, PAGE = 4096, WAIT_MS = 100000 };
 
 TINY_CODE(nothing, "hlt");
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 20, NO_FILTER = 99 };
+enum { SECONDS = 100, NO_FILTER = 99 };
 
 static int last_status;
 

@@ -20,6 +20,8 @@
 #define SPLIT UKVMM_X86_IRQCHIP_SPLIT
 #define FULL UKVMM_X86_IRQCHIP_FULL
 
+#define HELD "timer that ran out"
+
 enum { HOPS = 3, STAY_NS = 5000000 };
 
 static const struct trip_kind kinds[] = {
@@ -32,6 +34,8 @@ static const struct trip_kind kinds[] = {
 		.irqchip = SPLIT, .input = 800 },
 	{ .name = "sleeper, parked", .image = "sleeper.elf", .cmdline = "ticks=5 ms=4", .vcpus = 1, .irqchip = SPLIT,
 		.flags = UKVMM_VM_PARK_IDLE },
+	/* a state of a timer that is done asks for one more run: here it always is */
+	{ .name = HELD, .image = "sleeper.elf", .cmdline = "ticks=1 ms=1 hold=1", .vcpus = 1, .irqchip = SPLIT },
 	{ .name = "counter, 1 GiB", .image = "counter.elf", .cmdline = "rounds=4 work=100000", .vcpus = 1,
 		.irqchip = SPLIT,
 		.memory = 1ull << 30 },
@@ -110,6 +114,16 @@ static void inspect_apart(struct traveller *t)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+/* Until it holds, and says so; after the hops it is let go. */
+static void await_hold(struct traveller *t)
+{
+	uint64_t until = ukvmm_now() + 100000000000;
+
+	while (!strstr(t->output, "fired\n") && ukvmm_now() < until)
+		assert_false(traveller_serve(t, ukvmm_now() + STAY_NS));
+	assert_non_null(strstr(t->output, "fired\n"));
+}
+
 static void travel(const struct trip_kind *kind)
 {
 	const struct ukvmm_vm_config ahead = { .size = sizeof ahead, .memory = 16u << 20 };
@@ -126,8 +140,12 @@ static void travel(const struct trip_kind *kind)
 	look(t.vm);
 	assert_int_equal(ukvmm_vm_resume(t.vm), 0);
 	traveller_drive(&t);
+	if (strcmp(kind->name, HELD) == 0)
+		await_hold(&t);
 	for (int i = 0; i < HOPS && !traveller_serve(&t, ukvmm_now() + STAY_NS) && traveller_hop(&t); i++)
 		;
+	if (strcmp(kind->name, HELD) == 0)
+		assert_int_equal(ukvmm_vm_console_write(t.vm, 0, "\n", 1), 1);
 	traveller_finish(&t);
 	assert_int_equal(t.stop.reason, UKVMM_STOP_POWEROFF);
 	assert_non_null(strstr(t.output, "OK\n"));

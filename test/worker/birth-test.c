@@ -24,7 +24,7 @@
 #include "walls.h"
 #include "worker.h"
 
-enum { KILLS = 200, PATIENCE_MS = 60000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77, MAKERS = 6, ROUNDS = 50 };
+enum { KILLS = 200, PATIENCE_MS = 100000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77, MAKERS = 6, ROUNDS = 50 };
 
 const char report_program[] = "test";
 

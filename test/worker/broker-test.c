@@ -25,7 +25,7 @@
 #include "broker_wire.h"
 #include "impostor.h"
 
-enum { PATIENCE_MS = 60000, MANY = 80, ROUNDS = 150 };
+enum { PATIENCE_MS = 100000, MANY = 80, ROUNDS = 150 };
 
 const char report_program[] = "test";
 

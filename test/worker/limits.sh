@@ -5,6 +5,22 @@
 . "$(dirname "$0")/cgroups.sh"
 need_kvm
 
+# in the background, so that its process id is known: others than we may have cgroups of this kind
+pids=
+run() {
+	"$UKVMM" "$@" </dev/null >"$dir/out" 2>"$dir/err" &
+	pids+=" $!"
+	wait $!
+	status=$?
+	out=$(<"$dir/out")
+	err=$(<"$dir/err")
+}
+left() {
+	for p in $pids; do
+		find /sys/fs/cgroup -type d -name "ukvmm-run-$p" 2>"$dir/ignored"
+	done | wc -l
+}
+
 run run --cpu-quota 50 --cmdline 'exit 3' "$GUEST"
 if [ $status = 125 ] && [[ $err == *cgroup* ]]; then
 	echo "1..0 # SKIP no cgroup to be had: $err"
@@ -49,9 +65,10 @@ is 'the worker is in it' "$(find /sys/fs/cgroup -path "*/ukvmm-run-$pid/cgroup.p
 	grep -x "${worker%% *}")" "${worker%% *}"
 is 'and we are not' "$(cgroup_of '[^:]*' $pid | grep -c ukvmm-run)" 0
 # one who is killed leaves its folders: the next one takes them away
+pids+=" $pid"
 kill -KILL $pid
 finish 2>"$dir/ignored"
-end=$((SECONDS + 60))
+end=$((SECONDS + 100))
 while [ -e "/proc/${worker%% *}" ] && [ $SECONDS -lt $end ]; do :; done
 run run --cpu-quota 50 --cmdline 'exit 3' "$GUEST"
 ends 'after one that was killed' 3

@@ -33,6 +33,7 @@ const char options_usage[] =
 	"  --vsock PATH[,...]   streams without IP, to sockets PATH_PORT: cid=N; listen (at PATH)\n"
 	"  --kicks HOW          how drivers notify devices: auto, exit or eventfd (default auto)\n"
 	"  --decompress         unpack a bzImage here instead of in the guest\n"
+	"  --hvt-exec-data      a Solo5 hvt guest may execute its data, heap and stack\n"
 	"  --kvm-fd N           an open /dev/kvm to use\n"
 	"  --cpu-quota PERCENT  of one CPU that the guest may use, all its threads together\n"
 	"  --memory-overhead N  beside its memory, what it may use of the host's before it is killed\n"
@@ -62,6 +63,7 @@ enum {
 	OPT_VSOCK,
 	OPT_KICKS,
 	OPT_DECOMPRESS,
+	OPT_HVT_EXEC_DATA,
 	OPT_KVM_FD,
 	OPT_CPU_QUOTA,
 	OPT_MEMORY_OVERHEAD,
@@ -88,6 +90,7 @@ static const struct option known[] = {
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "kicks", required_argument, NULL, OPT_KICKS },
 	{ "decompress", no_argument, NULL, OPT_DECOMPRESS },
+	{ "hvt-exec-data", no_argument, NULL, OPT_HVT_EXEC_DATA },
 	{ "kvm-fd", required_argument, NULL, OPT_KVM_FD },
 	{ "cpu-quota", required_argument, NULL, OPT_CPU_QUOTA },
 	{ "memory-overhead", required_argument, NULL, OPT_MEMORY_OVERHEAD },
@@ -213,6 +216,8 @@ static void take_switch(struct run_options *o, int code)
 {
 	if (code == OPT_DECOMPRESS)
 		o->decompress = true;
+	else if (code == OPT_HVT_EXEC_DATA)
+		o->hvt_exec_data = true;
 	else if (code == OPT_NO_SANDBOX)
 		o->no_sandbox = true;
 	else
@@ -255,6 +260,7 @@ static int take(struct run_options *o, int code, char **argv)
 	case OPT_VSOCK:
 		return take_device(&o->devices, code);
 	case OPT_DECOMPRESS:
+	case OPT_HVT_EXEC_DATA:
 	case OPT_NO_SANDBOX:
 	case OPT_SANDBOX_TRACE:
 		take_switch(o, code);

@@ -23,7 +23,7 @@ struct run_options {
 	uint64_t memory_overhead; /* bytes; 0: not given */
 	uint32_t cpu_quota;  /* percent of one CPU; 0: not given */
 	struct cgroup_io io_max; /* all 0: not given */
-	bool decompress, help;
+	bool decompress, hvt_exec_data, help;
 	bool no_sandbox, sandbox_trace;
 	enum timeline_form timeline;
 	struct device_options devices;

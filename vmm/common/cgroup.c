@@ -115,12 +115,11 @@ static int open_one(struct cgroup *c, int i, const struct cgroup_place *place)
 	return rc < 0 ? rc : 0;
 }
 
-static int open_all(struct cgroup *c, const char *name)
+static int open_all(struct cgroup *c)
 {
 	struct cgroup_place *place = malloc(sizeof *place);
 	int rc = place ? cgroup_find(place) : -ENOMEM;
 
-	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
 	c->unified = rc == 0 && place->unified;
 	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++)
 		if (place->path[i][0])
@@ -150,10 +149,9 @@ static int tell(struct ukvmm_err *err, int rc, const char *name)
 	return rc;
 }
 
-int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
+static int blank(const char *name, struct cgroup **out, struct ukvmm_err *err)
 {
 	struct cgroup *c;
-	int rc;
 
 	if (!name_right(name))
 		return failure(err, -EINVAL, "cgroup", name);
@@ -162,13 +160,47 @@ int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
 		return failure(err, -ENOMEM, "malloc", name);
 	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 		c->base[i] = c->dir[i] = -1;
-	rc = open_all(c, name);
+	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
+	*out = c;
+	return 0;
+}
+
+static int made(struct cgroup *c, int rc, const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
 	if (rc == 0) {
 		*out = c;
 		return 0;
 	}
 	cgroup_remove(c);
 	return tell(err, rc, name);
+}
+
+int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
+	struct cgroup *c;
+	int rc = blank(name, &c, err);
+
+	return rc < 0 ? rc : made(c, open_all(c), name, out, err);
+}
+
+int cgroup_make_beside(const struct cgroup *like, const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
+	struct cgroup *c;
+	int rc = blank(name, &c, err);
+
+	if (rc < 0)
+		return rc;
+	c->unified = like->unified;
+	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++) {
+		if (like->base[i] < 0)
+			continue;
+		c->base[i] = fcntl(like->base[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		rc = c->base[i] < 0 ? -errno : 0;
+		if (rc == 0)
+			c->dir[i] = cgroup_make_locked(c->base[i], c->name);
+		rc = c->dir[i] < 0 && rc == 0 ? c->dir[i] : rc;
+	}
+	return made(c, rc, name, out, err);
 }
 
 int cgroup_birth_fd(const struct cgroup *c)

@@ -27,6 +27,9 @@ void cgroup_settle(pid_t other);
  * our cgroup; -EACCES and so on. */
 int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err);
 
+/* The same next to one of ours: the controllers are not looked for again, nor what others have left. */
+int cgroup_make_beside(const struct cgroup *like, const char *name, struct cgroup **out, struct ukvmm_err *err);
+
 /* Where a process can be born into it: an fd of the cgroup's; -1: it has to be moved (version 1). */
 int cgroup_birth_fd(const struct cgroup *c);
 

@@ -107,7 +107,9 @@ static int in_use(struct store *s, const char *hash, struct ukvmm_err *err)
 {
 	sqlite3_stmt *q;
 	int rc = store_prepare(s, "SELECT 1 FROM images WHERE hash=?1 UNION SELECT 1 FROM revisions WHERE"
-				  " json_extract(json, '$.ukvmm.hash')=?1 OR json_extract(json, '$.ukvmm.initrd')=?1",
+				  " json_extract(json, '$.ukvmm.hash')=?1 OR json_extract(json, '$.ukvmm.initrd')=?1"
+				  " UNION SELECT 1 FROM revisions, json_each(revisions.json, '$.ukvmm.disks') AS disk"
+				  " WHERE disk.value=?1",
 		&q, err), step;
 
 	if (rc < 0)
