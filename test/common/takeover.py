@@ -27,7 +27,8 @@ def waiting(pid, numbers=(EPOLL_WAIT, EPOLL_PWAIT)):
 	for tid in os.listdir(f"/proc/{pid}/task"):
 		with open(f"/proc/{pid}/task/{tid}/syscall") as f:
 			words = f.read().split()
-		if words[0].isdigit() and int(words[0]) in numbers:
+		# a kernel's thread has no place
+		if words[0].isdigit() and int(words[0]) in numbers and int(words[-1], 16):
 			found.add(int(words[-1], 16))
 	return found
 

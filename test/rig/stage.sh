@@ -162,7 +162,10 @@ stage_cgroups()
 	for name in loop overlay; do
 		stage_module "$name" || return 1
 	done
-	stage_program "$build/bin/ukvmm" rig/bin
+	for name in ukvmm ukvmm-faas ukvmm-worker; do
+		stage_program "$build/bin/$name" rig/bin || return 1
+	done
+	stage_module tun
 }
 
 # What suites with devices have: the stock kernel, an initrd with its drivers, QEMU as the other VMM.

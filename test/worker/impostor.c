@@ -100,6 +100,7 @@ static void do_harm(enum harm harm)
 {
 	static char bytes[sizeof(struct message) + 100];
 	struct message_notify notify = { 1 };
+	volatile int *volatile nowhere = (volatile int *)8;
 
 	switch (harm) {
 	case HARM_FLOOD:
@@ -131,7 +132,7 @@ static void do_harm(enum harm harm)
 		_exit(7);
 	case HARM_SEGV:
 		/* as the first process of its namespace it has no other way to die of one */
-		*(volatile int *)8 = 0;
+		*nowhere = 0;
 		break;
 	case HARM_SYS:
 		forbidden_call();
