@@ -29,6 +29,7 @@ enum {
 };
 
 static unsigned int failures;
+static pid_t server;
 
 static double ask(const char *path, unsigned int runs, unsigned int together, bool keep, struct bench_series *s)
 {
@@ -162,10 +163,11 @@ static void idle(struct bench *b)
 	idle_rows(b, before, n, after, m);
 }
 
-static void on_alarm(int signal)
+/* It is late, or not wanted any more: the server is not left behind. */
+static void on_end(int signal)
 {
 	(void)signal;
-	kill(faas_server_pid(), SIGTERM);
+	kill(server, SIGTERM);
 	_exit(3);
 }
 
@@ -205,7 +207,12 @@ int main(int argc, char **argv)
 	bench_parse(argc, argv, usage, &options);
 	many_files();
 	faas_serve(NULL, -1);
-	signal(SIGALRM, on_alarm);
+	server = faas_server_pid();
+	if (!server)
+		bench_die("the server is not to be found");
+	signal(SIGALRM, on_end);
+	signal(SIGTERM, on_end);
+	signal(SIGINT, on_end);
 	alarm(LONGEST_S);
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	b = bench_new("Functions over HTTP");

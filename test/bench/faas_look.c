@@ -12,7 +12,7 @@
 
 #define HUGE_PAGE (2ul << 20)
 
-enum { CHILDREN = 4096, SETTLE_MS = 50, SETTLED = 6, SETTLE_TRIES = 600 };
+enum { CHILDREN = 4096, SETTLE_MS = 50, SETTLED = 20, SETTLE_TRIES = 600 };
 
 static unsigned int children(pid_t parent, pid_t *pids, unsigned int most)
 {

@@ -114,7 +114,7 @@ void leaving_add(struct instance *i);
 void leaving_remove(struct instance *i);
 void leaving_look(struct backend *b);
 void leaving_stop(struct backend *b);
-/* Nobody begins. */
+/* Hardly anybody begins. */
 bool backend_quiet(const struct backend *b);
 /* It has its machine; it is up, or gone. Both may be said again. */
 void instance_begins(struct instance *i);
