@@ -76,7 +76,7 @@ static bool put_memory(struct guest *g, const struct core_segment *s)
 
 static void put_core(struct guest *g)
 {
-	struct core_segment s[SEGMENTS];
+	struct core_segment s[SEGMENTS] = { 0 };
 	uint32_t n = find_memory(g, s);
 	size_t len = 0;
 	char *head = core_head(g, s, n, &len);
