@@ -4,12 +4,17 @@
 #define BENCH_FAAS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bench.h"
 
-/* faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. */
-void faas_serve(void);
-void faas_stop(void);
+/*
+ * faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. network: its option
+ * (NULL: shared); log: where its lines go, the caller's (-1: nowhere). Returns its process.
+ */
+pid_t faas_serve(const char *network, int log);
+/* Ends it; its exit status, -1: it was killed. */
+int faas_stop(void);
 /* The server's front, and the name of its process. */
 extern char faas_url[64];
 /* Runs `ukvmm-faas WORDS...` against it; its output into `out`, which may be NULL. */
@@ -20,6 +25,21 @@ struct faas_workers {
 	double pss_kib, cpu_ms;
 };
 void faas_workers(struct faas_workers *w);
+/* The number behind a word in a file of /proc/PID; 0: it is not there. */
+double faas_number(pid_t pid, const char *file, const char *word);
+
+/*
+ * faas_look.c: the workers that have a guest with ram_kib of RAM in use; how many there are. worker_kib, guest_kib: PSS
+ * without and of its RAM; cpu_us: CPU time of its threads.
+ */
+struct faas_worker {
+	pid_t pid;
+	double worker_kib, guest_kib, cpu_us;
+};
+unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned int most);
+pid_t faas_server_pid(void);
+/* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
+void faas_settle(void);
 
 /*
  * faas_ask.c: `runs` requests by `together` clients at once, each on a connection of its own that is kept if `keep`.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which request gets which instance, and when there is none. Requests wait at gates, not for times."""
 
+import os
 import signal
 
 from faas import Background, Gate, Server, equal, finish, ok, read_all
@@ -160,6 +161,108 @@ def scaling(s):
 	equal(s.ask("POST", "/system/scale-function/warm", {"replicas": 101}).status, 400, "not beyond max-instances")
 
 
+def of(s, function, state=None):
+	return [i for i in s.instances() if i["function"] == function and state in (None, i["state"])]
+
+
+def stands(pid):
+	with open(f"/proc/{pid}/stat") as f:
+		return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def hang(s, function):
+	"""An instance that runs into a request's timeout: (its process, its name as the one that is kept)."""
+	pid = int(s.get(f"/function/{function}/").text.split()[1])
+	equal(s.get(f"/function/{function}/stall").status, 504, "a request runs into its timeout")
+	return pid, s.line(rf"instance (\S+) of {function}: kept").group(1)
+
+
+def wait_end(s, name):
+	while name in [i["name"] for i in s.instances()]:
+		pass
+
+
+def kept(s):
+	"""on-timeout=keep: the last one that hung stands still until somebody ends it."""
+	equal(s.deploy("bad", on_timeout="never").status, 400, "on-timeout: end or keep")
+	s.deploy("hung", on_timeout="keep", timeout="300ms", max_instances="1")
+	first, name = hang(s, "hung")
+	equal([i["name"] for i in of(s, "hung", "kept")], [name], "ps has it as kept")
+	ok(stands(first), "it stands still")
+	d = s.describe("hung")
+	equal((d["replicas"], d["ukvmm"]["kept"]), (0, 1), "it is no replica any more")
+	ok(s.metrics()["ukvmm_memory_committed_bytes"] >= 128 << 20, "but its memory counts")
+	second, name2 = hang(s, "hung")
+	ok(second != first, "others serve, also at max-instances")
+	while len(of(s, "hung")) > 1:
+		pass
+	equal([i["name"] for i in of(s, "hung")], [name2], "the next one is kept in its place")
+	s.deploy("hung", method="PUT", on_timeout="keep", timeout="300ms", env={"V": "2"})
+	equal(len(of(s, "hung", "kept")), 1, "it outlives a deploy")
+	equal(s.ask("DELETE", "/system/instances/nobody").status, 404, "end: an instance that is not there")
+	if "end" in s.command("--help")[1]:
+		equal(s.command("end", name2)[0], 0, "end: the command")
+		wait_end(s, name2)
+		ok(not os.path.exists(f"/proc/{second}"), "ends it")
+	for how, call in (("scale", lambda: s.ask("POST", "/system/scale-function/hung", {"replicas": 1})),
+			("remove", lambda: s.ask("DELETE", "/system/functions", {"functionName": "hung"}))):
+		pid, name = hang(s, "hung")
+		call()
+		wait_end(s, name)
+		ok(not os.path.exists(f"/proc/{pid}"), f"{how} ends it, too")
+
+
+def kept_with_others(s):
+	"""Two requests at once, both late: the second one ends with its own 504, and only then the instance stands still."""
+	s.deploy("several", on_timeout="keep", timeout="1s", concurrency=2)
+	pid = int(s.get("/function/several/").text.split()[1])
+	late = [Background(s.get, "/function/several/stall") for _ in range(2)]
+	equal({r.get().status for r in late}, {504}, "each request has its own timeout")
+	s.line("of several: kept")
+	ok(stands(pid) and not of(s, "several", "busy"), "it is kept once it has none any more")
+	equal(s.get("/function/several/").status, 200, "another one serves")
+
+
+def hung_with_others(s):
+	"""With concurrency: one that answers nobody is replaced; one that answers others is not."""
+	s.deploy("wide", timeout="500ms", concurrency=4, max_instances=1)
+	pid = s.get("/function/wide/").text
+	late = Background(s.get, "/function/wide/stall")
+	while not [i for i in of(s, "wide") if i["inflight"] == 1]:
+		pass
+	equal(s.get("/function/wide/").text, pid, "an instance answers one request")
+	equal(late.get().status, 504, "while another one of it hangs")
+	equal(s.get("/function/wide/").text, pid, "it serves on")
+	equal(s.get("/function/wide/stall").status, 504, "if it answers nobody for so long")
+	ok(s.get("/function/wide/").text != pid, "it is replaced")
+
+
+def impatient(s):
+	"""Nobody waits for a request's timeout: an instance that hangs is found all the same."""
+	s.deploy("impatient", timeout="1s", max_instances=1)
+	first = of(s, "impatient")[0]["name"]
+	left = 0
+	while not of(s, "impatient") or of(s, "impatient")[0]["name"] == first:
+		with s.connect() as c:
+			c.sendall(b"GET /function/impatient/stall HTTP/1.1\r\nHost: h\r\n\r\n")
+			while s.describe("impatient")["ukvmm"]["inflight"] + s.describe("impatient")["ukvmm"]["queued"] == 0:
+				pass
+		left += 1
+		s.line('GET /function/impatient/stall" ')
+	ok(left > 0, f"it is replaced after {left} clients have left")
+	equal(s.get("/function/impatient/").status, 200, "by one that serves")
+
+
+def end_busy(s):
+	gate = Gate(s, "busy")
+	s.deploy("busy", max_instances=1)
+	request, at = gate.hold(s, "busy")
+	equal(s.ask("DELETE", "/system/instances/" + of(s, "busy")[0]["name"]).status, 202, "one that works is ended")
+	equal(request.get().status, 502, "its request is told so")
+	at.open()
+	equal(s.get("/function/busy/").status, 200, "the next has another one")
+
+
 def memory():
 	"""Room for two instances (64 MiB, and 1 MiB beside it)."""
 	with Server("--memory", "135M", "--starting", "1") as s:
@@ -188,6 +291,13 @@ def memory():
 		equal({r.get().status for r in more} | {r.get().status for r, _ in a}, {200}, "which is served, too")
 		m = s.metrics()
 		ok(m["ukvmm_memory_committed_bytes"] <= m["ukvmm_memory_limit_bytes"], "the limit is one")
+		s.deploy("looked", memory="64M", on_timeout="keep", timeout="300ms")
+		hang(s, "looked")
+		a = [gate.hold(s, "a") for _ in range(2)]
+		ok(not of(s, "looked"), "one that is kept makes room, too")
+		for _, at in a:
+			at.open()
+		equal({r.get().status for r, _ in a}, {200}, "for those that serve")
 		equal(s.balance(), 0, "requests balance")
 
 
@@ -247,6 +357,11 @@ def main():
 		starts(s)
 		scaling(s)
 		race(s)
+		kept(s)
+		kept_with_others(s)
+		hung_with_others(s)
+		impatient(s)
+		end_busy(s)
 		m = s.metrics()
 		ok(m['ukvmm_cold_start_seconds_count{function_name="once",phase="all"}'] >= 20, "the timeline of cold starts")
 		equal(m['gateway_function_invocation_total{function_name="once",code="200"}'], 25, "invocations are counted")

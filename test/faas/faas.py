@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,8 @@ class Server:
 			errors="replace", pass_fds=inherit)
 		threading.Thread(target=self._read, daemon=True).start()
 		try:
-			line = self.line(r"serving at port (\d+), metrics at port (\d+)|^[^{:]*:.*")
+			# what has a colon is an error, but for JSON and a function that cannot be had back
+			line = self.line(r"serving at port (\d+), metrics at port (\d+)|^(?!.* is not served: )[^{:]*:.*")
 			if not line.group(1):
 				raise RuntimeError(line.group(0))
 		except BaseException:  # it would outlive its test otherwise
@@ -292,6 +294,9 @@ class Gate:
 class Waiting:
 	def __init__(self, connection):
 		self.connection = connection
+
+	def pid(self):
+		return struct.unpack("3i", self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 	def open(self):
 		with self.connection:

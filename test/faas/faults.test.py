@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instances and clients that do what they should not: whose fault it is, and that nothing is lost or left behind."""
+"""Instances and clients that do what they should not: whose fault it is, and that nothing is lost or left behind.
+
+Other faults are tried elsewhere: an instance that is never ready, races for the last slot, one that hangs (dispatch); what
+is no HTTP request, slow clients, bodies that are longer than memory (http); a full disk, 5,000 connections, bursts beyond the
+pool (limits); no tap, no broker (vm); server and broker killed under load (crash); the clock (clock); all at once (mixed).
+"""
 
 import os
 import re
@@ -59,6 +64,42 @@ def killed(s):
 		os.kill(child, signal.SIGKILL)
 	equal(request.get().status, 502, "one that worked: 502")
 	equal(s.get("/function/f/").status, 200, "and the next is served")
+
+
+def killed_before_ready(s):
+	"""An instance ends while it starts: the request that it was started for is told so, the next one starts another."""
+	gate = Gate(s, "before-ready")
+	s.image("slow", f"start={gate.path}")
+	first = Background(s.deploy, "slow", image="slow", max_instances="1")
+	gate.arrival().open()
+	first.get()
+	s.ask("POST", "/system/scale-function/slow", {"replicas": 0})
+	while s.describe("slow")["replicas"]:
+		pass
+	request = Background(s.get, "/function/slow/")
+	os.kill(gate.arrival().pid(), signal.SIGKILL)
+	got = request.get()
+	ok(got.status == 502 and "before it was ready" in got.text, "one that is killed before it is ready: 502", str(got))
+	request = Background(s.get, "/function/slow/")
+	gate.arrival().open()
+	equal(request.get().status, 200, "the next is served by another")
+	s.ask("DELETE", "/system/functions", {"functionName": "slow"})
+
+
+def ten_gib(s):
+	"""More than anybody has memory for: refused by its length, and passed on in pieces for as long as it is taken."""
+	with s.connect() as c:
+		c.sendall(b"POST /function/f/count HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (10 << 30))
+		ok(b" 413 " in read_until(c, b"\r\n"), "a request of 10 GiB: 413, before any of it is read")
+	with s.connect() as c:
+		c.sendall(b"GET /function/f/big/%d HTTP/1.1\r\nHost: h\r\n\r\n" % (10 << 30))
+		for _ in range(1000):
+			c.recv(65536)
+		with open(f"/proc/{s.process.pid}/status") as f:
+			rss = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+		ok(rss < 256 << 10, "an answer of 10 GiB is not in memory", f"{rss} KiB")
+	s.line(r"GET /function/f/big/10737418240.* cut ")
+	ok(True, "an answer of 10 GiB ends with its client")
 
 
 def killed_unheard(s):
@@ -125,6 +166,31 @@ def clients(s):
 		ok(True, f"a client that leaves {name} is noticed")
 	gate.arrival().open()
 	while s.describe("f")["ukvmm"]["inflight"] or s.describe("late")["ukvmm"]["queued"]:
+		pass
+	equal(s.balance(), 0, "and counted")
+
+
+def leaves_with_its_last_bytes(s):
+	"""A part of a body, and the connection's end right behind it: the server finds both at once."""
+	for framing in ("Content-Length: 100000", "Transfer-Encoding: chunked"):
+		c = s.connect()
+		c.sendall(f"POST /function/f/count HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n".encode())
+		while not any(i["state"] == "busy" for i in instances_of(s, "f")):
+			pass
+		s.process.send_signal(signal.SIGSTOP)
+		c.sendall(b"1000\r\nabc")
+		c.close()
+		s.process.send_signal(signal.SIGCONT)
+		s.line(r'POST /function/f/count" \d+ cut ')
+		ok(True, f"a client that leaves with its last bytes is noticed ({framing})")
+		s.process.send_signal(signal.SIGSTOP)
+		c = s.connect()
+		c.sendall(f"POST /function/f/count HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n".encode())
+		c.close()
+		s.process.send_signal(signal.SIGCONT)
+		s.line(r'POST /function/f/count" \d+ cut ')
+		ok(True, "and one that leaves with its head")
+	while s.describe("f")["ukvmm"]["inflight"]:
 		pass
 	equal(s.balance(), 0, "and counted")
 
@@ -265,8 +331,11 @@ def main():
 		s.deploy("f")
 		answers(s)
 		killed(s)
+		killed_before_ready(s)
+		ten_gib(s)
 		killed_unheard(s)
 		clients(s)
+		leaves_with_its_last_bytes(s)
 		many(s)
 		changes_under_load(s)
 		nothing_left(s, before)

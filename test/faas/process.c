@@ -235,6 +235,11 @@ static void process_stop(struct instance *i)
 	kill(i->pid, SIGKILL);
 }
 
+static void process_hold(struct instance *i)
+{
+	kill(i->pid, SIGSTOP);
+}
+
 static void process_address(const struct instance *i, struct sockaddr_in *out)
 {
 	*out = i->address;
@@ -252,4 +257,4 @@ static void process_cost(const struct instance *i, struct instance_cost *out)
 }
 
 const struct backend_ops process_backend = { "process", process_open, process_close, process_check, process_start,
-	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, NULL, NULL };
+	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, process_hold, NULL, NULL, NULL };

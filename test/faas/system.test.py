@@ -58,6 +58,8 @@ def errors(s):
 			("a name with blanks", {"envVars": {"A B": "c"}}, "blanks"),
 			("environment that is no text", {"envVars": {"A": 1}}, "text"),
 			("an unknown secret", {"secrets": ["nothing"]}, "create it first"),
+			("egress where there is none", {"annotations": {"ukvmm.egress": "192.0.2.0/24"}}, "egress(bad)"),
+			("egress in another form", {"annotations": {"ukvmm.egress": "example.org"}}, "example.org is not"),
 			("too much memory", {"limits": {"memory": "60Gi"}}, "memory")):
 		got = bad(**fields)
 		ok(got.status == 400 and text in got.text, f"{name}: 400 with the reason", str(got))

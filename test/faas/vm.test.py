@@ -9,10 +9,16 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 from faas import Background, Server, equal, finish, ok
 from vm import image, prepare
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../common"))
+from takeover import FAULT, FORK, possible, take_over
+
+SANITIZED = bool(os.environ.get("FAAS_SANITIZED"))
 
 
 def workers(s):
@@ -81,11 +87,26 @@ def limits_of_all(s):
 	return [found[pid] for pid in found if not gone(pid)]
 
 
+def insides(s):
+	"""Of those that live: what is in their root, how many mounts they see, whether the root is read-only."""
+	found = []
+	for pid in workers(s):
+		try:
+			with open(f"/proc/{pid}/mountinfo") as f:
+				mounts = [line.split()[4:6] for line in f]
+			found.append((os.listdir(f"/proc/{pid}/root"), len(mounts), "ro" in mounts[0][1].split(",") if mounts else False))
+		except OSError: # it ends
+			pass
+	return found
+
+
 def walled(s):
 	"""Small programs of their own, each with limits where this host has cgroups."""
 	s.get("/function/noop/")
 	exes = until(lambda: born(s), lambda found: found == {"ukvmm-worker"})
 	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
+	found = until(lambda: insides(s), lambda found: found and all(one == ([], 1, True) for one in found))
+	ok(found and all(one == ([], 1, True) for one in found), "their root is empty, all that is mounted, and read-only", str(found))
 	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])
@@ -261,6 +282,33 @@ def killed(s):
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
+def taken_over(s):
+	"""Workers that crash, or make a call that they may not: which of it is told, and they are replaced."""
+	for code, text in ((FAULT, "signal 4"), (FORK, "not on its list")):
+		if not possible() or (code == FORK and SANITIZED):
+			continue
+		s.get("/function/noop/")
+		name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
+		for pid in workers(s):
+			until(lambda: take_over(pid, code), bool)
+		request = Background(s.get, "/function/noop/")
+		s.line(f"{name} of noop: died: .*{text}")
+		request.get()
+		equal(s.get("/function/noop/").status, 200, f"a worker that was taken over is told of ({text}), and replaced")
+
+
+def grown(s):
+	"""A guest whose VMM would need more than it may: an initrd is in the VMM's own memory first."""
+	if any("have no cgroups of their own" in line for line in s.seen):
+		return
+	equal(s.ask("POST", "/system/images/large", b"x" * (96 << 20)).status, 201, "an initrd larger than the guest")
+	got = s.deploy("large", image="noop", memory="32M", initrd="large")
+	ok(got.status >= 400 and "memory limit of its cgroup" in got.text, "one that grows is stopped at its limit, and that is said",
+		f"{got}")
+	equal(s.get("/function/noop/").status, 200, "others serve")
+	equal([f["name"] for f in s.get("/system/functions").json() if f["name"] == "large"], [], "there is no function of it")
+
+
 def killed_unheard(s):
 	"""The same while the server cannot hear of it: what was written to a dead machine was read by nobody."""
 	for _ in range(5):
@@ -319,6 +367,30 @@ def looked_into(s):
 	ok(True, "the cost of live instances is counted")
 
 
+def hung(s):
+	"""on-timeout=keep: a guest that turns for ever is paused where it is, and can be looked at until it is ended."""
+	image(s, "fn-hang")
+	s.deploy("hang", image="fn-hang", memory="32M", on_timeout="keep", timeout="500ms", max_instances="1")
+	equal(s.get("/function/hang/hang").status, 504, "a guest that hangs: 504")
+	name = s.line(r"instance (\S+) of hang: kept").group(1)
+	equal([i["state"] for i in s.instances() if i["name"] == name], ["kept"], "it is kept")
+	one = s.get(f"/system/stack/{name}").json()
+	ok(one and "turn_for_ever" in one[0]["symbol"], "stack: it is where it hangs", str(one))
+	core = s.get(f"/system/core/{name}").body
+	equal((core[:4], len(core) > 32 << 20), (b"\x7fELF", True), "dump: its registers and memory")
+	equal(s.get(f"/system/stack/{name}").json(), one, "it stands still: every register is as it was")
+	equal(s.get("/function/hang/").text, "ok\n", "another one serves meanwhile")
+	status, out, err = s.command("end", name)
+	equal(status, 0, f"it is ended: {out}{err}")
+	s.line(f"{name} of hang: stopped")
+	equal([i for i in s.instances() if i["name"] == name], [], "and gone")
+	s.get("/function/hang/hang")
+	name = s.line(r"instance (\S+) of hang: kept").group(1)
+	s.ask("DELETE", "/system/functions", {"functionName": "hang"})
+	s.line(f"{name} of hang: stopped")
+	ok(True, "a function that is removed takes it along")
+
+
 def no_taps():
 	"""No tap can be made: a request that needs one is told so, and the next one is served when there are some again."""
 	with Server("--pool", "1", program=os.environ["FAAS_VM"]) as s:
@@ -357,9 +429,12 @@ def main():
 		given(s)
 		fresh(s)
 		looked_into(s)
+		hung(s)
 		killed(s)
+		taken_over(s)
 		killed_unheard(s)
 		walled(s)
+		grown(s)
 		checked(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")

@@ -6,6 +6,7 @@
  */
 #include "roundtrip.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,27 @@ static void look(struct ukvmm_vm *vm)
 	assert_true(stats.resident_bytes > 0);
 }
 
+/* The same of one who may look, and change nothing. */
+static void *inspect(void *arg)
+{
+	struct traveller *t = arg;
+	const struct ukvmm_sandbox_config config = { .size = sizeof config, .role = UKVMM_ROLE_IO,
+		.may = UKVMM_MAY_INSPECT };
+
+	if (!open_air && ukvmm_sandbox_enter(t->f->host, &config, NULL))
+		fail_msg("no narrower filter");
+	look(t->vm);
+	return NULL;
+}
+
+static void inspect_apart(struct traveller *t)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, inspect, t), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* Until it holds, and says so; after the hops it is let go. */
 static void await_hold(struct traveller *t)
 {
@@ -114,6 +136,7 @@ static void travel(const struct trip_kind *kind)
 	enter(f);
 	assert_int_equal(ukvmm_host_prepare(f->host, &ahead, 1, NULL), 0);
 	t.vm = traveller_fresh(&t);
+	inspect_apart(&t);
 	look(t.vm);
 	assert_int_equal(ukvmm_vm_resume(t.vm), 0);
 	traveller_drive(&t);

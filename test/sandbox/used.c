@@ -68,7 +68,8 @@ static void on_call(void *arg, uint16_t grants, const struct probe_call *call, c
 
 static const char *grant_names(uint16_t grants)
 {
-	static const char *const names[] = { "vcpu", "io", "work", "create", "threads", "serve", "connect", "state" };
+	static const char *const names[] = { "vcpu", "io", "work", "create", "threads", "serve", "connect", "state", "inspect",
+		"stream" };
 	static char text[128];
 
 	*text = 0;

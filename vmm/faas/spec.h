@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "egress/rules.h"
+
 enum {
 	SPEC_NAME = 63,	  /* longest name of a function, secret or image */
 	SPEC_HASH = 64,	  /* an image's, in hexadecimal */
@@ -50,13 +52,19 @@ struct spec {
 	uint32_t max_inflight;	/* 0: no limit; more are answered with 429 */
 	uint32_t weight;	/* share of the machine where there is not enough of it */
 	bool single_use;
+	bool keep; /* of those that hung, the last one is kept to be looked at */
 	uint64_t rate;		/* requests a second, 0: no limit */
 	uint64_t idle_ns, start_ns, timeout_ns, queue_ns;
 	uint64_t body_max;	/* of a request */
+	struct egress *egress;	/* what it may connect to; NULL: nothing */
+	enum egress_dns dns;
+	uint32_t dns_address;	/* host byte order */
 };
 
 struct spec *spec_ref(struct spec *spec);
 void spec_unref(struct spec *spec); /* NULL is ignored */
+/* May it connect to any address? Its peers do not count. */
+bool spec_egress(const struct spec *spec);
 /* The value of that name, or NULL. */
 const char *spec_find(const struct spec_pairs *pairs, const char *name);
 void spec_free_pairs(struct spec_pairs *pairs);

@@ -29,6 +29,7 @@ static void add_ours(cJSON *json, const struct function_view *v)
 	cJSON_AddStringToObject(ours, "hash", v->spec->hash);
 	cJSON_AddNumberToObject(ours, "inflight", v->counts.inflight);
 	cJSON_AddNumberToObject(ours, "queued", v->counts.queued);
+	cJSON_AddNumberToObject(ours, "kept", v->counts.kept);
 	cJSON_AddNumberToObject(ours, "coldStarts", (double)v->counts.cold_starts);
 	cJSON_AddNumberToObject(ours, "failedStarts", (double)v->counts.failed_starts);
 	cJSON_AddNumberToObject(ours, "refused", (double)v->counts.refused);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "failure.h"
 #include "http/call.h"
 #include "job.h"
 #include "secrets.h"
@@ -50,6 +51,15 @@ static int find_image(struct job *job, const char *reference, char hash[65])
 		snprintf(job->err.text, sizeof job->err.text, "images of Linux containers are not run here: import a "
 			"kernel that boots by `ukvmm-faas image import NAME FILE`, and deploy NAME");
 	return -EINVAL;
+}
+
+static int check_egress(struct job *job)
+{
+	const struct app *app = job->app;
+
+	if (app->ops->admit)
+		return app->ops->admit(app->backend, job->spec, &job->err);
+	return spec_egress(job->spec) ? failure(&job->err, -ENOTSUP, "egress", job->spec->name) : 0;
 }
 
 /* "NAME,NAME" */
@@ -96,6 +106,8 @@ static void look_up(struct job *job)
 	}
 	job->rc = job->app->ops->check(job->app->backend, fd, &job->err);
 	close(fd);
+	if (job->rc == 0)
+		job->rc = check_egress(job);
 }
 
 static void put(struct job *job)

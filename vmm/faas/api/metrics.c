@@ -110,6 +110,7 @@ static const struct {
 	sizeof((struct function_counts){ 0 }.field), scale }
 	COLUMN("gateway_service_count", "gauge", replicas, 1, "Instances"),
 	COLUMN("ukvmm_function_ready", "gauge", ready, 1, "Instances that serve"),
+	COLUMN("ukvmm_function_kept", "gauge", kept, 1, "Instances that hung, and stand still to be looked at"),
 	COLUMN("ukvmm_function_inflight", "gauge", inflight, 1, "Requests that have an instance"),
 	COLUMN("ukvmm_function_queued", "gauge", queued, 1, "Requests that wait for one"),
 	COLUMN("ukvmm_function_cold_starts_total", "counter", cold_starts, 1, "Instances that were started"),

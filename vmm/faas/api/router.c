@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static const struct route {
 	{ NULL, "namespace/", 0, api_namespace },
 	{ NULL, "namespace", 0, api_namespace },
 	{ "GET", "instances", 0, api_instances },
+	{ "DELETE", "instances/", NAMED, api_instance_end },
 	{ "GET", "images", 0, api_images_list },
 	{ "POST", "images/", NAMED, api_image_import },
 	{ "DELETE", "images/", NAMED, api_image_remove },
@@ -98,19 +100,52 @@ static struct function *function_of(struct app *app, const char *at, size_t len)
 	return f ? f : dispatch_find(app->dispatcher, name);
 }
 
+static void relay_to(struct app *app, struct call *call, struct function *f, const char *at)
+{
+	size_t len = strcspn(at, "/?");
+	char target[32768];
+
+	snprintf(target, sizeof target, "%s%s", at[len] == '/' ? "" : "/", at + len);
+	relay_begin(&app->relay, call, f, target);
+}
+
 /* "NAME", "NAME/path?query", "NAME?query": the rest is what the instance is asked for. */
 static void route_function(struct app *app, struct call *call, const char *at)
 {
-	size_t len = strcspn(at, "/?");
-	struct function *f = function_of(app, at, len);
-	char target[32768];
+	struct function *f = function_of(app, at, strcspn(at, "/?"));
 
-	if (!f) {
+	if (f)
+		relay_to(app, call, f, at);
+	else
 		call_error(call, 404, "there is no function of this name");
-		return;
-	}
-	snprintf(target, sizeof target, "%s%s", at[len] == '/' ? "" : "/", at + len);
-	relay_begin(&app->relay, call, f, target);
+}
+
+/* Is it a peer of the caller's, which is known by its address? */
+static bool may_call(const struct app *app, const struct call *call, const struct function *f)
+{
+	const struct spec *caller;
+	struct function_view view;
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, call_client(call), &address) != 1)
+		return false;
+	caller = dispatch_spec_at(app->dispatcher, address);
+	dispatch_view(f, &view);
+	for (uint32_t i = 0; caller && caller->egress && i < caller->egress->n_peers; i++)
+		if (strcmp(caller->egress->peer[i], view.spec->name) == 0)
+			return true;
+	return false;
+}
+
+/* A function's request to another one. Which ones there are is not for every function to know. */
+static void route_peer(struct app *app, struct call *call, const char *at)
+{
+	struct function *f = function_of(app, at, strcspn(at, "/?"));
+
+	if (f && may_call(app, call, f))
+		relay_to(app, call, f, at);
+	else
+		call_error(call, 404, "this is no function that you may call");
 }
 
 /* The study's: GET /invoke/NAME/SEGMENT, the segment becomes the path. */
@@ -169,7 +204,9 @@ void route_callback(void *arg, struct call *call)
 	struct app *app = arg;
 	const char *rest;
 
-	if (begins(call_target(call), "/ready/", &rest) && dispatch_ready(app->dispatcher, rest))
+	if (begins(call_target(call), "/function/", &rest))
+		route_peer(app, call, rest);
+	else if (begins(call_target(call), "/ready/", &rest) && dispatch_ready(app->dispatcher, rest))
 		healthy(call);
 	else
 		call_error(call, 404, "this is no instance's token");

@@ -142,6 +142,8 @@ static int read_annotations(struct spec *spec, char *why)
 				why);
 	if (rc == 0 && spec->min_warm > spec->max_instances)
 		return spec_no(why, "%s", "min-warm is more than max-instances");
+	if (rc == 0 && spec_find(&spec->annotations, "ukvmm.dns") && spec->dns != EGRESS_DNS_NONE && !spec_egress(spec))
+		return spec_no(why, "%s", "ukvmm.dns is of no use without addresses in ukvmm.egress");
 	if (rc == 0 && spec->single_use)
 		spec->concurrency = 1;
 	return rc;

@@ -50,11 +50,13 @@ static void info(struct job *job)
 {
 	cJSON *json = cJSON_CreateObject(), *ours;
 	struct dispatch_totals t;
+	char egress[320];
 
 	if (wants_gateway(job->call))
 		add_machine(json);
 	else
 		add_provider(json);
+	uplink_text(job->app->uplink, egress, sizeof egress);
 	dispatch_totals(job->app->dispatcher, &t);
 	ours = cJSON_AddObjectToObject(json, "ukvmm");
 	cJSON_AddStringToObject(ours, "backend", job->app->ops->name);
@@ -63,6 +65,7 @@ static void info(struct job *job)
 	cJSON_AddNumberToObject(ours, "functions", t.functions);
 	cJSON_AddNumberToObject(ours, "instances", t.replicas);
 	cJSON_AddNumberToObject(ours, "queued", t.queued);
+	cJSON_AddStringToObject(ours, "egress", egress);
 	job_json(job, 200, json);
 }
 
@@ -113,4 +116,22 @@ void api_instances(struct app *app, struct call *call, const char *name)
 {
 	(void)name;
 	job_begin(app, call, instances);
+}
+
+static void end(struct job *job)
+{
+	if (dispatch_end(job->app->dispatcher, job->name) < 0)
+		job_say(job, 404, "there is no instance %s", job->name);
+	else
+		job_say(job, 202, "%s ends\n", job->name);
+}
+
+void api_instance_end(struct app *app, struct call *call, const char *name)
+{
+	struct job *job;
+
+	job_begin(app, call, end);
+	job = call_user(call);
+	if (job)
+		snprintf(job->name, sizeof job->name, "%s", name);
 }

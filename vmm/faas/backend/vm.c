@@ -85,6 +85,7 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	}
 	i->worker = worker;
 	i->times.taken = loop_clock();
+	instance_begins(i);
 	vm_watch(i, pair[0]);
 	return 0;
 }
@@ -111,8 +112,8 @@ static void serve(struct loop_task *task)
 		struct instance *i = *at;
 		char text[END_TEXT];
 
-		worker = spares_take(b, i->memory, i->vcpus);
-		if (!worker && b->failures < FAILURES) { /* one is on its way */
+		worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
+		if (i->opening || (!worker && b->failures < FAILURES)) { /* one is on its way */
 			at = &i->next;
 			continue;
 		}
@@ -125,8 +126,9 @@ static void serve(struct loop_task *task)
 		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
 		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
 	}
-	spares_fill(b);
-	spares_later(b);
+	fill_now(b);
+	fill_later(b);
+	leaving_look(b);
 	b->failures = b->waiting ? b->failures : 0;
 }
 
@@ -149,6 +151,16 @@ static int take_files(struct instance *i, const struct instance_plan *plan)
 	return rc;
 }
 
+static int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err)
+{
+	if (spec->egress && spec->egress->n_peers > 0 && !b->options.ready_port) {
+		put(err, "egress", spec->name, -ENOTSUP);
+		snprintf(err->text, sizeof err->text, "functions call others at --callback, which serve has not");
+		return -ENOTSUP;
+	}
+	return uplink_admit(b->options.uplink, spec, err);
+}
+
 static int prepare(struct instance *i, const struct instance_plan *plan, struct ukvmm_err *err)
 {
 	int rc;
@@ -164,7 +176,14 @@ static int prepare(struct instance *i, const struct instance_plan *plan, struct 
 	if (rc < 0)
 		return rc == -ENOSPC ? -EAGAIN : rc;
 	i->cmdline = cmdline_make(plan->spec, i->tap, i->b->options.ready_port, plan->token);
-	return i->cmdline ? 0 : put(err, "malloc", plan->name, -ENOMEM);
+	if (!i->cmdline)
+		return put(err, "malloc", plan->name, -ENOMEM);
+	if (!spec_egress(plan->spec))
+		return 0;
+	if (!i->b->gates) /* it was deployed when there was one */
+		return vm_admit(i->b, plan->spec, err);
+	rc = gate_open(i, plan->spec);
+	return rc < 0 ? put(err, "malloc", plan->name, rc) : 0;
 }
 
 static void unprepare(struct instance *i)
@@ -176,7 +195,9 @@ static void unprepare(struct instance *i)
 			close(fds[n]);
 	for (uint32_t n = 0; n < i->n_disks; n++)
 		close(i->disk_fd[n]);
-	if (i->tap)
+	if (i->gate)
+		gate_close(i);
+	else if (i->tap)
 		taps_give(i->b->taps, i->tap);
 	free(i->cmdline);
 	free(i);
@@ -197,7 +218,8 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 		unprepare(i);
 		return rc;
 	}
-	worker = spares_take(b, i->memory, i->vcpus);
+	fill_wanted(b, i->memory, i->vcpus);
+	worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
 	if (!worker || vm_give_job(i, worker, err) < 0) {
 		worker_free(worker);
 		vm_wait(i);
@@ -207,7 +229,7 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 	return 0;
 }
 
-static void leave_queue(struct instance *i)
+void vm_leave_queue(struct instance *i)
 {
 	struct backend *b = i->b;
 
@@ -234,10 +256,13 @@ static void vm_stop(struct instance *i)
 		return;
 	i->stopping = true;
 	if (i->worker) {
-		vm_ask_end(i);
+		instance_begun(i);
+		leaving_add(i);
 		return;
 	}
-	leave_queue(i);
+	if (i->opening) /* the end is told when that is done */
+		return;
+	vm_leave_queue(i);
 	i->gone.run = on_gone;
 	loop_defer(i->b->loop, &i->gone);
 }
@@ -249,6 +274,8 @@ void vm_gone(struct instance *i, enum instance_cause cause, const char *text)
 
 	loop_timer_stop(b->loop, &i->deadline);
 	loop_cancel(b->loop, &i->gone);
+	leaving_remove(i);
+	instance_begun(i);
 	b->events->died(i->user, &end);
 	unprepare(i);
 	if (b->options.more)
@@ -278,6 +305,12 @@ static int vm_core(struct instance *i, bool memory, int fd)
 	return i->worker && i->heard ? worker_core(i->worker, memory ? CORE_MEMORY : 0, fd) : -EAGAIN;
 }
 
+static void vm_hold(struct instance *i)
+{
+	if (!i->worker || worker_hold(i->worker) < 0)
+		vm_stop(i);
+}
+
 static int vm_open(struct loop *loop, struct work *work, const struct instance_events *events,
 	const struct backend_options *options, struct backend **out, struct ukvmm_err *err)
 {
@@ -290,10 +323,15 @@ static int vm_open(struct loop *loop, struct work *work, const struct instance_e
 	b->options = *options;
 	b->serve.run = serve;
 	b->waiting_end = &b->waiting;
+	b->leaving_end = &b->leaving;
 	rc = makers_watch(b);
 	if (rc < 0)
 		return put(err, "epoll_ctl", "broker", rc);
-	rc = taps_new(options->addresses, &b->taps, err);
+	if (options->uplink && !uplink_missing(options->uplink))
+		rc = work_new(loop, &b->gates);
+	if (rc < 0)
+		return put(err, "thread", "egress", rc);
+	rc = taps_new(options->addresses, b->gates ? UPLINK_BLOCKS : 0, &b->taps, err);
 	return rc < 0 ? rc : taps_prepare(b->taps, options->pool, err);
 }
 
@@ -301,11 +339,13 @@ static void vm_close(struct backend *b)
 {
 	if (b->loop) {
 		loop_cancel(b->loop, &b->serve);
+		leaving_stop(b);
 		spares_free(b);
 	}
+	work_free(b->gates);
 	taps_free(b->taps);
 	makers_free(b);
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core, makers_early, makers_notes };
+	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes, vm_admit };

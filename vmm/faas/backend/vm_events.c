@@ -22,6 +22,8 @@ static bool read_some(struct instance *i)
 
 	i->heard |= n > 0;
 	if (n > 0)
+		instance_begun(i);
+	if (n > 0)
 		i->b->events->log(i->user, bytes, (size_t)n);
 	return n > 0 || (n < 0 && errno == EAGAIN);
 }
@@ -79,6 +81,7 @@ static void on_dead(struct instance *i, const struct worker_death *death)
 	loop_unwatch(i->b->loop, &i->watch);
 	worker_free(i->worker);
 	i->worker = NULL;
+	instance_begun(i);
 	if (!i->heard && !death->done && !i->stopping && i->lost < FAILURES) {
 		i->lost++; /* the worker was dead already, or as good as */
 		vm_wait(i);
@@ -93,6 +96,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 	switch (e->type) {
 	case WORKER_NOTIFY:
 		i->heard = true;
+		instance_begun(i);
 		if (e->message.notify.value == READY_VALUE) {
 			worker_ask(i->worker);
 			i->b->events->ready(i->user);

@@ -172,7 +172,7 @@ static const struct {
 	{ "deploy", command_deploy }, { "list", command_list }, { "describe", command_describe },
 	{ "remove", command_remove }, { "rollback", command_rollback }, { "scale", command_scale },
 	{ "invoke", command_invoke }, { "logs", command_logs }, { "ps", command_ps },
-	{ "stack", command_stack }, { "dump", command_dump }, { "info", command_info },
+	{ "stack", command_stack }, { "dump", command_dump }, { "end", command_end }, { "info", command_info },
 	{ "image", command_image }, { "secret", command_secret },
 };
 

@@ -21,6 +21,20 @@ static bool add_pair(cJSON *to, const char *word)
 	return cJSON_AddStringToObject(to, name, equals + 1);
 }
 
+/* May be given several times. */
+static bool add_egress(cJSON *to, const char *rules)
+{
+	const cJSON *before = cJSON_GetObjectItem(to, "ukvmm.egress");
+	char list[4200];
+	cJSON *both;
+
+	snprintf(list, sizeof list, "%s%s%s", before ? before->valuestring : "", before ? " " : "", rules);
+	both = cJSON_CreateString(list);
+	if (before)
+		return cJSON_ReplaceItemInObject(to, "ukvmm.egress", both);
+	return cJSON_AddItemToObject(to, "ukvmm.egress", both);
+}
+
 /* "--KEY VALUE": those that have a place in OpenFaaS's JSON; the others are our settings, annotations "ukvmm.KEY". */
 static bool add_option(cJSON *json, const char *key, const char *value)
 {
@@ -36,6 +50,8 @@ static bool add_option(cJSON *json, const char *key, const char *value)
 		return add_pair(cJSON_GetObjectItem(json, "annotations"), value);
 	if (strcmp(key, "secret") == 0)
 		return cJSON_AddItemToArray(cJSON_GetObjectItem(json, "secrets"), cJSON_CreateString(value));
+	if (strcmp(key, "egress") == 0)
+		return add_egress(cJSON_GetObjectItem(json, "annotations"), value);
 	if (snprintf(name, sizeof name, "ukvmm.%s", key) >= (int)sizeof name)
 		return false;
 	return cJSON_AddStringToObject(cJSON_GetObjectItem(json, "annotations"), name, value);

@@ -178,3 +178,12 @@ int command_stack(struct client *c, int argc, char **argv)
 	cJSON_Delete(json);
 	return json ? 0 : 1;
 }
+
+int command_end(struct client *c, int argc, char **argv)
+{
+	char path[256];
+
+	if (argc != 2)
+		return client_usage("end INSTANCE");
+	return client_path(path, sizeof path, "/system/instances/", argv[1]) ? client_print(c, "DELETE", path, NULL) : 2;
+}

@@ -9,6 +9,8 @@
 
 #include "internal.h"
 
+enum { STARTS_A_CPU = 4, STARTS_LEAST = 16 };
+
 const char *const phase_name[PHASES] = { "queue", "worker", "create", "load", "entry", "ready", "first_byte", "all" };
 
 static uint64_t most_of_the_machine(void)
@@ -16,6 +18,13 @@ static uint64_t most_of_the_machine(void)
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 
 	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : 1u << 30;
+}
+
+static uint32_t starts_by_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus * STARTS_A_CPU > STARTS_LEAST ? (uint32_t)cpus * STARTS_A_CPU : STARTS_LEAST;
 }
 
 int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct dispatch_config *config,
@@ -30,6 +39,8 @@ int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct 
 	d->config = *config;
 	if (!d->config.memory)
 		d->config.memory = most_of_the_machine();
+	if (!d->config.starting)
+		d->config.starting = starts_by_cpus();
 	snprintf(d->epoch, sizeof d->epoch, "%08x", (uint32_t)(loop_clock() / 1000000u) ^ ((uint32_t)getpid() << 16));
 	*out = d;
 	return 0;
@@ -105,7 +116,8 @@ bool dispatch_ready(struct dispatcher *d, const char *token)
 void dispatch_view(const struct function *f, struct function_view *view)
 {
 	*view = (struct function_view){ f->current->spec, f->counts, f->phases };
-	view->counts.replicas = f->n_replicas;
+	view->counts.kept = f->kept ? 1 : 0;
+	view->counts.replicas = f->n_replicas - view->counts.kept;
 	view->counts.ready = f->ready;
 	view->counts.inflight = f->inflight;
 	view->counts.queued = f->queued;
@@ -159,6 +171,17 @@ int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int f
 	return d->ops->core ? d->ops->core(r->instance, memory, fd) : -EOPNOTSUPP;
 }
 
+int dispatch_end(struct dispatcher *d, const char *instance)
+{
+	struct replica *r = find_replica(d, instance);
+
+	if (!r)
+		return -ENOENT;
+	r->retiring = true;
+	replica_stop(r);
+	return 0;
+}
+
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance)
 {
 	struct replica *r = find_replica(d, instance);
@@ -184,6 +207,8 @@ static const char *state_name(const struct replica *r)
 		return "starting";
 	if (r->state == REPLICA_ENDING)
 		return "ending";
+	if (r->state == REPLICA_KEPT)
+		return "kept";
 	return r->inflight ? "busy" : "idle";
 }
 
@@ -198,6 +223,19 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 			d->ops->address(r->instance, &v.address);
 			each(arg, &v);
 		}
+}
+
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address)
+{
+	struct sockaddr_in at;
+
+	for (const struct function *f = d->functions; f; f = f->next)
+		for (const struct replica *r = f->replicas; r; r = r->next) {
+			d->ops->address(r->instance, &at);
+			if (at.sin_addr.s_addr == address.s_addr)
+				return r->revision->spec;
+		}
+	return NULL;
 }
 
 void dispatch_totals(const struct dispatcher *d, struct dispatch_totals *t)

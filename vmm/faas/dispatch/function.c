@@ -147,7 +147,7 @@ static void retire_old(struct function *f)
 
 	for (struct replica *r = f->replicas; r; r = next) {
 		next = r->next;
-		if (r->revision != f->current)
+		if (r->revision != f->current && r->state != REPLICA_KEPT)
 			replica_retire(r);
 	}
 }
@@ -232,6 +232,8 @@ void dispatch_scale(struct function *f, uint32_t replicas)
 	struct replica *next;
 
 	f->scaled = replicas;
+	if (f->kept)
+		replica_stop(f->kept);
 	for (struct replica *r = f->replicas; r; r = r->next)
 		live += r->state != REPLICA_ENDING && !r->retiring;
 	for (int busy = 0; busy < 2; busy++) /* idle ones first */

@@ -21,7 +21,8 @@ struct revision {
 	int image_fd, initrd_fd, disk_fd[SPEC_DISKS];
 };
 
-enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_ENDING };
+/* KEPT: it hung, serves nothing any more, and stands still to be looked at; one of a function at most. */
+enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_KEPT, REPLICA_ENDING };
 
 struct replica {
 	struct dispatcher *d;
@@ -34,10 +35,14 @@ struct replica {
 	size_t words_len;
 	enum replica_state state;
 	bool retiring;	/* serves what it has, and nothing new */
+	bool hung;	/* a request ran into its timeout: it is kept once it has no other */
 	bool noted;
 	bool first_used; /* a cold start's first byte has been told */
 	uint32_t inflight;
 	uint64_t born, ready_at, idle_since, wanted_at;
+	uint64_t answered_at; /* when it began an answer last */
+	/* how long it has had requests and begun no answer: up to the last time that it had none, and since when again */
+	uint64_t silent_ns, silent_since;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
 	struct loop_fd probe_first, probe_again;
@@ -54,6 +59,7 @@ struct function {
 	struct replica *tryout; /* of the candidate */
 	struct dispatch_deploy *deploy;
 	struct replica *replicas; /* of all revisions */
+	struct replica *kept;
 	struct ticket *queue, **queue_end;
 	uint32_t queued, starting, ready, inflight, n_replicas;
 	uint32_t scaled;
