@@ -191,7 +191,7 @@ def wait_end(s, name):
 def kept(s):
 	"""on-timeout=keep: the last one that hung stands still until somebody ends it."""
 	equal(s.deploy("bad", on_timeout="never").status, 400, "on-timeout: end or keep")
-	s.deploy("hung", on_timeout="keep", timeout="300ms", max_instances="1")
+	s.deploy("hung", on_timeout="keep", timeout="3s", max_instances="1")
 	first, name = hang(s, "hung")
 	equal([i["name"] for i in of(s, "hung", "kept")], [name], "ps has it as kept")
 	ok(stands(first), "it stands still")
@@ -203,7 +203,7 @@ def kept(s):
 	while len(of(s, "hung")) > 1:
 		pass
 	equal([i["name"] for i in of(s, "hung")], [name2], "the next one is kept in its place")
-	s.deploy("hung", method="PUT", on_timeout="keep", timeout="300ms", env={"V": "2"})
+	s.deploy("hung", method="PUT", on_timeout="keep", timeout="3s", env={"V": "2"})
 	equal(len(of(s, "hung", "kept")), 1, "it outlives a deploy")
 	equal(s.ask("DELETE", "/system/instances/nobody").status, 404, "end: an instance that is not there")
 	if "end" in s.command("--help")[1]:
@@ -220,7 +220,7 @@ def kept(s):
 
 def kept_with_others(s):
 	"""Two requests at once, both late: the second one ends with its own 504, and only then the instance stands still."""
-	s.deploy("several", on_timeout="keep", timeout="1s", concurrency=2)
+	s.deploy("several", on_timeout="keep", timeout="3s", concurrency=2)
 	pid = int(s.get("/function/several/").text.split()[1])
 	late = [Background(s.get, "/function/several/stall") for _ in range(2)]
 	equal({r.get().status for r in late}, {504}, "each request has its own timeout")
@@ -297,7 +297,7 @@ def memory():
 		equal({r.get().status for r in more} | {r.get().status for r, _ in a}, {200}, "which is served, too")
 		m = s.metrics()
 		ok(m["ukvmm_memory_committed_bytes"] <= m["ukvmm_memory_limit_bytes"], "the limit is one")
-		s.deploy("looked", memory="64M", on_timeout="keep", timeout="300ms")
+		s.deploy("looked", memory="64M", on_timeout="keep", timeout="3s")
 		hang(s, "looked")
 		a = [gate.hold(s, "a") for _ in range(2)]
 		ok(not of(s, "looked"), "one that is kept makes room, too")

@@ -370,7 +370,7 @@ def looked_into(s):
 def hung(s):
 	"""on-timeout=keep: a guest that turns for ever is paused where it is, and can be looked at until it is ended."""
 	image(s, "fn-hang")
-	s.deploy("hang", image="fn-hang", memory="32M", on_timeout="keep", timeout="500ms", max_instances="1")
+	s.deploy("hang", image="fn-hang", memory="32M", on_timeout="keep", timeout="3s", max_instances="1")
 	equal(s.get("/function/hang/hang").status, 504, "a guest that hangs: 504")
 	name = s.line(r"instance (\S+) of hang: kept").group(1)
 	equal([i["state"] for i in s.instances() if i["name"] == name], ["kept"], "it is kept")
