@@ -20,6 +20,7 @@ enum {
 	REMOVE_TRIES = 50,
 	REMOVE_MS = 5,
 	MAKE_TRIES = 8,
+	MAKE_MS = 5,
 };
 
 static const char prefix[] = "ukvmm-";
@@ -33,7 +34,8 @@ static bool name_right(const char *name)
 
 /*
  * An owner has a lock on its folder: one that nobody has, and that is empty, was left by a program that was killed. The
- * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again.
+ * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again. A sweep has
+ * the lock for a moment, an owner for long.
  */
 static int make_locked(int base, const char *name)
 {
@@ -50,7 +52,8 @@ static int make_locked(int base, const char *name)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			close(fd);
-			return -EBUSY;
+			poll(NULL, 0, MAKE_MS);
+			continue;
 		}
 		if (fstat(fd, &is) == 0 && fstatat(base, name, &was, AT_SYMLINK_NOFOLLOW) == 0 && is.st_ino == was.st_ino)
 			return fd;
