@@ -77,7 +77,8 @@ def killed_before_ready(s):
 	while s.describe("slow")["replicas"]:
 		pass
 	request = Background(s.get, "/function/slow/")
-	os.kill(gate.arrival().pid(), signal.SIGKILL)
+	at = gate.arrival() # kept: it would end by itself with its connection
+	os.kill(at.pid(), signal.SIGKILL)
 	got = request.get()
 	ok(got.status == 502 and "before it was ready" in got.text, "one that is killed before it is ready: 502", str(got))
 	request = Background(s.get, "/function/slow/")
