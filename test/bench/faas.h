@@ -8,9 +8,13 @@
 
 #include "bench.h"
 
-/* faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. */
-void faas_serve(void);
-void faas_stop(void);
+/*
+ * faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. network: its option
+ * (NULL: shared); log: where its lines go, the caller's (-1: nowhere). Returns its process.
+ */
+pid_t faas_serve(const char *network, int log);
+/* Ends it; its exit status, -1: it was killed. */
+int faas_stop(void);
 /* The server's front, and the name of its process. */
 extern char faas_url[64];
 /* Runs `ukvmm-faas WORDS...` against it; its output into `out`, which may be NULL. */
@@ -21,6 +25,8 @@ struct faas_workers {
 	double pss_kib, cpu_ms;
 };
 void faas_workers(struct faas_workers *w);
+/* The number behind a word in a file of /proc/PID; 0: it is not there. */
+double faas_number(pid_t pid, const char *file, const char *word);
 
 /*
  * faas_look.c: the workers that have a guest with ram_kib of RAM in use; how many there are. worker_kib, guest_kib: PSS
@@ -31,7 +37,6 @@ struct faas_worker {
 	double worker_kib, guest_kib, cpu_us;
 };
 unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned int most);
-pid_t faas_server_pid(void);
 /* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
 void faas_settle(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,7 +50,18 @@ static int notify_socket(char *path, size_t len)
 	return fd;
 }
 
-void faas_serve(void)
+static void become_server(const char *notify, const char *network, int log)
+{
+	setenv("NOTIFY_SOCKET", notify, 1);
+	if (log < 0)
+		log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (dup2(log, STDERR_FILENO) < 0)
+		_exit(126);
+	execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", "--network", network, (char *)NULL);
+	_exit(127);
+}
+
+pid_t faas_serve(const char *network, int log)
 {
 	char path[64], word[64];
 	int fd;
@@ -59,29 +71,26 @@ void faas_serve(void)
 		bench_die("%s: %s", folder, strerror(errno));
 	fd = notify_socket(path, sizeof path);
 	server = fork();
-	if (server == 0) {
-		setenv("NOTIFY_SOCKET", path, 1);
-		if (!freopen("/dev/null", "w", stderr))
-			_exit(126);
-		execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", "--network", "shared",
-			(char *)NULL);
-		_exit(127);
-	}
+	if (server == 0)
+		become_server(path, network ? network : "shared", log);
 	if (recv(fd, word, sizeof word, 0) <= 0)
 		bench_die("%s did not become ready: is there a /dev/kvm?", FAAS_PROGRAM);
 	close(fd);
 	snprintf(faas_url, sizeof faas_url, "http://127.0.0.1:8080");
+	return server;
 }
 
-void faas_stop(void)
+int faas_stop(void)
 {
 	char command[96];
+	int status = -1;
 
 	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
+	waitpid(server, &status, 0);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
 	if (system(command) != 0)
 		bench_die("%s could not be removed", folder);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void faas_command(const char *const *words, char *out, unsigned long out_len)
@@ -112,8 +121,7 @@ void faas_command(const char *const *words, char *out, unsigned long out_len)
 		bench_die("ukvmm-faas %s %s failed", words[0], words[1] ? words[1] : "");
 }
 
-/* The number behind a word in a file of /proc. */
-static double number(pid_t pid, const char *file, const char *word)
+double faas_number(pid_t pid, const char *file, const char *word)
 {
 	char path[64], line[512];
 	double value = 0;
@@ -156,10 +164,10 @@ void faas_workers(struct faas_workers *w)
 		pid_t pid = (pid_t)atoi(e->d_name);
 
 		/* a child of the server's broker */
-		if (pid <= 0 || (pid_t)number((pid_t)number(pid, "status", "PPid:"), "status", "PPid:") != server)
+		if (pid <= 0 || (pid_t)faas_number((pid_t)faas_number(pid, "status", "PPid:"), "status", "PPid:") != server)
 			continue;
 		w->n++;
-		w->pss_kib += number(pid, "smaps_rollup", "Pss:");
+		w->pss_kib += faas_number(pid, "smaps_rollup", "Pss:");
 		w->cpu_ms += cpu_ms(pid);
 	}
 	if (dir)

@@ -85,7 +85,7 @@ int main(void)
 		puts("SKIPPED: no right to make a network namespace");
 		return SKIPPED;
 	}
-	if (taps_new("10.9.0.0/24", &t, &err) < 0)
+	if (taps_new("10.9.0.0/24", 0, &t, &err) < 0)
 		return 1;
 	rc = taps_prepare(t, 1, &err);
 	if (rc < 0) {

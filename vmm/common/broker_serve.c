@@ -16,6 +16,7 @@
 #include "broker_reuse.h"
 #include "broker_wire.h"
 #include "failure.h"
+#include "open_below.h"
 #include "tap.h"
 
 enum { BIRTHS_FIRST = 16, LOW_FDS = 6 /* as many as a birth opens */ };
@@ -231,7 +232,7 @@ static int open_for(const struct server *s, const struct broker_request *r, stru
 	if (r->verb == BROKER_TAP)
 		rc = tap_open(r->name, &call);
 	else if (r->folder < s->config.folders_len)
-		rc = broker_open_below(s->config.folders[r->folder], r->name, r->write);
+		rc = open_below(s->config.folders[r->folder], r->name, r->write);
 	return rc < 0 ? failure(err, rc, call, r->name) : rc;
 }
 
@@ -330,6 +331,8 @@ void broker_serve(int sock, const struct broker_config *config)
 	struct epoll_event e;
 
 	setsid();
+	/* the client and us, before either has a third */
+	cgroup_settle(getppid());
 	signal(SIGCHLD, SIG_DFL);
 	if (keep_own(&s, folders) < 0)
 		_exit(125);

@@ -60,6 +60,7 @@ struct guest {
 	struct console console;
 	int core;	     /* where its state is to be written once it stands still; -1: nowhere */
 	uint32_t core_flags; /* CORE_* */
+	bool held, still;    /* it is to stand still for good; it stands */
 };
 
 /* ---- guest_make.c ---- */
@@ -99,8 +100,10 @@ void guest_io_control(struct guest *g);
 
 /* Pauses the guest for its state, which goes to fd; takes fd. */
 void guest_core_ask(struct guest *g, int fd, uint32_t flags);
-/* It stands still: writes, and lets it go on. */
+/* It stands still: writes, and lets it go on if it is not held. */
 void guest_core_paused(struct guest *g);
+/* It stands still for good. */
+void guest_core_hold(struct guest *g);
 
 struct core_segment {
 	uint64_t at, bytes; /* guest-physical */

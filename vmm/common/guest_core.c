@@ -76,7 +76,7 @@ static bool put_memory(struct guest *g, const struct core_segment *s)
 
 static void put_core(struct guest *g)
 {
-	struct core_segment s[SEGMENTS];
+	struct core_segment s[SEGMENTS] = { { 0, 0 } };
 	uint32_t n = find_memory(g, s);
 	size_t len = 0;
 	char *head = core_head(g, s, n, &len);
@@ -105,15 +105,28 @@ void guest_core_ask(struct guest *g, int fd, uint32_t flags)
 	}
 	g->core = fd;
 	g->core_flags = flags;
-	if (ukvmm_vm_pause(g->vm) < 0)
+	if (g->still)
+		guest_core_paused(g);
+	else if (ukvmm_vm_pause(g->vm) < 0)
 		done(g);
+}
+
+void guest_core_hold(struct guest *g)
+{
+	g->held = true;
+	if (g->core < 0 && !g->still) /* for a core it is being paused already */
+		ukvmm_vm_pause(g->vm);
 }
 
 void guest_core_paused(struct guest *g)
 {
-	if (g->core < 0)
+	g->still = true;
+	if (g->core >= 0) {
+		put_core(g);
+		done(g);
+	}
+	if (g->held)
 		return;
-	put_core(g);
-	done(g);
+	g->still = false;
 	ukvmm_vm_resume(g->vm);
 }

@@ -93,6 +93,9 @@ void guest_io_control(struct guest *g)
 		else
 			close(fds[0]);
 		break;
+	case MESSAGE_HOLD:
+		guest_core_hold(g);
+		break;
 	case MESSAGE_ASK:
 		fill_stats(g, &stats);
 		message_send(g->sock, MESSAGE_STATS, &stats);

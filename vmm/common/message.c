@@ -23,6 +23,7 @@ static const struct body {
 	BODY(CORE, WORKER, core),
 	HEAD_ONLY(STOP, WORKER),
 	HEAD_ONLY(ASK, WORKER),
+	HEAD_ONLY(HOLD, WORKER),
 	BODY(READY, CONTROL, ready),
 	BODY(NOTIFY, CONTROL, notify),
 	BODY(BROKEN, CONTROL, broken),

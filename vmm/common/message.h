@@ -35,6 +35,7 @@ enum message_type {
 	MESSAGE_RESIZE,	   /* of the virtio console */
 	MESSAGE_ASK,	   /* for STATS */
 	MESSAGE_CORE,	   /* with one descriptor: write the guest's state there */
+	MESSAGE_HOLD,	   /* the guest stands still from now on, until its end */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */
@@ -116,9 +117,10 @@ struct message_net {
 #define JOB_RNG 1u
 #define JOB_CONSOLE 2u /* virtio, beside the serial line */
 #define JOB_VSOCK 4u
-#define JOB_ALL 31u
-#define JOB_CHECK 16u /* read the image, no more: STOPPED, it can be booted, or FAILED */
 #define JOB_PARK 8u    /* a guest that rings the idle doorbell holds no thread */
+#define JOB_CHECK 16u /* read the image, no more: STOPPED, it can be booted, or FAILED */
+#define JOB_HVT_EXEC_DATA 32u /* UKVMM_VM_HVT_EXEC_DATA */
+#define JOB_ALL 63u
 
 /*
  * console_fd  a non-blocking AF_UNIX stream: the guest's output comes out of it, what goes in is its input. -1: output

@@ -184,6 +184,11 @@ int worker_ask(struct worker *w)
 	return tell(w, MESSAGE_ASK, NULL);
 }
 
+int worker_hold(struct worker *w)
+{
+	return tell(w, MESSAGE_HOLD, NULL);
+}
+
 int worker_core(struct worker *w, uint32_t flags, int fd)
 {
 	struct message_core core = { .flags = flags };

@@ -97,6 +97,8 @@ int worker_ask(struct worker *w);
  */
 int worker_core(struct worker *w, uint32_t flags, int fd);
 int worker_resize(struct worker *w, uint32_t cols, uint32_t rows);
+/* The guest is to stand still until its end; its state can be asked for. */
+int worker_hold(struct worker *w);
 
 /* Ends it at once. DEAD follows. Repeatable. */
 void worker_kill(struct worker *w);

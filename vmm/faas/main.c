@@ -13,11 +13,11 @@ const char report_program[] = "ukvmm-faas";
 
 static const char usage[] =
 	"usage: ukvmm-faas serve [OPTION...]\n"
-	"       ukvmm-faas deploy NAME --image IMAGE [OPTION...]\n"
+	"       ukvmm-faas deploy NAME --image IMAGE|PATH [OPTION...]\n"
 	"       ukvmm-faas list | describe NAME | remove NAME | rollback NAME | scale NAME N\n"
 	"       ukvmm-faas invoke NAME [-X METHOD] [-H HEADER]... [-d DATA | -T FILE] [PATH]\n"
 	"       ukvmm-faas logs NAME [-f] [--since TIME] [--tail N] [--instance INSTANCE]\n"
-	"       ukvmm-faas ps | stack INSTANCE | dump INSTANCE >FILE | info\n"
+	"       ukvmm-faas ps | stack INSTANCE | dump INSTANCE >FILE | end INSTANCE | info\n"
 	"       ukvmm-faas image import NAME FILE | image list | image remove NAME\n"
 	"       ukvmm-faas secret set NAME [FILE] | secret list | secret remove NAME\n"
 	"       ukvmm-faas --help | --version\n"

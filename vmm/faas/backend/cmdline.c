@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 5 };
+#include "egress/uplink.h"
+
+#define PLAIN "ip=%ip/30,%gateway gateway-mac=%gateway-mac"
+
+enum { WORDS = 7 };
 
 struct words {
 	const char *name;
@@ -14,7 +18,7 @@ struct words {
 };
 
 /* The longer of two names that begin alike is the first. */
-static void fill(struct words w[WORDS], const struct tap *tap, uint16_t port, const char *token)
+static void fill(struct words w[WORDS], const struct tap *tap, bool dns, uint16_t port, const char *token)
 {
 	const uint8_t *mac = tap->host_mac;
 	char host[INET_ADDRSTRLEN];
@@ -31,6 +35,10 @@ static void fill(struct words w[WORDS], const struct tap *tap, uint16_t port, co
 	snprintf(w[3].value, sizeof w[3].value, "%s", host);
 	w[4].name = "%ready";
 	snprintf(w[4].value, sizeof w[4].value, "http://%s:%u/ready/%s", host, port, token);
+	w[5].name = "%dns";
+	snprintf(w[5].value, sizeof w[5].value, "%s", dns ? host : "none");
+	w[6].name = "%functions";
+	snprintf(w[6].value, sizeof w[6].value, "http://%s:%u/function", host, port);
 }
 
 static void replace(FILE *to, const char *from, const struct words w[WORDS])
@@ -51,6 +59,7 @@ static void replace(FILE *to, const char *from, const struct words w[WORDS])
 
 char *cmdline_make(const struct spec *spec, const struct tap *tap, uint16_t ready_port, const char *token)
 {
+	bool dns = uplink_resolves(spec);
 	struct words w[WORDS];
 	char *text = NULL;
 	size_t len;
@@ -58,10 +67,13 @@ char *cmdline_make(const struct spec *spec, const struct tap *tap, uint16_t read
 
 	if (!f)
 		return NULL;
-	fill(w, tap, ready_port, token);
-	replace(f, *spec->cmdline ? spec->cmdline : "ip=%ip/30,%gateway gateway-mac=%gateway-mac", w);
-	for (uint32_t i = 0; i < spec->env.n; i++)
-		fprintf(f, " %s=%s", spec->env.at[i].name, spec->env.at[i].value);
+	fill(w, tap, dns, ready_port, token);
+	replace(f, *spec->cmdline ? spec->cmdline : dns ? PLAIN " dns=%dns" : PLAIN, w);
+	for (uint32_t i = 0; i < spec->env.n; i++) {
+		const char *quote = strpbrk(spec->env.at[i].value, " \t") ? "\"" : "";
+
+		fprintf(f, " %s=%s%s%s", spec->env.at[i].name, quote, spec->env.at[i].value, quote);
+	}
 	fclose(f);
 	return text;
 }

@@ -39,6 +39,7 @@ struct kind {
 struct backend {
 	struct loop *loop;
 	struct work *work;
+	struct work *gates; /* the thread that opens and closes taps; NULL: there is no uplink */
 	const struct instance_events *events;
 	struct backend_options options;
 	struct broker *broker;
@@ -78,11 +79,15 @@ struct instance {
 	struct instance_cost cost;
 	char name[MESSAGE_VM_NAME], end_text[END_TEXT];
 	char *cmdline;
-	int image_fd, initrd_fd, secrets_fd;
+	int image_fd, initrd_fd, secrets_fd, disk_fd[SPEC_DISKS];
+	uint32_t n_disks;
 	uint64_t memory;
 	uint32_t vcpus;
 	uint16_t port;
 	bool stopping, failed, begins;
+	struct gate *gate; /* of its tap, if it has egress */
+	bool opening;	   /* the gate is; nothing starts before */
+	bool ended;	   /* the guest did, by itself */
 	bool heard;   /* the guest did something */
 	uint32_t lost; /* workers that died before that */
 };
@@ -129,9 +134,16 @@ void makers_free(struct backend *b); /* b, too */
 int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err);
 
 /* vm.c */
-/* In the queue for a worker. */
+/* In the queue for a worker, and out of it. */
 void vm_wait(struct instance *i);
+void vm_leave_queue(struct instance *i);
 int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
+
+/* gate.c */
+/* The tap is opened for what its function may reach; then the instance is served, or gone. -ENOMEM. */
+int gate_open(struct instance *i, const struct spec *spec);
+/* The tap goes back to the others once it is closed. The instance has none then. */
+void gate_close(struct instance *i);
 
 /* vm_events.c */
 void vm_watch(struct instance *i, int console);

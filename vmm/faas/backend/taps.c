@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "egress/block.h"
 
 enum { QUEUE_MOST = 4096 /* frames that a tap holds are fewer */ };
 
@@ -35,31 +35,16 @@ static int fail(struct ukvmm_err *err, const char *call, const char *object, int
 	return code;
 }
 
-static int read_block(struct taps *t, const char *block)
-{
-	const char *slash = strchr(block, '/');
-	struct in_addr base;
-	char text[32];
-	uint32_t bits;
-
-	if (!slash || (size_t)(slash - block) >= sizeof text || parse_u32(slash + 1, 8, 30, &bits) < 0)
-		return -EINVAL;
-	memcpy(text, block, (size_t)(slash - block));
-	text[slash - block] = 0;
-	if (inet_pton(AF_INET, text, &base) != 1)
-		return -EINVAL;
-	t->base = ntohl(base.s_addr) & ~0u << (32 - bits);
-	t->count = 1u << (30 - bits);
-	return 0;
-}
-
-int taps_new(const char *block, struct taps **out, struct ukvmm_err *err)
+int taps_new(const char *block, uint32_t kept, struct taps **out, struct ukvmm_err *err)
 {
 	struct taps *t = calloc(1, sizeof *t);
+	uint32_t bits = 30;
 	int rc = -ENOMEM;
 
 	if (t) {
-		rc = read_block(t, block);
+		rc = block_read(block, &t->base, &bits);
+		t->count = 1u << (30 - bits);
+		t->count -= kept < t->count ? kept : t->count;
 		t->control = rc < 0 ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (rc == 0 && t->control < 0)
 			rc = -errno;

@@ -23,8 +23,8 @@ struct tap {
 	struct tap *next; /* while nobody has it */
 };
 
-/* block: "10.100.0.0/16". -EINVAL: it is none, or smaller than a /30. */
-int taps_new(const char *block, struct taps **out, struct ukvmm_err *err);
+/* block: "10.100.0.0/16", but its last `kept` /30. -EINVAL: it is none, or smaller than a /30. */
+int taps_new(const char *block, uint32_t kept, struct taps **out, struct ukvmm_err *err);
 /* -ENOSPC: the block is used up; otherwise what making one gave. */
 int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err);
 void taps_give(struct taps *t, struct tap *tap);

@@ -49,6 +49,7 @@ int command_invoke(struct client *c, int argc, char **argv);
 int command_logs(struct client *c, int argc, char **argv);
 int command_ps(struct client *c, int argc, char **argv);
 int command_dump(struct client *c, int argc, char **argv);
+int command_end(struct client *c, int argc, char **argv);
 int command_stack(struct client *c, int argc, char **argv);
 int command_info(struct client *c, int argc, char **argv);
 int command_image(struct client *c, int argc, char **argv);

@@ -116,13 +116,28 @@ bool dispatch_ready(struct dispatcher *d, const char *token)
 void dispatch_view(const struct function *f, struct function_view *view)
 {
 	*view = (struct function_view){ f->current->spec, f->counts, f->phases };
-	view->counts.replicas = f->n_replicas;
+	view->counts.kept = f->kept ? 1 : 0;
+	view->counts.replicas = f->n_replicas - view->counts.kept;
 	view->counts.ready = f->ready;
 	view->counts.inflight = f->inflight;
 	view->counts.queued = f->queued;
 }
 
-void dispatch_view_costs(const struct function *f, struct function_view *view)
+static void measure(struct function *f, uint64_t cpu_ns)
+{
+	uint64_t now = loop_clock(), span = now - f->measured_at;
+
+	if (span < 1000000000u)
+		return;
+	if (cpu_ns > f->measured_cpu_ns)
+		f->counts.millicores = (uint32_t)((double)(cpu_ns - f->measured_cpu_ns) / (double)span * 1000 + 0.5);
+	else
+		f->counts.millicores = 0;
+	f->measured_at = now;
+	f->measured_cpu_ns = cpu_ns;
+}
+
+void dispatch_view_costs(struct function *f, struct function_view *view)
 {
 	struct function_counts *c = &view->counts;
 	struct instance_cost cost;
@@ -134,6 +149,8 @@ void dispatch_view_costs(const struct function *f, struct function_view *view)
 		c->network_bytes += cost.rx_bytes + cost.tx_bytes;
 		c->byte_seconds += replica_byte_seconds(r);
 	}
+	measure(f, c->cpu_ns);
+	c->millicores = f->counts.millicores;
 }
 
 static struct replica *find_replica(struct dispatcher *d, const char *instance)
@@ -152,6 +169,17 @@ int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int f
 	if (!r)
 		return -ENOENT;
 	return d->ops->core ? d->ops->core(r->instance, memory, fd) : -EOPNOTSUPP;
+}
+
+int dispatch_end(struct dispatcher *d, const char *instance)
+{
+	struct replica *r = find_replica(d, instance);
+
+	if (!r)
+		return -ENOENT;
+	r->retiring = true;
+	replica_stop(r);
+	return 0;
 }
 
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance)
@@ -179,6 +207,8 @@ static const char *state_name(const struct replica *r)
 		return "starting";
 	if (r->state == REPLICA_ENDING)
 		return "ending";
+	if (r->state == REPLICA_KEPT)
+		return "kept";
 	return r->inflight ? "busy" : "idle";
 }
 
@@ -193,6 +223,19 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 			d->ops->address(r->instance, &v.address);
 			each(arg, &v);
 		}
+}
+
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address)
+{
+	struct sockaddr_in at;
+
+	for (const struct function *f = d->functions; f; f = f->next)
+		for (const struct replica *r = f->replicas; r; r = r->next) {
+			d->ops->address(r->instance, &at);
+			if (at.sin_addr.s_addr == address.s_addr)
+				return r->revision->spec;
+		}
+	return NULL;
 }
 
 void dispatch_totals(const struct dispatcher *d, struct dispatch_totals *t)

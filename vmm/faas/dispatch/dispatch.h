@@ -70,8 +70,10 @@ int dispatch_deploy(struct dispatcher *d, struct spec *spec, struct dispatch_dep
 int dispatch_revert(struct dispatcher *d, const struct spec *failed, struct spec *before);
 /* Requests that wait are refused, those under way end. -ENOENT. */
 int dispatch_remove(struct dispatcher *d, const char *name);
-/* At least this many instances, until the next scale or deploy; 0: as many as are needed. */
+/* At least this many instances, until the next scale or deploy; 0: as many as are needed. One that is kept ends. */
 void dispatch_scale(struct function *f, uint32_t replicas);
+/* Ends an instance; requests that it has are lost. -ENOENT. */
+int dispatch_end(struct dispatcher *d, const char *instance);
 struct function *dispatch_find(struct dispatcher *d, const char *name);
 
 /* ---- requests ---- */
@@ -95,10 +97,15 @@ struct ticket {
 
 /* Answers now or later. */
 void ticket_ask(struct function *f, struct ticket *t);
-/* The first byte of the answer is here: ends the timeline of a cold start. */
+/* The answer begins: its instance does something; ends the timeline of a cold start. */
 void ticket_first_byte(struct ticket *t);
-/* Out of the queue, or the slot back. broken: the instance is not to be trusted any more. Ignores one that is neither. */
-void ticket_done(struct ticket *t, bool broken);
+/*
+ * How a request was served: as it should be; not, and its instance is not to be trusted (one that serves several may go
+ * on with the others); not in time, which may be worth a look (spec.keep); its client left before its instance began to answer; or its instance is no more.
+ */
+enum ticket_end { TICKET_FINE, TICKET_SUSPECT, TICKET_LATE, TICKET_LEFT, TICKET_DEAD };
+/* Out of the queue, or the slot back. Ignores one that is neither. */
+void ticket_done(struct ticket *t, enum ticket_end end);
 const struct spec *ticket_spec(const struct ticket *t);
 const char *ticket_instance(const struct ticket *t);
 void ticket_address(const struct ticket *t, struct sockaddr_in *out);
@@ -111,7 +118,8 @@ bool dispatch_ready(struct dispatcher *d, const char *token);
 struct function_counts {
 	uint64_t invocations, cold_starts, failed_starts, refused, instances_died;
 	uint64_t cpu_ns, byte_seconds, network_bytes;
-	uint32_t replicas, ready, inflight, queued;
+	uint32_t replicas, ready, inflight, queued, kept;
+	uint32_t millicores; /* thousandths of a CPU, lately: over a second or more */
 };
 struct function_view {
 	struct spec *spec;
@@ -128,11 +136,13 @@ struct replica_view {
 	const struct ticket *tickets; /* that it has */
 };
 /* With what live instances have cost so far, as they told last. */
-void dispatch_view_costs(const struct function *f, struct function_view *view);
+void dispatch_view_costs(struct function *f, struct function_view *view);
 /* The state of an instance to fd (the caller's). -ENOENT; -EOPNOTSUPP; -EAGAIN: it does not run yet; -errno. */
 int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
 /* What an instance is of; NULL: there is none of this name. */
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance);
+/* What the instance that has this address is of; NULL: none has it. */
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address);
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
 	uint32_t functions, replicas, ready, starting, queued;

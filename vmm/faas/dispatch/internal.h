@@ -18,10 +18,11 @@ enum {
 struct revision {
 	uint32_t references;
 	struct spec *spec;
-	int image_fd, initrd_fd;
+	int image_fd, initrd_fd, disk_fd[SPEC_DISKS];
 };
 
-enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_ENDING };
+/* KEPT: it hung, serves nothing any more, and stands still to be looked at; one of a function at most. */
+enum replica_state { REPLICA_STARTING, REPLICA_READY, REPLICA_KEPT, REPLICA_ENDING };
 
 struct replica {
 	struct dispatcher *d;
@@ -34,14 +35,19 @@ struct replica {
 	size_t words_len;
 	enum replica_state state;
 	bool retiring;	/* serves what it has, and nothing new */
+	bool hung;	/* a request ran into its timeout: it is kept once it has no other */
 	bool noted;
 	bool first_used; /* a cold start's first byte has been told */
 	uint32_t inflight;
 	uint64_t born, ready_at, idle_since, wanted_at;
+	uint64_t answered_at; /* when it began an answer last */
+	/* how long it has had requests and begun no answer: up to the last time that it had none, and since when again */
+	uint64_t silent_ns, silent_since;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
-	struct loop_fd probe_fd;
+	struct loop_fd probe_first, probe_again;
 	uint32_t probes;
+	bool probe_heard; /* the guest has answered a connect */
 };
 
 struct function {
@@ -53,6 +59,7 @@ struct function {
 	struct replica *tryout; /* of the candidate */
 	struct dispatch_deploy *deploy;
 	struct replica *replicas; /* of all revisions */
+	struct replica *kept;
 	struct ticket *queue, **queue_end;
 	uint32_t queued, starting, ready, inflight, n_replicas;
 	uint32_t scaled;
@@ -65,6 +72,7 @@ struct function {
 	uint64_t tokens_at;
 	bool removed;
 	struct function_counts counts;
+	uint64_t measured_at, measured_cpu_ns; /* when counts.millicores was */
 	struct histogram phases[PHASES];
 };
 
@@ -84,9 +92,13 @@ struct dispatcher {
 	void *empty_arg;
 };
 
+/* revision.c */
+/* One reference; it opens the spec's files. 0, -ENOMEM, or errno of opening one. */
+int revision_new(struct dispatcher *d, struct spec *spec, struct revision **out);
+void revision_unref(struct revision *r); /* NULL is ignored */
+
 /* function.c */
 void function_free_if_gone(struct function *f);
-void revision_unref(struct revision *r);
 void function_deployed(struct function *f, const char *why);
 
 /* replica.c */

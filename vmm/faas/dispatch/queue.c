@@ -61,7 +61,8 @@ static void grant(struct replica *r, struct ticket *t)
 	insert(&r->tickets, t);
 	t->replica = r;
 	t->granted_at = loop_clock();
-	r->inflight++;
+	if (r->inflight++ == 0)
+		r->silent_since = t->granted_at;
 	f->inflight++;
 	f->counts.invocations++;
 	loop_timer_stop(f->d->loop, &r->timer);
@@ -163,12 +164,15 @@ void ticket_first_byte(struct ticket *t)
 	struct replica *r = t->replica;
 	uint64_t now;
 
-	if (!r || r->first_used)
+	if (!r)
+		return;
+	now = r->answered_at = r->silent_since = loop_clock();
+	r->silent_ns = 0;
+	if (r->first_used)
 		return;
 	r->first_used = true;
 	if (!t->cold)
 		return;
-	now = loop_clock();
 	histogram_add(&r->function->phases[PHASE_FIRST_BYTE], now - r->ready_at);
 	histogram_add(&r->function->phases[PHASE_ALL], now - t->asked);
 }
@@ -186,7 +190,43 @@ static void pass_on(struct replica *r)
 		starts_soon(f->d);
 }
 
-void ticket_done(struct ticket *t, bool broken)
+/*
+ * A request is late, and it was not others that its instance was busy with; or clients do not wait for so long, and it
+ * has let several of them go.
+ */
+static bool hangs(const struct replica *r, const struct ticket *t, enum ticket_end end)
+{
+	const struct spec *spec = r->revision->spec;
+
+	if (end == TICKET_LEFT)
+		return r->silent_ns >= spec->timeout_ns;
+	return end == TICKET_LATE && (spec->concurrency == 1 || r->answered_at < t->granted_at);
+}
+
+static void note_silence(struct replica *r, enum ticket_end end)
+{
+	uint64_t now = loop_clock();
+
+	r->silent_ns = end == TICKET_FINE ? 0 : r->silent_ns + now - r->silent_since;
+	r->silent_since = now;
+}
+
+/* What a request's end says of its instance. One that hangs has other requests, perhaps, which get their time. */
+static void judge(struct replica *r, const struct ticket *t, enum ticket_end end)
+{
+	const struct spec *spec = r->revision->spec;
+
+	if (r->state != REPLICA_READY || end == TICKET_FINE)
+		return;
+	if (hangs(r, t, end)) {
+		r->retiring = true;
+		r->hung = spec->keep;
+	}
+	if (end == TICKET_DEAD || (end == TICKET_SUSPECT && spec->concurrency == 1))
+		replica_stop(r);
+}
+
+void ticket_done(struct ticket *t, enum ticket_end end)
 {
 	struct replica *r = t->replica;
 
@@ -203,8 +243,8 @@ void ticket_done(struct ticket *t, bool broken)
 	r->inflight--;
 	r->function->inflight--;
 	replica_note_phases(r);
-	if (broken && r->state != REPLICA_ENDING)
-		replica_stop(r);
+	note_silence(r, end);
+	judge(r, t, end);
 	pass_on(r);
 }
 

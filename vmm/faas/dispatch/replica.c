@@ -86,7 +86,8 @@ static int start(struct replica *r, char *text)
 	struct dispatcher *d = r->d;
 	struct spec *spec = r->revision->spec;
 	struct ukvmm_err err = { .size = sizeof err };
-	struct instance_plan plan = { r->name, r->token, spec, r->revision->image_fd, r->revision->initrd_fd, -1 };
+	struct instance_plan plan = { r->name, r->token, spec, r->revision->image_fd, r->revision->initrd_fd, -1,
+		r->revision->disk_fd };
 	int rc = 0;
 
 	if (spec->secrets.n > 0)
@@ -112,10 +113,14 @@ static void counted_as(struct replica *r, enum replica_state state)
 		f->starting--, d->n_starting--;
 	if (r->state == REPLICA_READY)
 		f->ready--, d->n_ready--;
+	if (r->state == REPLICA_KEPT)
+		f->kept = NULL;
 	if (state == REPLICA_STARTING)
 		f->starting++, d->n_starting++;
 	if (state == REPLICA_READY)
 		f->ready++, d->n_ready++;
+	if (state == REPLICA_KEPT)
+		f->kept = r;
 	r->state = state;
 }
 
@@ -157,6 +162,19 @@ int replica_start(struct function *f, struct revision *revision, uint64_t wanted
 	return 0;
 }
 
+/* In place of the one that was kept before. */
+static void keep(struct replica *r)
+{
+	if (r->function->kept)
+		replica_stop(r->function->kept);
+	loop_timer_stop(r->d->loop, &r->timer);
+	r->idle_since = loop_now(r->d->loop);
+	counted_as(r, REPLICA_KEPT);
+	r->d->ops->hold(r->instance);
+	event(r, "kept", "a request ran into its timeout; it stands still to be looked at, until it is ended");
+	starts_soon(r->d);
+}
+
 void replica_stop(struct replica *r)
 {
 	if (r->state == REPLICA_ENDING)
@@ -180,6 +198,10 @@ void replica_idle(struct replica *r)
 {
 	if (r->state != REPLICA_READY || r->inflight > 0)
 		return;
+	if (r->hung && !r->function->removed && r->d->ops->hold) {
+		keep(r);
+		return;
+	}
 	if (r->retiring) {
 		replica_stop(r);
 		return;
@@ -270,7 +292,7 @@ static void tell_tickets(struct replica *r, const char *why)
 
 		t->lost(t, why);
 		if (r->tickets == t)
-			ticket_done(t, true);
+			ticket_done(t, TICKET_DEAD);
 	}
 }
 

@@ -21,7 +21,7 @@ static uint32_t live(const struct function *f)
 	uint32_t n = 0;
 
 	for (const struct replica *r = f->replicas; r; r = r->next)
-		n += r->revision == f->current && r->state != REPLICA_ENDING;
+		n += r->revision == f->current && r->state < REPLICA_KEPT;
 	return n;
 }
 
@@ -77,15 +77,29 @@ static bool spare(const struct replica *r)
 	return r->state == REPLICA_READY && !r->retiring && r->inflight == 0 && !f->queue && f->ready > least;
 }
 
-/* Stops the instance that has been idle for longest. */
-static bool make_room(struct dispatcher *d)
+static bool kept(const struct replica *r)
+{
+	return r->state == REPLICA_KEPT;
+}
+
+static struct replica *oldest_of(const struct dispatcher *d, bool (*fits)(const struct replica *r))
 {
 	struct replica *oldest = NULL;
 
 	for (struct function *f = d->functions; f; f = f->next)
 		for (struct replica *r = f->replicas; r; r = r->next)
-			if (spare(r) && (!oldest || r->idle_since < oldest->idle_since))
+			if (fits(r) && (!oldest || r->idle_since < oldest->idle_since))
 				oldest = r;
+	return oldest;
+}
+
+/* Stops the instance that has been idle for longest; where none is, one that is only looked at. */
+static bool make_room(struct dispatcher *d)
+{
+	struct replica *oldest = oldest_of(d, spare);
+
+	if (!oldest)
+		oldest = oldest_of(d, kept);
 	if (!oldest)
 		return false;
 	replica_stop(oldest);

@@ -25,13 +25,23 @@ static void make_id(char id[ID_BYTES + 1])
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* The client left while nobody reads from it. What has not been sent will not arrive. */
+/*
+ * The client left. While nobody reads from it, what has not been sent will not arrive. In its body libmicrohttpd reads
+ * what is there, but misses an end that came together with the last bytes (its epoll is edge-triggered, and after a read
+ * that did not fill its buffer it waits for another edge): resumed it looks again, until it has met the end.
+ */
 static void on_left(struct loop_fd *watch, uint32_t events)
 {
 	struct call *call = (struct call *)((char *)watch - offsetof(struct call, watch));
 
 	(void)events;
-	call_abort(call);
+	if (call->suspended) {
+		call_abort(call);
+		return;
+	}
+	MHD_suspend_connection(call->conn->mhd);
+	MHD_resume_connection(call->conn->mhd);
+	call->server->run = true;
 }
 
 struct call *call_new(struct conn *conn, const char *target)
@@ -81,7 +91,17 @@ void call_suspend(struct call *call)
 		return;
 	call->suspended = true;
 	MHD_suspend_connection(call->conn->mhd);
+	call_watch(call);
+}
+
+void call_watch(struct call *call)
+{
 	loop_watch(call->server->loop, &call->watch, call->conn->fd, EPOLLRDHUP);
+}
+
+void call_unwatch(struct call *call)
+{
+	loop_unwatch(call->server->loop, &call->watch);
 }
 
 void call_resume(struct call *call)
@@ -89,7 +109,8 @@ void call_resume(struct call *call)
 	if (!call->suspended)
 		return;
 	call->suspended = false;
-	loop_unwatch(call->server->loop, &call->watch);
+	if (call->stage != CALL_BODY)
+		call_unwatch(call);
 	MHD_resume_connection(call->conn->mhd);
 	call->server->run = true;
 }
@@ -102,6 +123,7 @@ enum MHD_Result call_queue(struct call *call)
 	snprintf(took, sizeof took, "%.6f", (double)(loop_clock() - call->began) / 1e9);
 	MHD_add_response_header(call->response, "X-Duration-Seconds", took);
 	call->queued = true;
+	call_unwatch(call);
 	rc = MHD_queue_response(call->conn->mhd, call->status, call->response);
 	return rc;
 }
@@ -166,6 +188,8 @@ static void answer(struct call *call, unsigned int status, struct MHD_Response *
 	MHD_add_response_header(response, "X-Start-Time", start);
 	if (call->server->draining)
 		MHD_add_response_header(response, "Connection", "close");
+	if (call->stage == CALL_BODY) /* the answer goes out behind it, and it is not waited for without end */
+		conn_discards(call->conn);
 	call_resume(call);
 }
 

@@ -47,7 +47,7 @@ struct call {
 	void *user;
 	enum call_stage stage;
 	bool refused, begun, held, suspended, expects, aborted, queued;
-	struct loop_fd watch; /* of the client's end while libmicrohttpd does not look */
+	struct loop_fd watch; /* of the client's end, call_watch */
 	struct MHD_Response *response;
 	unsigned int status;
 	struct call_field {
@@ -62,6 +62,7 @@ struct http_server {
 	struct MHD_Daemon *mhd;
 	struct loop_fd watch;
 	struct loop_hook hook;
+	struct loop_timer stall; /* when libmicrohttpd looks for clients that do nothing */
 	struct conn *conns;
 	int listener;
 	bool draining, run;
@@ -87,6 +88,9 @@ struct call *call_new(struct conn *conn, const char *target);
 void call_free(struct call *call);
 void call_suspend(struct call *call);
 void call_resume(struct call *call);
+/* Whether the client leaves while its body is read, or while nothing of it is. */
+void call_watch(struct call *call);
+void call_unwatch(struct call *call);
 enum MHD_Result call_queue(struct call *call);
 
 #endif

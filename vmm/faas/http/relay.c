@@ -16,7 +16,7 @@ enum { RETRIES = 8 };
 /* Nothing of the instance's answer has been given to the client: say whose fault it is. */
 void relay_fail(struct relay *r, unsigned int status, const char *why)
 {
-	relay_let_go(r, status == 504);
+	relay_let_go(r, TICKET_FINE);
 	if (call_answered(r->call)) {
 		r->broken = true; /* in the middle: a closed connection says so */
 		call_wake(r->call);
@@ -27,13 +27,6 @@ void relay_fail(struct relay *r, unsigned int status, const char *why)
 	r->status = status;
 	call_error(r->call, status, "%s", why);
 	call_go(r->call);
-}
-
-static void on_late(struct loop_timer *timer)
-{
-	struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, timer));
-
-	relay_fail(r, 504, "the function did not answer in time");
 }
 
 static void on_lost(struct ticket *t, const char *why)
@@ -84,16 +77,14 @@ static void on_granted(struct ticket *t)
 	call_go(r->call);
 }
 
-/* suspect: an instance that serves nobody else hangs, or speaks no HTTP, and is not used again. */
-void relay_let_go(struct relay *r, bool suspect)
+/* end: what it says of the instance. */
+void relay_let_go(struct relay *r, enum ticket_end end)
 {
-	bool alone = r->ticket.replica && ticket_spec(&r->ticket)->concurrency == 1;
-
 	if (r->upstream)
 		upstream_cancel(r->upstream);
 	r->upstream = NULL;
 	loop_timer_stop(r->context->loop, &r->timer);
-	ticket_done(&r->ticket, suspect && alone);
+	ticket_done(&r->ticket, end);
 }
 
 /* It has died, and we have not heard of it yet: its last request is not its next one's trouble. */
@@ -108,7 +99,7 @@ bool relay_again(struct relay *r)
 		upstream_cancel(r->upstream);
 	r->upstream = NULL;
 	loop_timer_stop(r->context->loop, &r->timer);
-	ticket_done(&r->ticket, true);
+	ticket_done(&r->ticket, TICKET_DEAD);
 	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
 		.id = call_id(r->call) };
 	ticket_ask(f, &r->ticket);
@@ -161,7 +152,7 @@ static void on_gone(struct call *call)
 	struct relay *r = call_user(call);
 
 	loop_cancel(r->context->loop, &r->pump);
-	relay_let_go(r, false);
+	relay_let_go(r, r->headed || relay_whose_turn(r) ? TICKET_FINE : TICKET_LEFT);
 	r->context->active--;
 	if (r->context->over)
 		r->context->over(r->context->arg, r->function, r->status, loop_clock() - call_began(call));
@@ -188,7 +179,7 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 	r->context = context;
 	r->call = call;
 	r->pump.run = relay_pump;
-	r->timer.due = on_late;
+	r->timer.due = relay_late;
 	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
 	r->body_max = view.spec->body_max;
 	snprintf(r->function, sizeof r->function, "%s", view.spec->name);

@@ -8,11 +8,6 @@
 #include "call.h"
 #include "relay_internal.h"
 
-enum {
-	/* libcurl gives at most so much at once (CURL_MAX_WRITE_SIZE) */
-	PIECE = 16 << 10,
-};
-
 static ssize_t on_read(void *user, char *to, size_t len)
 {
 	struct relay *r = user;
@@ -98,7 +93,7 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 	r->upstream = NULL;
 	if (end == UPSTREAM_WHOLE) {
 		r->ended = true;
-		relay_let_go(r, false); /* however slow the client reads, the instance is free */
+		relay_let_go(r, TICKET_FINE); /* however slow the client reads, the instance is free */
 		loop_defer(r->context->loop, &r->pump);
 		return;
 	}
@@ -107,7 +102,7 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 	if (end == UPSTREAM_REFUSED && relay_again(r))
 		return;
 	if (end == UPSTREAM_GARBAGE)
-		relay_let_go(r, true);
+		relay_let_go(r, TICKET_SUSPECT);
 	relay_fail(r, 502, end == UPSTREAM_REFUSED ? "the function's instance takes no connection" :
 			end == UPSTREAM_GARBAGE	   ? "the function's instance did not answer with HTTP" :
 						     "the function's instance broke off its answer");
@@ -152,7 +147,7 @@ void relay_pump(struct loop_task *task)
 
 	if (r->upstream && (r->up.len > 0 || r->up_ended))
 		upstream_more(r->upstream);
-	if (r->upstream && pipe_room(&r->down) >= PIECE)
+	if (r->upstream && pipe_room(&r->down) >= RELAY_PIECE)
 		upstream_room(r->upstream);
 	/* an answer that began ends the client's body, as far as we are concerned */
 	if (r->headed && !call_answered(r->call) && (r->up_ended || r->ended))

@@ -36,9 +36,18 @@ struct relay {
 	int64_t length;	  /* -1: none */
 };
 
+enum {
+	/* libcurl gives at most so much at once (CURL_MAX_WRITE_SIZE) */
+	RELAY_PIECE = 16 << 10,
+};
+
 extern const struct upstream_ops relay_upstream_ops;
 void relay_pump(struct loop_task *task);
-void relay_let_go(struct relay *r, bool suspect);
+void relay_let_go(struct relay *r, enum ticket_end end);
+/* relay_late.c */
+void relay_late(struct loop_timer *timer); /* the deadline is here */
+/* What has been waited for, if that is not the instance. NULL: it is. */
+const char *relay_whose_turn(const struct relay *r);
 void relay_free_answer(struct relay *r);
 /* Asks for another instance; false: it did so too often, or the body is gone. */
 bool relay_again(struct relay *r);

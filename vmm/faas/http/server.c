@@ -12,6 +12,9 @@
 
 #include "internal.h"
 
+#define MS UINT64_C(1000000)
+#define SECOND UINT64_C(1000000000)
+
 /* Bytes of the head, so that no header is told as it was not sent. */
 static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
 {
@@ -62,6 +65,10 @@ static enum MHD_Result at_head(struct call *call)
 		return MHD_YES;
 	}
 	call->stage = CALL_BODY;
+	if (call->body_len != 0)
+		call_watch(call);
+	if (call->response)
+		conn_discards(call->conn);
 	return MHD_YES;
 }
 
@@ -89,6 +96,7 @@ static enum MHD_Result at_end(struct call *call)
 {
 	if (call->stage != CALL_ENDED) {
 		call->stage = CALL_ENDED;
+		call_unwatch(call);
 		conn_head_done(call->conn);
 		if (!call->response && call->ops->end)
 			call->ops->end(call);
@@ -165,11 +173,22 @@ static void on_ready(struct loop_fd *watch, uint32_t events)
 	run((struct http_server *)((char *)watch - offsetof(struct http_server, watch)));
 }
 
-static bool has_more(const struct http_server *server)
+static void on_stall(struct loop_timer *timer)
+{
+	((struct http_server *)((char *)timer - offsetof(struct http_server, stall)))->run = true;
+}
+
+static bool has_more(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	return server->run || (MHD_get_timeout(server->mhd, &ms) == MHD_YES && ms == 0);
+	if (server->run)
+		return true;
+	if (MHD_get_timeout(server->mhd, &ms) != MHD_YES)
+		return false;
+	if (ms > 0 && !server->stall.set)
+		loop_timer_in(server->loop, &server->stall, ms * MS);
+	return ms == 0;
 }
 
 /* libmicrohttpd keeps connections that can go on in a list of its own, and wants to be called until it is empty: once a
@@ -199,13 +218,22 @@ static void no_log(void *arg, const char *fmt, va_list args)
 	(void)args;
 }
 
+/*
+ * A client that should send its body or take its answer, and does not. Not one that waits for its answer: suspended
+ * connections have no timeout.
+ */
+static unsigned int stall_seconds(const struct http_server *s)
+{
+	return (unsigned int)((s->config.idle_ns + SECOND - 1) / SECOND);
+}
+
 static int start(struct http_server *s)
 {
 	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
 		s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, s->listener,
 		MHD_OPTION_CONNECTION_LIMIT, s->config.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-		NULL, MHD_OPTION_URI_LOG_CALLBACK, on_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, stall_seconds(s),
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 		MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
 	if (!s->mhd)
 		return -ENOMEM;
@@ -225,6 +253,7 @@ int http_new(struct loop *loop, int fd, const struct http_config *config, struct
 		s->listener = fd;
 		s->watch.ready = on_ready;
 		s->hook.before = before_wait;
+		s->stall.due = on_stall;
 		s->drained_task.run = on_drained;
 		rc = start(s);
 	}
@@ -291,6 +320,7 @@ void http_free(struct http_server *server)
 		if (c->call)
 			call_abort(c->call); /* libmicrohttpd does not end what is suspended */
 	loop_unwatch(server->loop, &server->watch);
+	loop_timer_stop(server->loop, &server->stall);
 	loop_cancel(server->loop, &server->drained_task);
 	server->draining = false;
 	MHD_stop_daemon(server->mhd);

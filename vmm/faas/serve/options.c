@@ -29,6 +29,8 @@ static const struct entry {
 	{ "password-file", TEXT, AT(password_file), NULL, "password of /system; none is asked for without it" },
 	{ "addresses", TEXT, AT(addresses), "10.100.0.0/16", "instances get theirs from this block" },
 	{ "network", NETWORK, AT(network), "auto", "namespace of taps: own, given, shared, auto (own if it may)" },
+	{ "uplink", TEXT, AT(uplink), "auto", "egress of functions: auto, none, or the interface that it leaves by" },
+	{ "resolver", TEXT, AT(resolver), "auto", "who answers their DNS queries: auto (whom the host asks), none, or ADDR" },
 	{ "memory", SIZE, AT(memory), "0", "what all instances may have together; 0: 3/4 of the machine's" },
 	{ "starting", NUMBER, AT(starting), NULL, "instances that may start at the same time [four a CPU, 16 at least]" },
 	{ "pool", NUMBER, AT(pool), "4", "workers and taps that wait for an instance, of each kind" },

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "faas.h"
+#include "mixed.h"
+
+enum { INODES = 1024, WORKERS = 1024, DEPTH = 8 };
+
+static unsigned int children(pid_t pid, pid_t *pids, unsigned int n)
+{
+	unsigned int at = 0;
+	char path[64];
+	FILE *f;
+	int child;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	while (f && at < n && fscanf(f, "%d", &child) == 1)
+		pids[at++] = child;
+	if (f)
+		fclose(f);
+	return at;
+}
+
+pid_t watch_broker(pid_t server)
+{
+	pid_t broker = 0;
+
+	children(server, &broker, 1);
+	return broker;
+}
+
+unsigned int watch_workers(pid_t server, pid_t *pids, unsigned int n)
+{
+	return children(watch_broker(server), pids, n);
+}
+
+/* Sockets of the namespace that it has moved to: all of TCP there is to instances. */
+static unsigned int read_inodes(pid_t server, unsigned long *inodes)
+{
+	char path[64], line[512];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/net/tcp", server);
+	f = fopen(path, "re");
+	while (f && n < INODES && fgets(line, sizeof line, f))
+		n += sscanf(line, " %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu", &inodes[n]) == 1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static bool is_upstream(const char *link, const unsigned long *inodes, unsigned int n)
+{
+	unsigned long inode;
+
+	if (sscanf(link, "socket:[%lu]", &inode) != 1)
+		return false;
+	for (unsigned int i = 0; i < n; i++)
+		if (inodes[i] == inode)
+			return true;
+	return false;
+}
+
+/* The broker keeps cgroups and network namespaces of dead workers for those to come: how many is said by `cgroups`. */
+static bool is_kept(const char *link)
+{
+	return strncmp(link, "/sys/fs/cgroup/", 15) == 0 || strncmp(link, "net:[", 5) == 0;
+}
+
+static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
+{
+	unsigned long inodes[INODES];
+	unsigned int n = upstream ? read_inodes(pid, inodes) : 0;
+	char path[64], link[128];
+	struct dirent *e;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		len = readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
+		if (len < 0)
+			continue;
+		link[len] = 0;
+		if (upstream && is_upstream(link, inodes, n))
+			(*upstream)++;
+		else if (upstream || !is_kept(link))
+			(*others)++;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static unsigned int count_taps(pid_t server)
+{
+	char path[64], line[512];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/net/dev", server);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		n += strncmp(line + strspn(line, " "), "ukf", 3) == 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Folders of this name below a folder. */
+static unsigned int count_folders(int at, const char *name, const char *prefix, int depth)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	unsigned int n = 0;
+	struct dirent *e;
+
+	while (dir && depth > 0 && (e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+			n++;
+		else
+			n += count_folders(dirfd(dir), e->d_name, prefix, depth - 1);
+	}
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+void watch_look(pid_t server, struct holding *h)
+{
+	static pid_t pids[WORKERS];
+	pid_t broker = watch_broker(server);
+	char prefix[48];
+
+	*h = (struct holding){ .server_kib = faas_number(server, "smaps_rollup", "Pss:"),
+		.broker_kib = faas_number(broker, "smaps_rollup", "Pss:"),
+		.own_kib = faas_number(server, "smaps_rollup", "Private_Dirty:") };
+	count_fds(server, &h->fds, &h->upstream);
+	count_fds(broker, &h->broker_fds, NULL);
+	h->workers = watch_workers(server, pids, WORKERS);
+	h->taps = count_taps(server);
+	snprintf(prefix, sizeof prefix, "ukvmm-faas-%d-", server);
+	/* one hierarchy: with version 1 there are as many in each */
+	h->cgroups = count_folders(AT_FDCWD, access("/sys/fs/cgroup/pids", F_OK) == 0 ? "/sys/fs/cgroup/pids" :
+			"/sys/fs/cgroup", prefix, DEPTH);
+}
