@@ -206,10 +206,7 @@ int main(int argc, char **argv)
 
 	bench_parse(argc, argv, usage, &options);
 	many_files();
-	faas_serve(NULL, -1);
-	server = faas_server_pid();
-	if (!server)
-		bench_die("the server is not to be found");
+	server = faas_serve(NULL, -1);
 	signal(SIGALRM, on_end);
 	signal(SIGTERM, on_end);
 	signal(SIGINT, on_end);

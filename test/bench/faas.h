@@ -37,7 +37,6 @@ struct faas_worker {
 	double worker_kib, guest_kib, cpu_us;
 };
 unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned int most);
-pid_t faas_server_pid(void);
 /* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
 void faas_settle(void);
 

@@ -30,7 +30,7 @@ static unsigned int children(pid_t parent, pid_t *pids, unsigned int most)
 }
 
 /* It is our only child. */
-pid_t faas_server_pid(void)
+static pid_t server_pid(void)
 {
 	pid_t pids[2];
 
@@ -40,7 +40,7 @@ pid_t faas_server_pid(void)
 /* The broker is the server's. */
 static unsigned int find_workers(pid_t *pids)
 {
-	pid_t server = faas_server_pid(), broker[2];
+	pid_t server = server_pid(), broker[2];
 
 	return server && children(server, broker, 2) == 1 ? children(broker[0], pids, CHILDREN) : 0;
 }
