@@ -34,6 +34,9 @@ extern "C" {
 #define UKVMM_MAY_CONNECT 8u /* AF_UNIX sockets, made, connected and accepted: the streams of vsock. IO, and VCPU with
 				UKVMM_MAY_SERVE */
 #define UKVMM_MAY_STATE 16u  /* ukvmm/debug.h, and saving and loading the state of a paused VM. IO */
+#define UKVMM_MAY_INSPECT 32u /* ukvmm/debug.h only: a paused VM is looked at, and not changed. IO */
+#define UKVMM_MAY_STREAM 64u  /* the streams of vsock on sockets that are there: accepted, or handed over by `connect` of
+				ukvmm_vsock_config; none is made or connected. IO */
 
 #define UKVMM_VIOLATION_KILL 0u /* the process ends by SIGSYS */
 /* for development: */

@@ -217,6 +217,8 @@ int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct 
 /* ---- VM ---- */
 
 #define UKVMM_VM_PARK_IDLE 1u /* ukvmm_vcpu_run may return IDLE; honoured for VMs of one vCPU with a split interrupt chip; others halt in KVM */
+#define UKVMM_VM_HVT_EXEC_DATA 2u /* a Solo5 hvt guest may execute its data, constants, heap and stack, as under
+				   * solo5-hvt on Linux; without it that is a page fault in the guest. -EINVAL for others */
 
 #define UKVMM_HUGEPAGES_AUTO 0u /* on for RAM of 1 GiB and more of Linux guests, and where a function's
 				    * image says that it uses memory densely; else off */

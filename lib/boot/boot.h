@@ -118,6 +118,7 @@ struct boot_config {
 	uint64_t doorbell;  /* gpa of the doorbell page; 0: none */
 	uint32_t tsc_khz;   /* for the device tree; 0: unknown */
 	const struct boot_hvt_device *hvt_device; /* hvt: one per entry of the manifest */
+	bool hvt_exec_data; /* hvt: all from 1 MiB on can be executed */
 	bool irqchip;	    /* is there an IOAPIC, LAPIC and PIC to describe? */
 	uint8_t seed[32];   /* entropy for the guest (SETUP_RNG_SEED, /chosen/rng-seed) */
 };

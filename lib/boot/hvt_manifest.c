@@ -69,6 +69,9 @@ int boot_hvt_manifest(const struct boot_file *file, const struct boot_notes *not
 
 	if (!notes->has_manifest)
 		return boot_refuse(file, "a Solo5 guest without a manifest");
+	if (notes->manifest_len < HVT_MFT_HEADER)
+		return boot_refuse(file,
+			"the note of its Solo5 manifest has no valid size: too short, or longer than its segment");
 	reader_init(&r, file->data + notes->manifest, notes->manifest_len);
 	version = reader_u32(&r);
 	entries = reader_u32(&r);

@@ -2,8 +2,8 @@
 /*
  * Solo5's hvt: a 64-bit guest without any machine but memory, a CPU and hypercalls. As its own tender has it, what is
  * below the boot information is not mapped and the rest of the low megabyte is read-only; beyond that, what is in no
- * executable segment (heap, stack) cannot be executed. What may not be written is the host's to hold: see
- * boot_hvt_read_only.
+ * executable segment (heap, stack) cannot be executed, unless the configuration has it as that tender. What may not be
+ * written is the host's to hold: see boot_hvt_read_only.
  */
 #include <elf.h>
 #include <errno.h>
@@ -134,16 +134,22 @@ static int plan(struct boot_job *job, struct writer *info)
 	return boot_job_reserve(job, BOOT_HVT_INFO, info->len, info->data, info->len, "the boot information");
 }
 
-/* Of a page: 0 is not mapped. A page that two segments share can be executed if either can. */
-static uint64_t protection(const struct boot_image *image, uint64_t page)
+/* Of a page of heap, stack or data. */
+static uint64_t data_bits(const struct boot_job *job)
 {
-	uint64_t bits = PTE_PRESENT | PTE_NO_EXECUTE;
+	return PTE_PRESENT | PTE_WRITE | (job->config->hvt_exec_data ? 0 : PTE_NO_EXECUTE);
+}
+
+/* Of a page: 0 is not mapped. A page that two segments share can be executed if either can. */
+static uint64_t protection(const struct boot_job *job, uint64_t page)
+{
+	const struct boot_image *image = job->image;
+	uint64_t bits = data_bits(job);
 
 	if (page < BOOT_HVT_INFO)
 		return 0;
 	if (page < BOOT_HIGH_RAM)
-		return bits;
-	bits |= PTE_WRITE;
+		return PTE_PRESENT | PTE_NO_EXECUTE;
 	for (uint32_t i = 0; i < image->segments; i++) {
 		const struct boot_segment *s = &image->segment[i];
 
@@ -193,9 +199,9 @@ static void write_page_tables(const struct boot_job *job)
 		put64(pdpt, i * 8, (BOOT_PD + i * MEM_PAGE) | PTE_PRESENT | PTE_WRITE);
 	for (uint64_t i = 0; i < ram_bytes(job) / LARGE_PAGE; i++)
 		put64(pd, i * 8, i < tables ? (BOOT_HVT_PT + i * MEM_PAGE) | PTE_PRESENT | PTE_WRITE :
-			i * LARGE_PAGE | PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NO_EXECUTE);
+			i * LARGE_PAGE | PTE_LARGE | data_bits(job));
 	for (uint64_t i = 0; i < tables * PAGE_ENTRIES; i++) {
-		uint64_t bits = protection(job->image, i * MEM_PAGE);
+		uint64_t bits = protection(job, i * MEM_PAGE);
 
 		put64(pt, i * 8, bits ? i * MEM_PAGE | bits : 0);
 	}

@@ -23,6 +23,12 @@ struct note {
 	uint32_t name_bytes, desc_bytes;
 };
 
+static bool is_manifest(const struct note *note)
+{
+	return note->type == SOLO5_MFT1 && note->name && note->name_bytes == SOLO5_NAME &&
+		!memcmp(note->name, "Solo5", SOLO5_NAME);
+}
+
 static void note_use(const struct boot_file *file, const struct note *note, struct boot_notes *notes)
 {
 	struct reader desc;
@@ -43,11 +49,10 @@ static void note_use(const struct boot_file *file, const struct note *note, stru
 		notes->dense_from = reader_u64(&desc);
 		notes->has_function = !desc.bad;
 	}
-	if (note->type == SOLO5_MFT1 && note->name_bytes == SOLO5_NAME && !memcmp(note->name, "Solo5", SOLO5_NAME) &&
-		note->desc_bytes > MANIFEST_PAD) {
+	if (is_manifest(note)) {
 		notes->has_manifest = true;
-		notes->manifest = (uint64_t)(note->desc - file->data) + MANIFEST_PAD;
-		notes->manifest_len = note->desc_bytes - MANIFEST_PAD;
+		notes->manifest_len = note->desc_bytes > MANIFEST_PAD ? note->desc_bytes - MANIFEST_PAD : 0;
+		notes->manifest = notes->manifest_len ? (uint64_t)(note->desc - file->data) + MANIFEST_PAD : 0;
 	}
 }
 
@@ -87,8 +92,11 @@ void boot_notes_scan(const struct boot_file *file, uint64_t off, uint64_t len, u
 		pad = !r.bad && is_solo5(&r, &note) ? SOLO5_ALIGN : align;
 		note.name = take_padded(&r, note.name_bytes, pad);
 		note.desc = take_padded(&r, note.desc_bytes, pad);
-		if (r.bad)
+		if (r.bad) {
+			if (is_manifest(&note)) /* it has one, of no valid size, which is what its user is told */
+				notes->has_manifest = true;
 			return;
+		}
 		note_use(file, &note, notes);
 	}
 }

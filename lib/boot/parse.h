@@ -24,7 +24,7 @@ struct boot_notes {
 	bool has_pvh, has_solo5;
 	uint64_t pvh_entry;		  /* "Xen" note XEN_ELFNOTE_PHYS32_ENTRY */
 	uint32_t solo5_target, solo5_abi; /* "Solo5" note ABI1 */
-	bool has_manifest;		  /* "Solo5" note MFT1: where its contents are in the file */
+	bool has_manifest;		  /* "Solo5" note MFT1: where its contents are in the file; 0, 0: its size is none */
 	uint64_t manifest, manifest_len;
 	bool has_function;		  /* "ukvmm" note 1: a function of our runtime, */
 	uint64_t dense_from;		  /* which touches memory from there on densely */

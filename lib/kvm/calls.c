@@ -5,8 +5,10 @@
 #include <linux/kvm.h>
 #include <sys/mman.h>
 
+#define LOOK (CALL_STATE | CALL_INSPECT)
+
 static const struct call_rule rules[] = {
-	CALL_IOCTL(KVM_RUN, CALL_VCPU | CALL_STATE, "the guest runs; an access is completed before state is read"),
+	CALL_IOCTL(KVM_RUN, CALL_VCPU | LOOK, "the guest runs; an access is completed before state is read"),
 	CALL_IOCTL(KVM_GET_MP_STATE, CALL_VCPU | CALL_STATE, "is it halted for good? has it been started?"),
 	CALL_IOCTL(KVM_GET_VCPU_EVENTS, CALL_VCPU | CALL_STATE, "does an interrupt wait, before it parks?"),
 	CALL_IOCTL(KVM_SIGNAL_MSI, CALL_VCPU | CALL_IO, "interrupts of devices and of the board's IOAPIC"),

@@ -10,7 +10,7 @@
 #define SERVES (CALL_IO | CALL_SERVE)
 
 static const struct call_rule rules[] = {
-	CALL("writev", SERVES, "frames to a tap"),
+	CALL("pwritev2", SERVES, "frames to a tap: writev"),
 	CALL("sendmsg", SERVES, "frames to a socket, bytes of a vsock stream; the embedder's own messages"),
 	CALL("recvmsg", SERVES, "frames from a socket, bytes of a vsock stream; the embedder's own messages, with fds"),
 #ifdef SYS_poll

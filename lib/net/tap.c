@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -43,7 +44,8 @@ static int tap_send(struct net_backend *b, const uint8_t *buf, size_t len)
 static int tap_sendv(struct net_backend *b, const struct iovec *iov, uint32_t pieces, size_t len)
 {
 	(void)len;
-	return sent(b, writev(b->fd, iov, (int)pieces));
+	/* writev by the name of a call that disks need anyway: one less to be allowed */
+	return sent(b, pwritev2(b->fd, iov, (int)pieces, -1, 0));
 }
 
 static int tap_flush(struct net_backend *b)

@@ -34,15 +34,20 @@ static uint16_t may_grants(uint32_t may)
 	if (may & UKVMM_MAY_SERVE)
 		grants |= CALL_SERVE;
 	if (may & UKVMM_MAY_CONNECT)
-		grants |= CALL_CONNECT;
+		grants |= CALL_CONNECT | CALL_STREAM;
+	if (may & UKVMM_MAY_STREAM)
+		grants |= CALL_STREAM;
 	if (may & UKVMM_MAY_STATE)
 		grants |= CALL_STATE;
+	else if (may & UKVMM_MAY_INSPECT) /* of which that is a part */
+		grants |= CALL_INSPECT;
 	return grants;
 }
 
 const struct sandbox_filter *sandbox_filter_find(const struct ukvmm_sandbox_config *c)
 {
-	const uint32_t io = UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | UKVMM_MAY_CONNECT | UKVMM_MAY_STATE;
+	const uint32_t io = UKVMM_MAY_CREATE | UKVMM_MAY_THREADS | UKVMM_MAY_CONNECT | UKVMM_MAY_STATE |
+		UKVMM_MAY_INSPECT | UKVMM_MAY_STREAM;
 	const uint32_t vcpu = UKVMM_MAY_SERVE | UKVMM_MAY_CONNECT;
 	const uint32_t of_role[] = { 0, vcpu, io, UKVMM_MAY_CREATE };
 	uint16_t role = role_grants(c), grants = role | may_grants(c->may);
@@ -69,17 +74,15 @@ static uint32_t action(uint32_t on_violation)
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-void sandbox_filter_complete(const struct sandbox_filter *f, int signal, uint32_t on_violation,
+void sandbox_filter_complete(const struct sandbox_filter *f, pid_t pid, int signal, uint32_t on_violation,
 	struct sock_filter *code)
 {
-	uint32_t pid = (uint32_t)getpid();
-
 	memcpy(code, f->code, f->len * sizeof *code);
 	for (uint16_t i = 0; i < f->len; i++) {
 		uint16_t class = BPF_CLASS(code[i].code);
 
 		if (class == BPF_JMP && code[i].k == SANDBOX_PID)
-			code[i].k = pid;
+			code[i].k = (uint32_t)pid;
 		else if (class == BPF_JMP && code[i].k == SANDBOX_SIGNAL)
 			code[i].k = (uint32_t)signal;
 		else if (class == BPF_RET && code[i].k == SECCOMP_RET_KILL_PROCESS)

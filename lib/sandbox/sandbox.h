@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <ukvmm/sandbox.h>
 
@@ -26,8 +27,8 @@ extern const struct sandbox_filter sandbox_filters[];
 
 /* The filter of a checked copy of a config. NULL: -EINVAL, it asks for what there is not. */
 const struct sandbox_filter *sandbox_filter_find(const struct ukvmm_sandbox_config *config);
-/* Copies it to `code` (f->len) for this process, kick signal and UKVMM_VIOLATION_*. */
-void sandbox_filter_complete(const struct sandbox_filter *f, int signal, uint32_t on_violation,
+/* Copies it to `code` (f->len) for a process, a kick signal and UKVMM_VIOLATION_*. */
+void sandbox_filter_complete(const struct sandbox_filter *f, pid_t pid, int signal, uint32_t on_violation,
 	struct sock_filter *code);
 /* Gives it to the calling thread. 0, or negative errno. */
 int sandbox_filter_load(const struct sock_filter *code, uint16_t len);

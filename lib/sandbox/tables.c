@@ -12,15 +12,14 @@ const struct call_table *const call_tables[] = { &calls_base, &calls_mem, &calls
 
 /* UKVMM_MAY_THREADS: threads of any role */
 #define THREADS (CALL_THREADS | CALL_SERVE | CALL_EVERY)
-#define IO_SETS(set)                                                                                    \
-	set, set | CALL_CONNECT, set | CALL_STATE, set | CALL_CONNECT | CALL_STATE, set | CALL_CREATE,  \
-		set | CALL_CREATE | CALL_CONNECT, set | CALL_CREATE | CALL_STATE,                       \
-		set | CALL_CREATE | CALL_CONNECT | CALL_STATE
+#define LOOKS(set) set, (set) | CALL_STATE, (set) | CALL_INSPECT
+#define STREAMS(set) LOOKS(set), LOOKS((set) | CALL_STREAM), LOOKS((set) | CALL_STREAM | CALL_CONNECT)
+#define IO_SETS(set) STREAMS(set), STREAMS((set) | CALL_CREATE)
 
 const uint16_t call_sets[] = {
 	CALL_VCPU,
 	CALL_VCPU | CALL_SERVE,
-	CALL_VCPU | CALL_SERVE | CALL_CONNECT,
+	CALL_VCPU | CALL_SERVE | CALL_CONNECT | CALL_STREAM,
 	IO_SETS(CALL_IO),
 	IO_SETS(CALL_IO | THREADS),
 	CALL_WORK,

@@ -12,8 +12,8 @@ static const struct call_rule rules[] = {
 		CALL_EQ32(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	CALL("connect", CALL_CONNECT, "the same"),
 	CALL("socketpair", CALL_CONNECT, "ukvmm_vm_connect", CALL_EQ32(0, AF_UNIX)),
-	CALL("accept4", CALL_CONNECT, "programs of the host that connect to the guest"),
-	CALL("shutdown", CALL_CONNECT, "an end that is half closed"),
+	CALL("accept4", CALL_STREAM, "programs of the host that connect to the guest"),
+	CALL("shutdown", CALL_STREAM, "an end that is half closed"),
 };
 
 CALL_TABLE(virtio);

@@ -14,7 +14,6 @@ static const struct call_rule rules[] = {
 	CALL("timerfd_settime", CALL_VCPU | CALL_IO, "the poller's next deadline"),
 	CALL("tgkill", CALL_VCPU | CALL_IO, "kicks: threads of this process, the kick signal", CALL_IS_PID(0),
 		CALL_IS_SIGNAL(2)),
-	CALL("getpid", CALL_VCPU | CALL_IO, "a kick from a forked child reaches nobody"),
 	CALL("clock_gettime", CALL_VCPU | CALL_IO, "CPU time used"),
 	CALL("write", CALL_VCPU, "the poller is woken: an eventfd, 8 bytes", CALL_EQ(2, sizeof(eventfd_t))),
 	CALL("write", CALL_WORK, "the same", CALL_EQ(2, sizeof(eventfd_t))),

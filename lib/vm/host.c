@@ -10,6 +10,7 @@
 
 #include "err.h"
 #include "export.h"
+#include "lineage.h"
 #include "structs.h"
 
 /* With nobody in ukvmm_host_work, so many jobs may wait before a caller runs its own. */
@@ -39,6 +40,7 @@ static void host_free(struct ukvmm_host *host)
 {
 	pthread_cond_destroy(&host->work);
 	pthread_mutex_destroy(&host->lock);
+	lineage_unref(host->process);
 	free(host);
 }
 
@@ -57,7 +59,9 @@ int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
 	rc = host_alloc(&host, &c);
 	if (rc)
 		return err_set(err, rc, "calloc", "host", "out of memory");
-	rc = kvm_host_init(&host->kvm, sys, kvm_fd, err);
+	rc = lineage_new(&host->process, err);
+	if (!rc)
+		rc = kvm_host_init(&host->kvm, sys, kvm_fd, err);
 	if (rc) {
 		host_free(host);
 		return rc;
@@ -112,6 +116,19 @@ UKVMM_API int ukvmm_host_info(struct ukvmm_host *host, struct ukvmm_host_info *i
 		i.pooled_shells += p->ready;
 	pthread_mutex_unlock(&host->lock);
 	return struct_give(info, &i, sizeof i);
+}
+
+struct lineage *host_process(struct ukvmm_host *host, struct ukvmm_err *err)
+{
+	struct lineage *own = NULL;
+
+	pthread_mutex_lock(&host->lock);
+	if (lineage_pid(host->process))
+		own = host->process;
+	else if (!lineage_new(&own, err))
+		host->process = own; /* of what it was there is a wiped page, which stays */
+	pthread_mutex_unlock(&host->lock);
+	return own;
 }
 
 int host_count_vm(struct ukvmm_host *host, int by)

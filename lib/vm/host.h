@@ -50,6 +50,7 @@ struct shell_pool {
 
 struct ukvmm_host {
 	struct kvm_host kvm;
+	struct lineage *process; /* that uses it: host_process */
 	int kick_signal;
 	uint32_t max_vms;
 	atomic_bool poller_serves; /* a vCPU thread under a filter may not touch devices */
@@ -73,6 +74,9 @@ int host_open_on(struct ukvmm_host **out, const struct kvm_sys *sys, int kvm_fd,
 void host_queue(struct ukvmm_host *host, struct job *job);
 /* Runs what is queued now on this thread. */
 void host_drain(struct ukvmm_host *host);
+
+/* The calling process, also where it has the host from a fork. NULL: out of memory, with err. Its own host's. */
+struct lineage *host_process(struct ukvmm_host *host, struct ukvmm_err *err);
 
 /* Counts live objects; vm: -EAGAIN past max_vms. */
 int host_count_vm(struct ukvmm_host *host, int by);

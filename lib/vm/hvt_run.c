@@ -11,6 +11,9 @@
 
 enum { CALLS = 16, CALL_BYTES = 4 };
 
+/* What solo5-hvt calls it, which who knows that one, and Solo5's own tests, look for. */
+#define SOLO5_FAULT "host/guest translation fault: "
+
 static int end_by(struct ukvmm_stop *stop, uint32_t reason)
 {
 	stop->reason = reason;
@@ -54,8 +57,9 @@ static void explain_memory(struct run *r)
 	uint64_t addr = r->vcpu->access.exit.addr;
 
 	err_set(r->err, -EFAULT, "ukvmm_vcpu_run", r->vcpu->kvm->name,
-		mem_ptr(&r->vcpu->vm->ram, addr, 1) ? "the guest wrote to 0x%llx, which is read-only: code or constants" :
-						     "the guest accessed 0x%llx, where it has no memory",
+		mem_ptr(&r->vcpu->vm->ram, addr, 1) ?
+			SOLO5_FAULT "the guest wrote to 0x%llx, which is read-only: code or constants" :
+			"the guest accessed 0x%llx, where it has no memory",
 		(unsigned long long)addr);
 }
 
@@ -83,7 +87,8 @@ int vm_hvt_write_fault(struct run *r)
 	if (rc)
 		return err_set(r->err, rc, "KVM_GET_REGS", r->vcpu->kvm->name, "%s", strerror(-rc));
 	err_set(r->err, -EFAULT, "KVM_RUN", r->vcpu->kvm->name,
-		"the guest's code at 0x%llx wrote to what is read-only: code or constants", (unsigned long long)regs.rip);
+		SOLO5_FAULT "the guest's code at 0x%llx wrote to what is read-only: code or constants",
+		(unsigned long long)regs.rip);
 	r->stop.flags |= UKVMM_STOP_GUEST_ERROR;
 	return end_by(&r->stop, UKVMM_STOP_FAULT);
 }

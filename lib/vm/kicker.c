@@ -11,21 +11,23 @@
 #include <ukvmm/ukvmm.h>
 
 #include "export.h"
+#include "lineage.h"
 
-struct ukvmm_kicker *kicker_new(int signal)
+struct ukvmm_kicker *kicker_new(int signal, struct lineage *process)
 {
 	struct ukvmm_kicker *k = calloc(1, sizeof *k);
 
 	if (!k)
 		return NULL;
 	atomic_init(&k->refs, 1);
-	k->pid = getpid();
+	k->process = lineage_ref(process);
 	k->signal = signal;
 	return k;
 }
 
 void kicker_poke(struct ukvmm_kicker *k)
 {
+	pid_t pid = lineage_pid(k->process);
 	int saved = errno, tid;
 
 	/* A thread that leaves clears tid, then waits for senders: those who come later must not count. */
@@ -33,9 +35,9 @@ void kicker_poke(struct ukvmm_kicker *k)
 		return;
 	atomic_fetch_add(&k->senders, 1);
 	/* The thread belongs to the process that made the VM: a child's copy of the handle reaches nobody. */
-	tid = getpid() == k->pid ? atomic_load(&k->tid) : 0;
+	tid = pid ? atomic_load(&k->tid) : 0;
 	/* Not sent: the user's limit of queued signals is used up; the next one tries again. */
-	if (tid && !atomic_exchange(&k->sent, 1) && syscall(SYS_tgkill, k->pid, tid, k->signal))
+	if (tid && !atomic_exchange(&k->sent, 1) && syscall(SYS_tgkill, pid, tid, k->signal))
 		atomic_store(&k->sent, 0);
 	atomic_fetch_sub(&k->senders, 1);
 	errno = saved;
@@ -100,6 +102,8 @@ UKVMM_API void ukvmm_kick(struct ukvmm_kicker *kicker)
 
 UKVMM_API void ukvmm_kicker_unref(struct ukvmm_kicker *kicker)
 {
-	if (kicker && atomic_fetch_sub(&kicker->refs, 1) == 1)
-		free(kicker);
+	if (!kicker || atomic_fetch_sub(&kicker->refs, 1) != 1)
+		return;
+	lineage_unref(kicker->process);
+	free(kicker);
 }

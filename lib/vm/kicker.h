@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct lineage;
+
 struct ukvmm_kicker {
 	atomic_uint refs;
 	atomic_uint kicked;  /* sticky, by ukvmm_kick */
@@ -21,11 +23,12 @@ struct ukvmm_kicker {
 	atomic_uint sent;    /* a signal was sent that is not taken yet: real-time signals queue up, and a storm
 				of kicks would use up RLIMIT_SIGPENDING, which timers need, too */
 	atomic_ulong kicks;
-	pid_t pid; /* of the process that made it: a forked child kicks nobody */
+	struct lineage *process; /* that made it: a forked child kicks nobody */
 	int signal;
 };
 
-struct ukvmm_kicker *kicker_new(int signal);
+/* Takes a reference of `process`. NULL: out of memory. */
+struct ukvmm_kicker *kicker_new(int signal, struct lineage *process);
 
 /* Interrupts whoever is inside, without a sticky kick. Any thread, async-signal-safe. */
 void kicker_poke(struct ukvmm_kicker *k);

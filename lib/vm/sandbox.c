@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "export.h"
 #include "host.h"
+#include "lineage.h"
 #include "structs.h"
 
 static const struct sandbox_filter *choose(const struct ukvmm_sandbox_config *config, struct ukvmm_sandbox_config *c)
@@ -24,6 +26,14 @@ static void serve_where_allowed(struct ukvmm_host *host, const struct ukvmm_sand
 		atomic_store(&host->poller_serves, true);
 }
 
+/* A thread that is under a filter already may not ask the kernel. */
+static pid_t process_of(struct ukvmm_host *host)
+{
+	const struct lineage *own = host_process(host, NULL);
+
+	return own ? lineage_pid(own) : getpid();
+}
+
 UKVMM_API int ukvmm_sandbox_enter(struct ukvmm_host *host, const struct ukvmm_sandbox_config *config,
 	struct ukvmm_err *err)
 {
@@ -35,7 +45,7 @@ UKVMM_API int ukvmm_sandbox_enter(struct ukvmm_host *host, const struct ukvmm_sa
 	if (!f)
 		return err_set(err, -EINVAL, "ukvmm_sandbox_enter", "thread", "bad ukvmm_sandbox_config");
 	serve_where_allowed(host, &c);
-	sandbox_filter_complete(f, host->kick_signal, c.on_violation, code);
+	sandbox_filter_complete(f, process_of(host), host->kick_signal, c.on_violation, code);
 	rc = sandbox_filter_load(code, f->len);
 	return rc ? err_set(err, rc, "seccomp", "thread", "%s", strerror(-rc)) : 0;
 }
@@ -54,7 +64,7 @@ UKVMM_API int64_t ukvmm_sandbox_bpf(struct ukvmm_host *host, const struct ukvmm_
 	if (bytes < need)
 		return (int64_t)need;
 	serve_where_allowed(host, &c);
-	sandbox_filter_complete(f, host->kick_signal, c.on_violation, code);
+	sandbox_filter_complete(f, process_of(host), host->kick_signal, c.on_violation, code);
 	memcpy(filters, code, need);
 	return (int64_t)need;
 }

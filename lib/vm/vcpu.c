@@ -64,18 +64,30 @@ static bool is_last(uint32_t reason)
 	return false;
 }
 
+/* The last word about IDLE. Woken meanwhile: it looks again whether there is anything to run for, since the interrupt of a
+ * slow waker may have been handled before the guest asked. */
+static bool parks(struct ukvmm_vcpu *vcpu)
+{
+	int entering = PARK_ENTERING;
+
+	if (atomic_load(&vcpu->vm->ctl) & CTL_STOP)
+		return false;
+	if (atomic_compare_exchange_strong(&vcpu->park, &entering, PARK_PARKED))
+		return true;
+	vcpu->idle_asked = true;
+	return false;
+}
+
 /* Gives the vCPU back. False: it must not return after all, since what it returns for is over (woken while it
  * was parking or stopped, resumed while it was pausing). An error of KVM_RUN is the vCPU's end. */
 static bool release(struct ukvmm_vcpu *vcpu, int rc, uint32_t reason)
 {
 	struct ukvmm_vm *vm = vcpu->vm;
-	int entering = PARK_ENTERING;
 	bool out = true;
 
 	pthread_mutex_lock(&vm->lock);
 	if (rc >= 0 && reason == UKVMM_STOP_IDLE && atomic_load(&vcpu->park) != PARK_PARKED)
-		out = !(atomic_load(&vm->ctl) & CTL_STOP) &&
-		      atomic_compare_exchange_strong(&vcpu->park, &entering, PARK_PARKED);
+		out = parks(vcpu);
 	else if (rc >= 0 && reason == UKVMM_STOP_PAUSED)
 		out = vcpu->paused = atomic_load(&vm->ctl) & CTL_PAUSE;
 	if (out) {

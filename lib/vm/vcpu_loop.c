@@ -56,8 +56,16 @@ static int park(struct run *r)
 	}
 	if (deadline)
 		poller_arm(vm->poller, &vcpu->idle_timer, deadline);
+	vcpu->idle_until = deadline;
 	r->stop.value = deadline;
 	return stopped(r, UKVMM_STOP_IDLE);
+}
+
+/* The sender of an interrupt may be so slow that the guest had handled it before it rang for idle: a wake-up without an
+ * interrupt is none. The timer's is taken at its word, since KVM may turn it into an interrupt in the next run only. */
+static bool woken_for_nothing(const struct ukvmm_vcpu *vcpu, int park)
+{
+	return park == PARK_WOKEN && (!vcpu->idle_until || ukvmm_now() < vcpu->idle_until);
 }
 
 /* Everything that may keep the vCPU from entering the guest; 1: return *stop. */
@@ -65,6 +73,7 @@ static int attend(struct run *r)
 {
 	struct ukvmm_vcpu *vcpu = r->vcpu;
 	unsigned ctl = atomic_load(&vcpu->vm->ctl);
+	int parked;
 
 	if (ctl & CTL_STOP)
 		return stopped(r, UKVMM_STOP_STOPPED);
@@ -76,10 +85,11 @@ static int attend(struct run *r)
 			return rc < 0 ? rc : 0;
 		return stopped(r, kicker_take_kick(vcpu->kicker) ? UKVMM_STOP_KICKED : UKVMM_STOP_PAUSED);
 	}
-	if (atomic_load(&vcpu->park) == PARK_PARKED) /* run again without EV_RUNNABLE: still idle */
+	parked = atomic_load(&vcpu->park);
+	if (parked == PARK_PARKED) /* run again without EV_RUNNABLE: still idle */
 		return stopped(r, UKVMM_STOP_IDLE);
 	atomic_store(&vcpu->park, PARK_NO);
-	return vcpu->idle_asked ? park(r) : 0;
+	return vcpu->idle_asked || woken_for_nothing(vcpu, parked) ? park(r) : 0;
 }
 
 /* The 8259s' interrupt goes in by hand with a split irqchip. */

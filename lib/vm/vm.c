@@ -16,13 +16,17 @@
 
 enum { CMDLINE_MAX = 64 << 10, TIMERS_PER_VM = 1 /* the board's */ };
 
-static int config_check(const struct ukvmm_vm_config *c, const char *name, struct ukvmm_err *err)
+static int config_check(const struct ukvmm_vm_config *c, const struct ukvmm_image *image, const char *name,
+	struct ukvmm_err *err)
 {
 	if (!name || !*name || strlen(name) >= sizeof((struct ukvmm_vm *)0)->name)
 		return err_set(err, -EINVAL, "ukvmm_vm_new", "vm", "a name has 1 to 47 bytes");
-	if (c->flags & ~UKVMM_VM_PARK_IDLE || c->hugepages > UKVMM_HUGEPAGES_OFF ||
+	if (c->flags & ~(UKVMM_VM_PARK_IDLE | UKVMM_VM_HVT_EXEC_DATA) || c->hugepages > UKVMM_HUGEPAGES_OFF ||
 		c->kicks > UKVMM_KICKS_EVENTFD)
 		return err_set(err, -EINVAL, "ukvmm_vm_new", name, "unknown flag or value in ukvmm_vm_config");
+	if (c->flags & UKVMM_VM_HVT_EXEC_DATA && image->boot.protocol != BOOT_HVT)
+		return err_set(err, -EINVAL, "ukvmm_vm_new", name,
+			"executable data is a choice for Solo5 hvt guests only: others map their memory themselves");
 	return 0;
 }
 
@@ -51,8 +55,10 @@ static void idle_timer_fire(struct timer *timer)
 
 static int vcpus_alloc(struct ukvmm_vm *vm)
 {
+	struct lineage *process = host_process(vm->host, NULL);
+
 	vm->vcpu = calloc(vm->kind.vcpus, sizeof *vm->vcpu);
-	if (!vm->vcpu)
+	if (!vm->vcpu || !process)
 		return -ENOMEM;
 	for (; vm->vcpus < vm->kind.vcpus; vm->vcpus++) {
 		struct ukvmm_vcpu *vcpu = &vm->vcpu[vm->vcpus];
@@ -61,7 +67,7 @@ static int vcpus_alloc(struct ukvmm_vm *vm)
 		vcpu->index = vm->vcpus;
 		vcpu->idle_timer.fire = idle_timer_fire;
 		vcpu->idle_timer.owner = vm;
-		vcpu->kicker = kicker_new(vm->host->kick_signal);
+		vcpu->kicker = kicker_new(vm->host->kick_signal, process);
 		if (!vcpu->kicker)
 			return -ENOMEM;
 	}
@@ -116,7 +122,7 @@ UKVMM_API int ukvmm_vm_new(struct ukvmm_poller *poller, const char *name, struct
 	*out = NULL;
 	if (rc)
 		return err_set(err, rc, "ukvmm_vm_new", name ? name : "vm", "bad ukvmm_vm_config");
-	rc = config_check(&c, name, err);
+	rc = config_check(&c, image, name, err);
 	if (!rc)
 		rc = shell_kind_of(poller->host, &c, &kind, err, name);
 	if (!rc && image->boot.protocol == BOOT_HVT)
@@ -184,7 +190,8 @@ static int load(struct ukvmm_vm *vm, const struct mem *mem, struct x86_entry *en
 	struct boot_config b = { .name = vm->name, .image = &vm->image->boot, .module = vm->image->module,
 		.modules = vm->image->modules, .cmdline = vm->cmdline, .device = device, .devices = vm->devices,
 		.vcpus = vm->vcpus, .doorbell = X86_DOORBELL_BASE, .tsc_khz = vm->host->kvm.tsc_khz,
-		.hvt_device = vm->hvt.device, .irqchip = vm->kind.irqchip != KVM_CHIP_NONE };
+		.hvt_device = vm->hvt.device, .hvt_exec_data = vm->config.flags & UKVMM_VM_HVT_EXEC_DATA,
+		.irqchip = vm->kind.irqchip != KVM_CHIP_NONE };
 
 	for (uint32_t i = 0; i < vm->devices; i++)
 		device[i] = (struct boot_device){ X86_VIRTIO_BASE + i * X86_VIRTIO_STRIDE, X86_VIRTIO_STRIDE,

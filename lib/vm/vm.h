@@ -71,6 +71,7 @@ struct ukvmm_vcpu {
 	bool timer_armed;
 	bool window;	 /* asked KVM for an interrupt window */
 	bool idle_asked; /* the doorbell was rung, the access is not completed yet */
+	uint64_t idle_until; /* when its own timer wakes it out of the last IDLE; 0: never */
 	uint64_t wall_start;
 	/* statistics; seq is odd while a run is under way */
 	atomic_uint stat_seq;

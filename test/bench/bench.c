@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BENCH_ITEMS = 128 };
+enum { BENCH_ITEMS = 128, SPREAD = 11 };
 
 struct bench_series {
 	const char *name, *unit;
 	double *sample;
 	size_t n, room;
-	bool sorted;
+	bool sorted, spread;
 };
 
 struct bench_number {
@@ -71,6 +71,20 @@ void bench_add(struct bench_series *s, double sample)
 	s->sorted = false;
 }
 
+void bench_spread(struct bench_series *s)
+{
+	s->spread = true;
+}
+
+double bench_mean(const struct bench_series *s)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		sum += s->sample[i];
+	return s->n ? sum / (double)s->n : NAN;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -107,6 +121,12 @@ static double rounded(double v)
 	return round(v * 1000.0) / 1000.0;
 }
 
+/* The first is the least: its percentile is as small as can be. */
+static double decile(struct bench_series *s, int i)
+{
+	return bench_percentile(s, i == 0 ? 1e-9 : i * 10);
+}
+
 static void add_host(cJSON *root)
 {
 	struct bench_host host;
@@ -129,6 +149,12 @@ static void add_series(cJSON *root, struct bench_series *s)
 	cJSON_AddNumberToObject(o, "p99", rounded(bench_percentile(s, 99)));
 	cJSON_AddNumberToObject(o, "n", (double)s->n);
 	cJSON_AddStringToObject(o, "unit", s->unit);
+	if (!s->spread)
+		return;
+	cJSON_AddNumberToObject(o, "mean", rounded(bench_mean(s)));
+	o = cJSON_AddArrayToObject(o, "spread");
+	for (int i = 0; i < SPREAD; i++)
+		cJSON_AddItemToArray(o, cJSON_CreateNumber(rounded(decile(s, i))));
 }
 
 static void print_json(struct bench *b)
@@ -149,6 +175,14 @@ static void print_json(struct bench *b)
 	cJSON_Delete(root);
 }
 
+static void print_spread(struct bench_series *s)
+{
+	printf("    mean %.3f; least, deciles, most:", bench_mean(s));
+	for (int i = 0; i < SPREAD; i++)
+		printf(" %.3f", decile(s, i));
+	putchar('\n');
+}
+
 static void print_table(struct bench *b)
 {
 	struct bench_host host;
@@ -162,6 +196,8 @@ static void print_table(struct bench *b)
 
 		printf("%-36s %12.3f %12.3f %12.3f %8zu  %s\n", s->name, bench_percentile(s, 50),
 			bench_percentile(s, 95), bench_percentile(s, 99), s->n, s->unit);
+		if (s->spread)
+			print_spread(s);
 	}
 	for (size_t i = 0; i < b->number_n; i++)
 		printf("%-36s %12.3f\n", b->number[i].name, b->number[i].value);

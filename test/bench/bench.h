@@ -3,6 +3,7 @@
  * What every benchmark here shares: series of samples, their percentiles, the description of the
  * host and the two ways to print them. With json: one object on stdout, "host" first; each series
  * is "NAME": {"p50", "p95", "p99", "n", "unit"}, each value a plain number. Without: a table.
+ * Series that are spread have "mean" and "spread", too: the least, nine deciles, the most.
  *
  * A benchmark has nothing to clean up after: running out of memory, or a bad argument, ends the
  * program with a message and status 2. One thread.
@@ -24,6 +25,10 @@ void bench_free(struct bench *b); /* its series too */
  * making. */
 struct bench_series *bench_series(struct bench *b, const char *name, const char *unit);
 void bench_add(struct bench_series *s, double sample);
+
+/* How its samples are distributed is printed, too. */
+void bench_spread(struct bench_series *s);
+double bench_mean(const struct bench_series *s); /* NaN when there is no sample */
 
 /* Nearest-rank percentile, 0 < percent <= 100; NaN when there is no sample. */
 double bench_percentile(struct bench_series *s, double percent);

@@ -2,7 +2,7 @@
 /*
  * ukvmm-faas with the no-op function, client on the same machine: cold starts one by one and in bursts, warm requests
  * through the server beside those that go directly to the same instance, and what idle instances cost. It makes a network
- * namespace of its own; root only.
+ * namespace of its own; root only. Ends after ten minutes, whatever happens.
  *
  * usage: faas [--json] [--runs N]	runs: cold starts one by one
  */
@@ -10,13 +10,23 @@
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char usage[] = "usage: faas [--json] [--runs N]";
 
-enum { WARM = 3000, LOAD = 8192, IDLE_S = 10, IDLE = 100 };
+enum {
+	WARM = 3000, WARM_TURNS = 10,
+	LOAD = 32768, CLIENTS_MOST = 4096,
+	BURST = 100, BURST_STEP = 10,
+	IDLE = 100, IDLE_MS = 10000, IDLE_MIB = 16,
+	LONGEST_S = 600,
+};
 
 static unsigned int failures;
 
@@ -37,24 +47,39 @@ static void deploy(void)
 	faas_command((const char *const[]){ "image", "import", "noop", FAAS_GUESTS "/noop.elf", NULL }, NULL, 0);
 	faas_command((const char *const[]){ "deploy", "once", "--image", "noop", "--memory", "16M", "--single-use",
 		"--max-instances", "200", NULL }, NULL, 0);
-	faas_command((const char *const[]){ "deploy", "warm", "--image", "noop", "--memory", "16M", "--concurrency", "10000",
-		"--max-instances", "1", "--idle-timeout", "10m", NULL }, NULL, 0);
+	faas_command((const char *const[]){ "deploy", "first", "--image", "noop", "--memory", "18M", "--single-use",
+		"--max-instances", "200", NULL }, NULL, 0);
+	/* room for the connections that it is asked over directly */
+	faas_command((const char *const[]){ "deploy", "warm", "--image", "noop", "--memory", "128M", "--concurrency", "10000",
+		"--queue", "10000", "--max-instances", "1", "--idle-timeout", "10m", NULL }, NULL, 0);
 	faas_command((const char *const[]){ "deploy", "idle", "--image", "noop", "--memory", "16M", "--max-instances", "200",
 		"--idle-timeout", "10m", NULL }, NULL, 0);
 }
 
+static struct bench_series *spread(struct bench *b, const char *name)
+{
+	struct bench_series *s = bench_series(b, name, "us");
+
+	bench_spread(s);
+	return s;
+}
+
+/* The last burst is of a kind of machine that few were ever wanted of: most of its workers are made in it. */
 static void cold(struct bench *b, unsigned int runs)
 {
-	struct bench_series *s = bench_series(b, "cold_us", "us");
-	static char name[4][32]; /* as long as the benchmark */
-	int at = 0;
+	struct bench_series *s = spread(b, "cold_us");
+	static char name[BURST / BURST_STEP][32]; /* as long as the benchmark */
 
+	faas_settle();
 	for (unsigned int i = 0; i < runs; i++)
 		ask("/function/once", 1, 1, false, s);
-	for (unsigned int n = 10; n <= 100; n += n < 20 ? 10 : 40, at++) {
+	for (unsigned int n = BURST_STEP, at = 0; n <= BURST; n += BURST_STEP, at++) {
 		snprintf(name[at], sizeof name[at], "burst_%u_us", n);
-		ask("/function/once", n, n, false, bench_series(b, name[at], "us"));
+		faas_settle();
+		ask("/function/once", n, n, false, spread(b, name[at]));
 	}
+	faas_settle();
+	ask("/function/first", BURST, BURST, false, spread(b, "burst_100_unprepared_us"));
 }
 
 /* Where the server would send the requests to. */
@@ -76,42 +101,100 @@ static void find_instance(char *url, size_t len)
 		bench_die("there is no instance to ask directly");
 }
 
-static void warm(struct bench *b)
+static void warm(struct bench *b, const char *url)
 {
-	struct bench_series *through = bench_series(b, "warm_through_us", "us");
-	struct bench_series *direct = bench_series(b, "warm_direct_us", "us");
-	static char name[4][48];
-	char url[64];
-	int at = 0;
+	struct bench_series *through = spread(b, "warm_through_us"), *direct = spread(b, "warm_direct_us");
 
-	find_instance(url, sizeof url);
-	for (int i = 0; i < 10; i++) { /* in turn: both see the same host */
-		ask("/function/warm", WARM / 10, 1, true, through);
-		ask(url, WARM / 10, 1, true, direct);
+	for (int i = 0; i < WARM_TURNS; i++) { /* in turn: both see the same host */
+		ask("/function/warm", WARM / WARM_TURNS, 1, true, through);
+		ask(url, WARM / WARM_TURNS, 1, true, direct);
 	}
 	bench_value(b, "warm_added_us", bench_percentile(through, 50) - bench_percentile(direct, 50));
-	for (unsigned int clients = 1; clients <= 1024; clients *= 8, at++) {
-		snprintf(name[at], sizeof name[at], "requests_per_s_through_%u", clients);
-		bench_value(b, name[at], LOAD * 1000.0 / ask("/function/warm", LOAD, clients, true, NULL));
+}
+
+static void load(struct bench *b, const char *url)
+{
+	static char name[8][2][48];
+	int at = 0;
+
+	for (unsigned int clients = 1; clients <= CLIENTS_MOST; clients *= 8, at++) {
+		snprintf(name[at][0], sizeof name[at][0], "requests_per_s_through_%u", clients);
+		bench_value(b, name[at][0], LOAD * 1000.0 / ask("/function/warm", LOAD, clients, true, NULL));
+		snprintf(name[at][1], sizeof name[at][1], "requests_per_s_direct_%u", clients);
+		bench_value(b, name[at][1], LOAD * 1000.0 / ask(url, LOAD, clients, true, NULL));
 	}
-	bench_value(b, "requests_per_s_direct_8", LOAD * 1000.0 / ask(url, LOAD, 8, true, NULL));
+}
+
+/* Those that are there before and after, which are all but what a pool makes and ends. */
+static void idle_rows(struct bench *b, const struct faas_worker *before, unsigned int n, const struct faas_worker *after,
+	unsigned int m)
+{
+	struct bench_series *worker = bench_series(b, "idle_worker_pss_kib", "KiB");
+	struct bench_series *guest = bench_series(b, "idle_guest_pss_kib", "KiB");
+	struct bench_series *cpu = bench_series(b, "idle_cpu_us_in_10_s", "us");
+
+	bench_spread(cpu);
+	for (unsigned int i = 0; i < n; i++) {
+		for (unsigned int j = 0; j < m; j++) {
+			if (before[i].pid != after[j].pid)
+				continue;
+			bench_add(worker, after[j].worker_kib);
+			bench_add(guest, after[j].guest_kib);
+			bench_add(cpu, after[j].cpu_us - before[i].cpu_us);
+		}
+	}
 }
 
 static void idle(struct bench *b)
 {
-	struct faas_workers before, after;
+	static struct faas_worker before[2 * IDLE], after[2 * IDLE];
+	unsigned int n, m;
 	char text[65536];
 
 	faas_command((const char *const[]){ "scale", "idle", "100", NULL }, NULL, 0);
 	do
 		faas_command((const char *const[]){ "describe", "idle", NULL }, text, sizeof text);
 	while (!strstr(text, "\"availableReplicas\":\t100"));
-	faas_workers(&before);
-	sleep(IDLE_S);
-	faas_workers(&after);
-	bench_value(b, "workers", after.n);
-	bench_value(b, "idle_pss_kib_each", after.pss_kib / after.n);
-	bench_value(b, "idle_cpu_ms_per_s_all", (after.cpu_ms - before.cpu_ms) / IDLE_S);
+	faas_settle();
+	n = faas_look(IDLE_MIB << 10, before, 2 * IDLE);
+	poll(NULL, 0, IDLE_MS);
+	m = faas_look(IDLE_MIB << 10, after, 2 * IDLE);
+	idle_rows(b, before, n, after, m);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+	kill(faas_server_pid(), SIGTERM);
+	_exit(3);
+}
+
+static void many_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void run(struct bench *b, unsigned int runs)
+{
+	double loads[1] = { 0 };
+	char url[64];
+
+	getloadavg(loads, 1);
+	bench_value(b, "load_before", loads[0]);
+	deploy();
+	cold(b, runs);
+	find_instance(url, sizeof url);
+	warm(b, url);
+	load(b, url);
+	idle(b);
+	getloadavg(loads, 1);
+	bench_value(b, "load_after", loads[0]);
+	bench_value(b, "failures", failures);
 }
 
 int main(int argc, char **argv)
@@ -120,14 +203,13 @@ int main(int argc, char **argv)
 	struct bench *b;
 
 	bench_parse(argc, argv, usage, &options);
+	many_files();
 	faas_serve(NULL, -1);
+	signal(SIGALRM, on_alarm);
+	alarm(LONGEST_S);
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	b = bench_new("Functions over HTTP");
-	deploy();
-	cold(b, options.runs);
-	warm(b);
-	idle(b);
-	bench_value(b, "failures", failures);
+	run(b, options.runs);
 	bench_print(b, options.json);
 	bench_free(b);
 	faas_stop();

@@ -29,6 +29,19 @@ void faas_workers(struct faas_workers *w);
 double faas_number(pid_t pid, const char *file, const char *word);
 
 /*
+ * faas_look.c: the workers that have a guest with ram_kib of RAM in use; how many there are. worker_kib, guest_kib: PSS
+ * without and of its RAM; cpu_us: CPU time of its threads.
+ */
+struct faas_worker {
+	pid_t pid;
+	double worker_kib, guest_kib, cpu_us;
+};
+unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned int most);
+pid_t faas_server_pid(void);
+/* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
+void faas_settle(void);
+
+/*
  * faas_ask.c: `runs` requests by `together` clients at once, each on a connection of its own that is kept if `keep`.
  * The time of each, in us, goes into s (may be NULL). Returns the wall time of all in ms; *failed counts answers other
  * than 200.

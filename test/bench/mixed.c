@@ -93,7 +93,7 @@ static unsigned int list(const char *what, bool remove)
 /* The pool is as it should be; connections that have ended are closed a moment later, ours among them. */
 static bool settled(const struct holding *h, const struct holding *before)
 {
-	return h->workers == KINDS * MIXED_POOL && h->cgroups <= h->workers &&
+	return h->workers == KINDS * MIXED_POOL && h->cgroups <= h->workers + MIXED_KEPT &&
 		(!before || h->fds - h->taps <= before->fds - before->taps);
 }
 
@@ -108,7 +108,7 @@ static void settle(struct holding *h, const struct holding *before)
 	do
 		watch_look(server, h);
 	while (!settled(h, before) && bench_now_ms() < until);
-	if (h->workers != KINDS * MIXED_POOL || h->cgroups > h->workers)
+	if (h->workers != KINDS * MIXED_POOL || h->cgroups > h->workers + MIXED_KEPT)
 		mixed_complain("%u workers and %u cgroups are left, %d wait in the pool", h->workers, h->cgroups, KINDS * MIXED_POOL);
 	log_settle();
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MIXED_CLIENTS = 24, MIXED_POOL = 16, MIXED_SECONDS = 24 * 3600 };
+enum { MIXED_CLIENTS = 24, MIXED_POOL = 16, MIXED_KEPT = 256, MIXED_SECONDS = 24 * 3600 };
 
 /* What a client saw. */
 enum fate {
@@ -71,7 +71,8 @@ struct holding {
 	double server_kib, broker_kib; /* PSS: with a share of libraries, that grows where workers end */
 	double own_kib;		       /* of the server: what it alone has written */
 	unsigned int fds, upstream;    /* of the server: all but those to instances; those */
-	unsigned int broker_fds, workers, taps, cgroups;
+	unsigned int broker_fds, workers, taps; /* but those of cgroups and namespaces that it keeps */
+	unsigned int cgroups;		       /* of workers, and kept: at most MIXED_KEPT */
 };
 pid_t watch_broker(pid_t server);
 /* The broker's children; returns how many, at most n. */

@@ -68,6 +68,12 @@ static bool is_upstream(const char *link, const unsigned long *inodes, unsigned 
 	return false;
 }
 
+/* The broker keeps cgroups and network namespaces of dead workers for those to come: how many is said by `cgroups`. */
+static bool is_kept(const char *link)
+{
+	return strncmp(link, "/sys/fs/cgroup/", 15) == 0 || strncmp(link, "net:[", 5) == 0;
+}
+
 static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 {
 	unsigned long inodes[INODES];
@@ -86,7 +92,7 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 		link[len] = 0;
 		if (upstream && is_upstream(link, inodes, n))
 			(*upstream)++;
-		else
+		else if (upstream || !is_kept(link))
 			(*others)++;
 	}
 	if (dir)

@@ -24,7 +24,7 @@ readonly modern="-global virtio-mmio.force-legacy=false"
 # IA32_ARCH_CAPABILITIES.
 qemu()
 {
-	exec timeout 100 qemu-system-x86_64 -M microvm,acpi=off -accel kvm -cpu host,-arch-capabilities -m 192 -nodefaults \
+	exec timeout 200 qemu-system-x86_64 -M microvm,acpi=off -accel kvm -cpu host,-arch-capabilities -m 192 -nodefaults \
 		-no-user-config -display none -no-reboot -device isa-debug-exit,iobase=0x501,iosize=4 \
 		-serial "file:$work/serial" "$@" >"$work/qemu" 2>&1
 }
@@ -33,16 +33,20 @@ stop()
 	[ -z "$vm" ] || { kill "$vm"; wait "$vm"; vm=; } 2>/dev/null
 }
 trap 'stop; rm -rf "$dir"' EXIT
-# guest IMAGE CARD [QEMU'S WORDS]: until it answers; a connect that nobody heard is not worth waiting for.
+# guest IMAGE CARD [QEMU'S WORDS]: until it answers, or QEMU ends, which has a time; a connect that nobody heard is not worth
+# waiting for long.
 guest()
 {
 	stop
 	qemu -kernel "$GUESTS/$1.elf" -append "ip=$address/24" \
 		-netdev tap,id=n,ifname=tap0,script=no,downscript=no -device "virtio-net-device,netdev=n,$2" "${@:3}" &
 	vm=$!
-	for _ in $(seq 300); do
-		curl -s --connect-timeout 0.1 --max-time 20 -o "$work/body" "$url/" && return 0
-		kill -0 "$vm" 2>/dev/null || break
+	local wait=0.1
+	while kill -0 "$vm" 2>/dev/null; do
+		for _ in 1 2 3 4 5 6 7 8; do
+			curl -s --connect-timeout $wait --max-time 100 -o "$work/body" "$url/" && return 0
+		done
+		wait=1
 	done
 	sed 's/^/# /' "$work/serial" "$work/qemu"
 	return 1
@@ -50,7 +54,7 @@ guest()
 # Megabytes there and back, in what frames the card allows.
 echoes()
 {
-	curl -sS --max-time 60 -o "$work/got" --data-binary @"$work/sent" "$url/" && cmp -s "$work/sent" "$work/got"
+	curl -sS --max-time 100 -o "$work/got" --data-binary @"$work/sent" "$url/" && cmp -s "$work/sent" "$work/got"
 }
 # selftest WORDS [QEMU'S WORDS]: its status, of which isa-debug-exit makes twice and one.
 selftest()

@@ -33,7 +33,7 @@ guest()
 {
 	stop
 	tap_up
-	"$UKVMM" run --timeout 100s --mem 192M --net tap=tap0 "${@:2}" --cmdline "ip=$address/24" "$GUESTS/$1.elf" \
+	"$UKVMM" run --timeout 500s --mem 192M --net tap=tap0 "${@:2}" --cmdline "ip=$address/24" "$GUESTS/$1.elf" \
 		>"$work/out" 2>&1 &
 	server=$!
 }
@@ -47,9 +47,12 @@ process()
 	ip link set tap0 mtu 1500
 	tap_up
 }
+# Again where it could not connect (7): the guest may not be there yet, and nobody answers for its address after 3 s.
 ask()
 {
-	curl -sS --retry 30 --retry-connrefused --retry-delay 0 --retry-max-time 60 --max-time 60 "$@" 2>"$work/err"
+	local end=$((SECONDS + 200)) rc
+	until curl -sS --max-time 200 "$@" 2>"$work/err"; rc=$?; [ $rc != 7 ] || [ $SECONDS -gt $end ]; do :; done
+	return $rc
 }
 
 ip tuntap add tap0 mode tap

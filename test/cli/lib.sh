@@ -14,6 +14,16 @@ need_kvm() {
 	exit 77
 }
 
+# own_network: runs this script again where its ports are nobody else's, if that can be had: in a network namespace with a
+# default route, which passt wants. After it, OWN_NETWORK is set, or there was none.
+own_network() {
+	local make='ip link set lo up && ip tuntap add route0 mode tap && ip addr add 192.0.2.1/24 dev route0 &&
+		ip link set route0 up && ip route add default via 192.0.2.2'
+	[ -z "${OWN_NETWORK:-}" ] && unshare -n sh -c "$make" 2>/dev/null || return 0
+	rm -rf "$dir"
+	OWN_NETWORK=1 exec unshare -n sh -c "$make && exec \"\$0\" \"\$@\"" "$0" "$@"
+}
+
 # run ARG...: `ukvmm ARG...` with nothing on stdin; sets status, out, err
 run() {
 	"$UKVMM" "$@" <"${input:-/dev/null}" >"$dir/out" 2>"$dir/err"

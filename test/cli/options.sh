@@ -76,9 +76,20 @@ exec 9<&-
 order 'exit 6' --kvm-fd 9
 ends '--kvm-fd that is not open' 125 'ukvmm: .*\(.*\): .*'
 
+# Has the last run, with --timeline=json, said its first word in the first half of its life? Then it has said all by its end.
+said() {
+	local first
+	first=$("$JSON" first_output_us <"$dir/err") && [ "$first" != null ] &&
+		[ $((2 * first)) -lt "$("$JSON" exit_us <"$dir/err")" ]
+}
 for word in spin sleep; do
 	order $word --timeout 0.3s
 	ends "--timeout ends a guest that would $word" 124
+	# a busy machine needs longer to start it
+	for time in 0.3s 1s 3s 10s 30s 100s; do
+		order $word --timeout $time --timeline=json
+		said && break
+	done
 	is "--timeout: what a guest that would $word has said is not lost" "$out" ready
 done
 order 'exit 4' --timeout 0

@@ -8,6 +8,7 @@ skip() {
 	exit 77
 }
 command -v passt >/dev/null || skip 'passt is not installed'
+own_network "$@"
 grep -qE '^[a-z0-9]+\s+00000000\s' /proc/net/route || skip 'passt wants a default route, and there is none'
 
 port=
@@ -15,8 +16,8 @@ for p in $(shuf -i 20000-30000 -n 50); do
 	(: <>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { port=$p; break; }
 done
 listens() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
-await() { # NAME COMMAND...: until it is true; a minute is for ever
-	local name=$1 end=$((SECONDS + 60))
+await() { # NAME COMMAND...: until it is true; 100 s are for ever
+	local name=$1 end=$((SECONDS + 100))
 	shift
 	until "$@" || [ $SECONDS -gt $end ]; do :; done
 	"$@"
@@ -70,6 +71,7 @@ await 'a passt that ends is told of' told
 kill -TERM "$pid"
 finish_net
 ends 'a passt that ended' 143 'ukvmm: passt\(net0\): it has ended: .*'
+await 'its port is closed, then or a little later' gone
 
 if [ "$(id -u)" = 0 ]; then
 	install -m 755 "$UKVMM" "$dir/ukvmm"

@@ -95,7 +95,7 @@ def unix():
 		listener.bind(path)
 		listener.listen()
 		process = run("unix=" + path)
-		listener.settimeout(60)
+		listener.settimeout(100)
 		sock, _ = listener.accept()
 		with sock:
 			check("unix=", process, sock, True)

@@ -21,7 +21,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 100000 };
 
 struct term {
 	int master, slave;

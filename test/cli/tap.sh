@@ -13,7 +13,7 @@ fi
 
 truncate -s 64K "$dir/disk"
 told() { # NAME STATUS NET
-	run run --timeout 60s --disk "$dir/disk,name=storage" --net "$3,name=service" "$GUESTS/hvt-io.elf" -- mtu=9000
+	run run --timeout 100s --disk "$dir/disk,name=storage" --net "$3,name=service" "$GUESTS/hvt-io.elf" -- mtu=9000
 	is "$1" "$status" "$2"
 }
 ip tuntap add tap9 mode tap

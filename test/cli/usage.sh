@@ -17,8 +17,8 @@ for command in run inspect doctor; do
 	done
 done
 run run --help
-for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress kvm-fd \
-	cpu-quota memory-overhead no-sandbox sandbox-trace timeout timeline; do
+for option in mem cpus initrd cmdline boot irqchip hugepages disk net rng console vsock kicks decompress hvt-exec-data kvm-fd \
+	cpu-quota memory-overhead io-max no-sandbox sandbox-trace timeout timeline; do
 	like "run --help has --$option" "$out" "--$option"
 done
 [ -c /dev/full ] && "$UKVMM" --help >/dev/full 2>"$dir/err"
@@ -57,6 +57,9 @@ refused --frobnicate --frobnicate image
 refused --hugepages --hug=yes image
 refused -x image -x
 refused '--decompress=1' --decompress=1 image
+for limits in '' x bps bps= bps=0 bps=-1 wbps=1 iops=1/s bps=1M:2M bps=1M,bps=2M iops=x riops=1,,wiops=1 'rbps=1 M'; do
+	refused --io-max --io-max "$limits" --disk "$dir/none" "$GUEST"
+done
 refused IMAGE
 refused IMAGE --mem 64M
 refused two one two

@@ -127,7 +127,7 @@ exec 8<"$dir/fifo"
 rm "$dir/fifo"
 read -r first <&8
 is 'a broken device needs a reset' "$first" 1
-end=$((SECONDS + 60))
+end=$((SECONDS + 100))
 until [ -s "$dir/err" ] || [ $SECONDS -gt $end ]; do :; done
 kill -TERM $pid
 finish
@@ -148,7 +148,7 @@ vsock() { # SIGNAL
 	# a line that is none is answered by the end: it was read, where there is no file system and a filter
 	is 'vsock: a client is served' "$(python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.settimeout(60)
+s.settimeout(100)
 s.connect(sys.argv[1])
 s.sendall(b"GET /\n")
 print(s.recv(9))' "$dir/vsock")" "b''"

@@ -11,7 +11,7 @@
 #include "tiny.h"
 #include "virtio_reg.h"
 
-enum { LOW_MEMORY = 0x200000, PAGE = 4096, WAIT_MS = 20000 };
+enum { LOW_MEMORY = 0x200000, PAGE = 4096, WAIT_MS = 100000 };
 
 TINY_CODE(nothing, "hlt");
 
@@ -24,6 +24,8 @@ TINY_CODE(nothing, "hlt");
 	} while (0)
 
 void (*drive_work_begins)(struct ukvmm_host *host);
+void (*drive_as_vcpu)(struct ukvmm_host *host, void (*body)(void *arg), void *arg);
+void (*drive_as_io)(struct ukvmm_host *host, void (*body)(void *arg), void *arg);
 
 static void *work(void *arg)
 {
@@ -97,16 +99,50 @@ void *drive_at(struct drive *d, uint64_t gpa, uint64_t len)
 	return p;
 }
 
+struct reg_access {
+	struct drive_dev *dev;
+	uint64_t off, value;
+	uint32_t width;
+};
+
+static void do_read(void *arg)
+{
+	struct reg_access *a = arg;
+
+	a->value = virtio_mmio_read(a->dev->virtio, a->off, a->width);
+}
+
+static void do_write(void *arg)
+{
+	struct reg_access *a = arg;
+
+	virtio_mmio_write(a->dev->virtio, a->off, a->width, a->value);
+	device_written(a->dev->device);
+}
+
+static void as(void (*who)(struct ukvmm_host *host, void (*body)(void *arg), void *arg), struct drive *d,
+	void (*body)(void *arg), void *arg)
+{
+	if (who)
+		who(d->host, body, arg);
+	else
+		body(arg);
+}
+
 uint64_t drive_reg(struct drive_dev *dev, uint64_t off, uint32_t width)
 {
-	return virtio_mmio_read(dev->virtio, off, width);
+	struct reg_access a = { .dev = dev, .off = off, .width = width };
+
+	as(drive_as_vcpu, dev->d, do_read, &a);
+	return a.value;
 }
 
 /* As a vCPU does it. */
 void drive_reg_set(struct drive_dev *dev, uint64_t off, uint32_t width, uint64_t value)
 {
-	virtio_mmio_write(dev->virtio, off, width, value);
-	device_written(dev->device);
+	struct reg_access a = { dev, off, value, width };
+
+	as(drive_as_vcpu, dev->d, do_write, &a);
 }
 
 static void set(struct drive_dev *dev, uint64_t off, uint64_t value)
@@ -197,8 +233,9 @@ void drive_kick(struct drive_dev *dev, uint32_t q)
 	set(dev, REG_QUEUE_NOTIFY, q);
 }
 
-void drive_poll(struct drive *d)
+static void do_poll(void *arg)
 {
+	struct drive *d = arg;
 	struct ukvmm_event ev[16];
 	int n = ukvmm_poller_run(d->poller, ev, 16, 0);
 
@@ -209,6 +246,11 @@ void drive_poll(struct drive *d)
 		if (ev[i].type == UKVMM_EV_PAUSED)
 			d->paused = true;
 	}
+}
+
+void drive_poll(struct drive *d)
+{
+	as(drive_as_io, d, do_poll, d);
 }
 
 void drive_until(struct drive *d, bool (*cond)(void *arg), void *arg)

@@ -65,6 +65,11 @@ struct drive_seg {
 /* NULL, or called by the work thread before it is lent. */
 extern void (*drive_work_begins)(struct ukvmm_host *host);
 
+/* NULL, or those that do the devices' side of it in the test's place, and return when it is done: what vCPUs do at registers,
+ * and what pollers do. */
+extern void (*drive_as_vcpu)(struct ukvmm_host *host, void (*body)(void *arg), void *arg);
+extern void (*drive_as_io)(struct ukvmm_host *host, void (*body)(void *arg), void *arg);
+
 /* With a small image, unsealed, a work thread inside ukvmm_host_work. Failures end the test program. */
 void drive_init(struct drive *d);
 /* The same with a VM config of the test's; the image is the fixture's. */

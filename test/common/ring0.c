@@ -13,7 +13,7 @@
 
 enum { RAM = 64 << 20, PAGE = 4096, STEPS = 20000000, SEGMENTS = 16, CPUIDS = 256 };
 enum { ZERO_PAGE = 0x7000, PML4 = 0x9000, PDPT = 0xa000, PD = 0xb000, CMDLINE = 0x20000, STACK = 0x8000 };
-enum { EXIT_PORT = 0x501, ONE_MIB = 1 << 20 };
+enum { EXIT_PORT = 0x501, ONE_MIB = 1 << 20, HLT = 0xf4, TIMER_VECTOR = 0x40, LAPIC = 0xfee00000 };
 /* stubs.S: behind the start of ring 0's code */
 enum { STUBS = 0x100000, CALL = 512, INTERRUPTS = 1024, INTERRUPTS_END = INTERRUPTS + 8 * 64 };
 
@@ -106,13 +106,17 @@ static int make_vm(struct box *b)
 	return b->run == MAP_FAILED ? -errno : 0;
 }
 
-/* Steps, and stops where ring 0 is entered, too: some hosts do not step through the first instruction there, and not
- * through a handler at all. Without `stops` for the instruction that it has just stopped at. */
-static int set_debug(struct box *b, bool stops)
-{
-	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
+enum debug { STEPS_ONLY, STOPS_ONLY, STEPS_AND_STOPS };
 
-	if (stops) {
+/* Steps, and stops where ring 0 is entered, too: some hosts do not step through the first instruction there, and not
+ * through a handler at all. */
+static int set_debug(struct box *b, enum debug how)
+{
+	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE};
+
+	if (how != STOPS_ONLY)
+		debug.control |= KVM_GUESTDBG_SINGLESTEP;
+	if (how != STEPS_ONLY) {
 		debug.control |= KVM_GUESTDBG_USE_HW_BP;
 		debug.arch.debugreg[0] = STUBS + CALL;
 		debug.arch.debugreg[1] = STUBS + INTERRUPTS; /* the timer's */
@@ -160,6 +164,7 @@ static int set_registers(struct box *b)
 struct tally {
 	struct ring0_counts *c;
 	bool entered; /* ring 3 was reached */
+	uint64_t halt; /* the HLT before which an interrupt came, until its handler is done */
 	uint32_t call, interrupt;
 };
 
@@ -205,13 +210,51 @@ static bool is_stop(uint64_t rip)
 	return rip == STUBS + CALL || rip == STUBS + INTERRUPTS;
 }
 
+/* As on a CPU that forgets STI's shadow: the first idle is interrupted before its HLT. */
+static int interrupt_early(struct box *b, struct tally *t, uint64_t rip)
+{
+	const struct kvm_msi msi = {.address_lo = LAPIC, .data = TIMER_VECTOR};
+	struct kvm_vcpu_events events;
+
+	if (t->c->early || !t->entered || rip >= RAM || b->ram[rip] != HLT)
+		return 0;
+	t->c->early = 1;
+	t->halt = rip;
+	if (ioctl(b->cpu, KVM_GET_VCPU_EVENTS, &events))
+		return -errno;
+	events.interrupt.shadow = 0;
+	events.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	return ioctl(b->cpu, KVM_SET_VCPU_EVENTS, &events) || ioctl(b->vm, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+}
+
+/* Has it led to that HLT, or behind it (not every host stops in between), instead of to ring 3? */
+static void look_for_halt(struct tally *t, uint64_t rip)
+{
+	uint64_t at = rip - STUBS;
+
+	if (!t->halt || (at >= INTERRUPTS && at < INTERRUPTS_END))
+		return;
+	t->c->halted = rip - t->halt <= 1;
+	t->halt = 0;
+}
+
+/* How to run the instruction at rip. It must not be stopped at again where that has just been. HLT is not stepped: on
+ * kvm_pvm the guest halts once more when an interrupt that was pending there has been handled. Its interrupt stops it. */
+static enum debug debug_at(const struct box *b, uint64_t rip)
+{
+	if (is_stop(rip))
+		return STEPS_ONLY;
+	return rip < RAM && b->ram[rip] == HLT ? STOPS_ONLY : STEPS_AND_STOPS;
+}
+
 /* What was counted last is counted once, also where a stop and a step both end before it. */
 static int run(struct box *b, struct ring0_counts *c)
 {
 	const struct kvm_sync_regs *now = &b->run->s.regs;
 	struct tally t = {.c = c};
 	uint64_t last = 0;
-	int rc = set_debug(b, true);
+	enum debug how = STEPS_AND_STOPS;
+	int rc = set_debug(b, how);
 
 	count(&t, b->entry);
 	for (uint32_t i = 0; !rc && i < STEPS; i++) {
@@ -222,13 +265,16 @@ static int run(struct box *b, struct ring0_counts *c)
 			continue;
 		if (now->sregs.cs.selector & 3 || is_stop(now->regs.rip))
 			t.entered = true;
-		else if (is_stop(last))
-			rc = set_debug(b, true);
 		if (!(now->sregs.cs.selector & 3) && !(is_stop(last) && last == now->regs.rip))
 			count(&t, now->regs.rip);
 		last = now->regs.rip;
-		if (!rc && is_stop(last))
-			rc = set_debug(b, false);
+		look_for_halt(&t, last);
+		if (!rc && !(now->sregs.cs.selector & 3))
+			rc = interrupt_early(b, &t, last);
+		if (!rc && how != debug_at(b, last)) {
+			how = debug_at(b, last);
+			rc = set_debug(b, how);
+		}
 	}
 	return rc < 0 ? rc : rc ? 0 : -ELOOP;
 }

@@ -26,10 +26,10 @@ none_left() { [ -z "$(ls -A "$dir/tmp")" ]; }
 
 mkdir "$dir/tmp" "$dir/none"
 export TMPDIR=$dir/tmp
-timeout 60 bash "$demo" "$bin" "$dir/none" </dev/null >"$dir/out" 2>&1
+timeout 120 bash "$demo" "$bin" "$dir/none" </dev/null >"$dir/out" 2>&1
 ok "without functions: 77" [ $? = 77 ]
 ok "and why" grep -q "not built" "$dir/out"
-timeout 200 bash "$demo" "$bin" "$guests" </dev/null >"$dir/out" 2>&1
+timeout 400 bash "$demo" "$bin" "$guests" </dev/null >"$dir/out" 2>&1
 status=$?
 ok "its folder is gone" none_left
 if [ $status = 77 ] && [ $failed = 0 ]; then

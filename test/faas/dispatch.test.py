@@ -2,8 +2,9 @@
 """Which request gets which instance, and when there is none. Requests wait at gates, not for times."""
 
 import os
+import signal
 
-from faas import Background, Gate, Server, equal, finish, ok
+from faas import Background, Gate, Server, equal, finish, ok, read_all
 
 
 def slots(s):
@@ -39,6 +40,19 @@ def slots(s):
 	release(held)
 
 
+def at_once(s, request, n):
+	"""All are there before the server, which is stopped meanwhile, sees the first: their statuses."""
+	s.process.send_signal(signal.SIGSTOP)
+	clients = [s.connect() for _ in range(n)]
+	for c in clients:
+		c.sendall(request)
+	s.process.send_signal(signal.SIGCONT)
+	answers = [read_all(c).split(b" ")[1] for c in clients]
+	for c in clients:
+		c.close()
+	return answers
+
+
 def release(held):
 	"""What was answered, without doubles."""
 	for _, at in held:
@@ -58,16 +72,21 @@ def single_use(s):
 
 def queue_limits(s):
 	gate = Gate(s, "queue")
-	s.deploy("short", max_instances=1, queue=1, queue_timeout="300ms")
-	a, at = gate.hold(s, "short")
-	b = Background(s.get, "/function/short/")
-	while s.describe("short")["ukvmm"]["queued"] != 1:
+	s.deploy("full", max_instances=1, queue=1)
+	a, at = gate.hold(s, "full")
+	b = Background(s.get, "/function/full/")
+	while s.describe("full")["ukvmm"]["queued"] != 1:
 		pass
-	c = s.get("/function/short/")
+	c = s.get("/function/full/")
 	equal((c.status, c.headers["Retry-After"]), (503, "1"), "a full queue: 503")
-	equal(b.get().status, 503, "a place in it ends with its deadline")
 	at.open()
-	equal(a.get().status, 200, "who has an instance keeps it")
+	equal((a.get().status, b.get().status), (200, 200), "who has an instance or a place keeps it")
+	s.deploy("short", max_instances=1, queue_timeout="300ms")
+	a, at = gate.hold(s, "short")
+	b = s.get("/function/short/")
+	equal((b.status, b.headers["Retry-After"]), (503, "1"), "a place in the queue ends with its deadline")
+	at.open()
+	equal(a.get().status, 200, "an instance does not")
 	s.deploy("bounded", max_inflight=1)
 	a, at = gate.hold(s, "bounded")
 	b = s.get("/function/bounded/")
@@ -75,12 +94,13 @@ def queue_limits(s):
 	at.open()
 	a.get()
 	s.deploy("rated", rate=1)
-	answers = [s.get("/function/rated/").status for _ in range(3)]
-	ok(answers[0] == 200 and 429 in answers, "rate: 429", str(answers))
+	answers = at_once(s, b"GET /function/rated/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 20)
+	ok(set(answers) == {b"200", b"429"}, "rate: 429", str(answers))
 	s.deploy("slow", timeout="200ms")
-	pid = s.get("/function/slow/").text
+	(name,) = [i["name"] for i in s.instances() if i["function"] == "slow"]
 	equal(s.get("/function/slow/stall").status, 504, "timeout: 504")
-	ok(s.get("/function/slow/").text != pid, "an instance that hangs is not used again")
+	s.line(f"{name} of slow: stopped")
+	ok(True, "an instance that hangs is not used again")
 
 
 def starts(s):
@@ -105,6 +125,12 @@ def starts(s):
 	equal(s.get("/ready/0123456789abcdef0123456789abcdef").status, 404, "a token of nobody")
 	equal(s.deploy("probed", ready="tcp").status, 202, "ready by a connect")
 	equal(s.get("/function/probed/").status, 200, "serves, too")
+	late = Background(s.deploy, "late", image="gated", ready="tcp")
+	at = gate.arrival()
+	equal([i["state"] for i in s.instances() if i["function"] == "late"], ["starting"], "one that refuses connects is not ready")
+	at.open()
+	equal(late.get().status, 202, "until it takes them")
+	equal(s.get("/function/late/").status, 200, "and serves")
 
 
 def kill_all(s, function):
@@ -243,10 +269,14 @@ def memory():
 		s.image("plain")
 		gate = Gate(s, "memory")
 		for name in ("a", "b"):
-			equal(s.deploy(name, memory="64M", queue_timeout="20s").status, 202, f"function {name}")
+			equal(s.deploy(name, memory="64M").status, 202, f"function {name}")
 		equal(s.deploy("big", memory="1G").status, 400, "one that can never fit")
+		equal(s.deploy("hasty", memory="64M", queue_timeout="300ms").status, 202, "one that does not wait for long")
+		ok(any(" 135 MiB for instances" in line for line in s.seen), "the limit is said", str(s.seen))
 		a = [gate.hold(s, "a") for _ in range(2)]
 		equal([i["function"] for i in s.instances()], ["a", "a"], "an idle instance made room")
+		got = s.get("/function/hasty/")
+		equal((got.status, got.headers["Retry-After"]), (503, "1"), "no memory in time: 503")
 		b = Background(s.get, "/function/b/")
 		while s.describe("b")["ukvmm"]["queued"] != 1:
 			pass
@@ -268,6 +298,42 @@ def memory():
 		for _, at in a:
 			at.open()
 		equal({r.get().status for r, _ in a}, {200}, "for those that serve")
+		equal(s.balance(), 0, "requests balance")
+
+
+def weights():
+	"""Room for four instances. Two floods share them by weight, whoever had them first."""
+	with Server("--memory", "260M", "--starting", "1") as s:
+		s.image("plain")
+		gates = {name: Gate(s, name) for name in ("heavy", "light")}
+		for name, weight in (("heavy", 300), ("light", 100)):
+			equal(s.deploy(name, memory="64M", weight=weight, idle_timeout="1h", queue_timeout="5m").status, 202, f"function {name}")
+		flood = lambda name, n: [Background(s.get, f"/function/{name}/gate{gates[name].path}") for _ in range(n)]
+		requests, held = flood("light", 4), {"heavy": [], "light": []}
+		for _ in range(4):
+			held["light"].append(gates["light"].arrival())
+		for name in ("heavy", "light"):
+			requests += flood(name, 6)
+			while s.describe(name)["ukvmm"]["queued"] != 6:
+				pass
+
+		def turn(name, follower):
+			"""One of name's requests ends, and then one of follower's has an instance."""
+			held[name].pop(0).open()
+			held[follower].append(gates[follower].arrival())
+			return {f: len(h) for f, h in held.items()}
+
+		equal([turn("light", "heavy") for _ in range(3)][-1], {"heavy": 3, "light": 1},
+			"instances go to the function with three times the weight until it has three")
+		equal([turn(name, name) for name in ("light", "heavy", "heavy", "heavy")][-1], {"heavy": 3, "light": 1},
+			"from then on each keeps its own")
+		equal(sorted(i["function"] for i in s.instances() if i["state"] == "busy"), ["heavy"] * 3 + ["light"], "as ps says")
+		for name, left in (("heavy", 0), ("light", 5)):
+			for at in held[name]:
+				at.open()
+		for _ in range(5):
+			gates["light"].arrival().open()
+		equal({r.get().status for r in requests}, {200}, "all are served")
 		equal(s.balance(), 0, "requests balance")
 
 
@@ -302,6 +368,7 @@ def main():
 		equal(s.balance(), 0, "requests balance")
 		equal(s.stop(), 0, "it ends")
 	memory()
+	weights()
 	finish()
 
 

@@ -222,12 +222,22 @@ static void gate(struct request *r)
 	hello(r);
 }
 
+/* By another signal than those have that are stopped: the server's end tells them apart. */
 static void die(struct request *r)
 {
 	(void)r;
 	printf("these are my last words\n");
 	fflush(stdout);
-	kill(getpid(), SIGKILL);
+	kill(getpid(), SIGTERM);
+}
+
+/* So many lines, numbered, with what terminals obey in them. */
+static void talk(struct request *r)
+{
+	for (int i = 0, n = atoi(r->path + 6); i < n; i++)
+		printf("line %d of many, \033[2J\a and %090d\n", i, i);
+	fflush(stdout);
+	say(r->fd, 200, "done\n");
 }
 
 static void die_in_body(struct request *r)
@@ -235,7 +245,7 @@ static void die_in_body(struct request *r)
 	static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf of it";
 
 	put(r->fd, half, sizeof half - 1);
-	kill(getpid(), SIGKILL);
+	kill(getpid(), SIGTERM);
 }
 
 static void close_early(struct request *r)
@@ -306,7 +316,7 @@ static const struct {
 	{ "/head", head }, { "/status/", status }, { "/echo", echo }, { "/count", count }, { "/big/", big },
 	{ "/gate/", gate }, { "/die-in-body", die_in_body }, { "/die", die }, { "/close", close_early },
 	{ "/garbage", garbage }, { "/endless", endless }, { "/stall", stall }, { "/early", early }, { "/hop", hop },
-	{ "/secrets", secrets }, { "/env/", environment }, { "/", hello },
+	{ "/talk/", talk }, { "/secrets", secrets }, { "/env/", environment }, { "/", hello },
 };
 
 /* ---- serving ---- */

@@ -96,7 +96,7 @@ def without_rights():
 			f.write(f'#!/bin/sh\nexec setpriv --bounding-set -sys_admin "{VM}" "$@"\n')
 		os.chmod(program, 0o755)
 		p = subprocess.run([program, "serve", "--network", "own", "--listen", "127.0.0.1:0", "--metrics", "none", "--state",
-			folder], capture_output=True, text=True, timeout=60)
+			folder], capture_output=True, text=True, timeout=100)
 		ok(p.returncode == 1 and "unshare" in p.stderr, "own without the right to it: it does not start", p)
 		with Server(program=program) as s:
 			ok(any("CAP_SYS_ADMIN" in line for line in s.seen), "auto: it says so", s.seen)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,13 +108,16 @@ static void close_watch(struct instance *i, struct loop_fd *watch)
 static void on_end(struct loop_fd *watch, uint32_t events)
 {
 	struct instance *i = (struct instance *)((char *)watch - offsetof(struct instance, end));
-	struct instance_end end = { .cause = i->stopped ? DIED_STOPPED : DIED_ENDED, .text = "it ended by itself" };
+	struct instance_end end = { .cause = DIED_ENDED, .text = "it ended by itself" };
 	int status = 0;
 
 	while (i->output.events) /* its last words */
 		on_output(&i->output, events);
 	waitpid(i->pid, &status, 0);
-	if (!i->stopped && WIFSIGNALED(status))
+	/* one that died before it was stopped may be stopped meanwhile, and did not die of that */
+	if (i->stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		end.cause = DIED_STOPPED;
+	else if (WIFSIGNALED(status))
 		end.cause = DIED_CRASHED, end.text = "it died of a signal";
 	i->b->events->died(i->user, &end);
 	close_watch(i, &i->end);
@@ -122,31 +126,61 @@ static void on_end(struct loop_fd *watch, uint32_t events)
 	free(i);
 }
 
-static void become(struct instance *i, const struct instance_plan *plan, int sock, int doorbell, int output)
+/* What is exec'ed: made before the fork, as other threads may hold the allocator's locks then, for good in the child. */
+struct launch {
+	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8];
+	char **env;
+	size_t own; /* of env: how many are not ours to free */
+};
+
+static int launch_init(struct launch *l, const struct backend *b, const struct instance_plan *plan)
 {
-	char image[4096], ready[128], name[SPEC_NAME + 64], *argv[8] = { "function", image, ready, name };
-	ssize_t n = pread(plan->image_fd, image, sizeof image - 1, 0);
+	ssize_t n = pread(plan->image_fd, l->image, sizeof l->image - 1, 0);
+
+	l->image[n < 0 ? 0 : n] = 0;
+	snprintf(l->ready, sizeof l->ready, "callback=http://127.0.0.1:%u/ready/%s", b->ready_port, plan->token);
+	snprintf(l->name, sizeof l->name, "name=%s", plan->name);
+	memcpy(l->argv, (char *[]){ "function", l->image, l->ready, l->name, plan->spec->cmdline, NULL }, 6 * sizeof(char *));
+	for (l->own = 0; environ[l->own];)
+		l->own++;
+	l->env = calloc(l->own + plan->spec->env.n + 1, sizeof *l->env);
+	if (!l->env)
+		return -ENOMEM;
+	memcpy(l->env, environ, l->own * sizeof *environ);
+	for (uint32_t e = 0; e < plan->spec->env.n; e++)
+		if (asprintf(&l->env[l->own + e], "%s=%s", plan->spec->env.at[e].name, plan->spec->env.at[e].value) < 0)
+			abort();
+	return 0;
+}
+
+static void launch_fini(struct launch *l)
+{
+	for (size_t e = l->own; l->env && l->env[e]; e++)
+		free(l->env[e]);
+	free(l->env);
+}
+
+static void become(const struct launch *l, int secrets_fd, pid_t server, int sock, int doorbell, int output)
+{
 	sigset_t none;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* as workers do: a server that is killed leaves none */
+	if (getppid() != server)
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	image[n < 0 ? 0 : n] = 0;
-	snprintf(ready, sizeof ready, "callback=http://127.0.0.1:%u/ready/%s", i->b->ready_port, plan->token);
-	snprintf(name, sizeof name, "name=%s", plan->name);
-	argv[4] = plan->spec->cmdline;
-	for (uint32_t e = 0; e < plan->spec->env.n; e++)
-		setenv(plan->spec->env.at[e].name, plan->spec->env.at[e].value, 1);
+	fcntl(output, F_SETFL, 0); /* it waits for us: nothing of what it writes is lost */
 	dup2(output, 1);
 	dup2(output, 2);
 	/* below what dup2 may have to keep */
 	sock = fcntl(sock, F_DUPFD, 100);
 	doorbell = fcntl(doorbell, F_DUPFD, 100);
-	if (plan->secrets_fd >= 0)
-		dup2(fcntl(plan->secrets_fd, F_DUPFD, 100), 5);
+	if (secrets_fd >= 0)
+		dup2(fcntl(secrets_fd, F_DUPFD, 100), 5);
 	dup2(sock, 3);
 	dup2(doorbell, 4);
 	close_range(6, ~0u, 0);
-	execv(getenv("FAAS_FUNCTION"), argv);
+	execve(getenv("FAAS_FUNCTION"), l->argv, l->env);
 	_exit(127);
 }
 
@@ -167,6 +201,8 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 {
 	struct instance *i = calloc(1, sizeof *i);
 	int sock = -1, output[2], doorbell[2], rc;
+	struct launch l = { .env = NULL };
+	pid_t server = getpid();
 
 	if (!i)
 		return put(err, "malloc", -ENOMEM);
@@ -175,9 +211,13 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 	rc = sockets(i, &sock, output, doorbell);
 	if (rc < 0)
 		return put(err, "socket", rc);
+	rc = launch_init(&l, b, plan);
+	if (rc < 0)
+		return put(err, "malloc", rc);
 	i->pid = fork();
 	if (i->pid == 0)
-		become(i, plan, sock, doorbell[1], output[1]);
+		become(&l, plan->secrets_fd, server, sock, doorbell[1], output[1]);
+	launch_fini(&l);
 	close(sock);
 	close(output[1]);
 	close(doorbell[1]);
@@ -217,4 +257,4 @@ static void process_cost(const struct instance *i, struct instance_cost *out)
 }
 
 const struct backend_ops process_backend = { "process", process_open, process_close, process_check, process_start,
-	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, process_hold, NULL, NULL };
+	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, process_hold, NULL, NULL, NULL };

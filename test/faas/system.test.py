@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """/system, the commands that use it, and the state folder."""
 
+import hashlib
 import json
 import os
+import select
 import signal
 import sqlite3
+import subprocess
 import tempfile
 import urllib.request
 
-from faas import Server, equal, finish, ok
+from faas import LIMIT, Background, Server, equal, finish, ok
 
 
 def contract(s):
@@ -51,9 +54,12 @@ def errors(s):
 			("more warm than may be", {"annotations": {"ukvmm.min-warm": "5", "ukvmm.max-instances": "2"}}, "min-warm"),
 			("a label's value", {"labels": {"com.openfaas.scale.max": "x"}}, "scale.max"),
 			("memory", {"limits": {"memory": "much"}}, "memory"), ("cpu", {"limits": {"cpu": "-1"}}, "cpu"),
-			("environment with blanks", {"envVars": {"A": "b c"}}, "blanks"),
+			("environment with quotes", {"envVars": {"A": "b\"c"}}, "quotes"),
+			("a name with blanks", {"envVars": {"A B": "c"}}, "blanks"),
 			("environment that is no text", {"envVars": {"A": 1}}, "text"),
 			("an unknown secret", {"secrets": ["nothing"]}, "create it first"),
+			("egress where there is none", {"annotations": {"ukvmm.egress": "192.0.2.0/24"}}, "egress(bad)"),
+			("egress in another form", {"annotations": {"ukvmm.egress": "example.org"}}, "example.org is not"),
 			("too much memory", {"limits": {"memory": "60Gi"}}, "memory")):
 		got = bad(**fields)
 		ok(got.status == 400 and text in got.text, f"{name}: 400 with the reason", str(got))
@@ -127,10 +133,21 @@ def logs(s):
 	get = lambda q: len(s.get("/system/logs?name=fresh" + q).text.splitlines())
 	equal([get(""), get("&tail=1"), get("&instance=" + lines[0]["instance"]), get("&since=2100-01-01T00:00:00Z"),
 		get("&since=1h")], [2, 1, 1, 0, 2], "tail, instance, since")
-	follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=0", timeout=60)
+	follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=0", timeout=100)
 	s.get("/function/fresh/die")
 	equal(json.loads(follow.readline())["text"], "these are my last words", "follow")
 	follow.close()
+	s.deploy("talks")
+	s.get("/function/talks/talk/5000")
+	s.get("/function/talks/die")  # its end is told behind all that it wrote
+	s.line("my last words")
+	lines = [json.loads(l) for l in s.get("/system/logs?name=talks").text.splitlines()]
+	ok(500 < len(lines) < 2000 and sum(len(l["text"]) for l in lines) <= 128 << 10, "a function's log has a bound", str(len(lines)))
+	numbers = [int(l["text"].split()[1]) for l in lines[:-1]]
+	ok(numbers == list(range(5000 - len(numbers), 5000)) and lines[-1]["text"] == "these are my last words",
+		"the last lines of it are kept", f"{numbers[:1]} to {numbers[-1:]}, {lines[-1]}")
+	ok(lines[0]["text"].split(", ")[1].startswith("?[2J? and 0"), "without what terminals obey", lines[0]["text"])
+	equal(len(s.get("/system/logs?name=fresh").text.splitlines()), 3, "another's is not touched")
 	equal(s.get("/system/logs?name=nothing").status, 404, "of nothing")
 	equal(s.get("/system/logs").status, 400, "without a name")
 
@@ -142,7 +159,18 @@ def commands(s):
 		f.flush()
 		rc, out, err = run("image", "import", "cli", f.name)
 		ok(rc == 0 and out.startswith("sha256:"), "image import", err)
+		rc, out, err = run("deploy", "frompath", "--image", f.name, "--initrd", f.name)
+		ok(rc == 0 and "live" in out, "deploy of a file", err)
+		d = s.describe("frompath")
+		equal((d["image"], d["annotations"]["ukvmm.initrd"], d["ukvmm"]["hash"]),
+			("frompath", "frompath-initrd", hashlib.sha256(b"test version=command\n").hexdigest()), "which is an image then")
+		ok(s.get("/function/frompath/").text.startswith("command"), "and runs")
+		for missing in ("/nothing/here", "./nothing"):
+			rc, out, err = run("deploy", "frompath", "--image", missing)
+			ok(rc == 1 and missing in err and "No such file" in err, f"deploy of {missing}: there is no such file", err)
 	ok("cli" in run("image", "list")[1], "image list")
+	rc, out, err = run("deploy", "x", "--image", "docker.io/library/nginx")
+	ok(rc == 1 and "image import" in err, "deploy of a container's image: the cure is said", err)
 	rc, out, err = run("deploy", "c", "--image", "cli", "--env", "A=b", "--label", "x=y", "--concurrency", "2")
 	ok(rc == 0 and "live" in out, "deploy", err)
 	d = s.describe("c")
@@ -160,9 +188,33 @@ def commands(s):
 	run("invoke", "c", "/die")
 	s.line("my last words")
 	ok("last words" in run("logs", "c")[1], "logs")
+	follow = subprocess.Popen([s.program, "logs", "c", "-f"], stdout=subprocess.PIPE, text=True,
+		env=dict(os.environ, UKVMM_FAAS_SERVER=f"http://127.0.0.1:{s.port}"))
+	first = Background(follow.stdout.readline).get()
+	run("invoke", "c", "/die")
+	ok("last words" in first and "last words" in Background(follow.stdout.readline).get(), "logs -f: what there was, and what comes", first)
+	follow.kill()
+	follow.wait()
+	follow.stdout.close()
+	equal(run("logs", "c", "--since", "2026-01-01T00:00:00+05:30", "--tail", "1")[1].count("last words"), 1, "since a time")
+	equal(run("logs", "c", "--since", "2100-01-01T00:00:00+05:30")[1], "", "that is to come")
 	equal(run("secret", "set", "s", stdin="value")[0], 0, "secret set")
 	equal(run("secret", "set", "s", stdin="value2")[0], 0, "again")
 	ok("s" in run("secret", "list")[1], "secret list")
+	with tempfile.NamedTemporaryFile() as f:
+		for raw in (bytes(range(256)), b"x", b"xy", bytes(65536)):
+			f.seek(0)
+			f.truncate()
+			f.write(raw)
+			f.flush()
+			rc, out, err = run("secret", "set", "s", f.name)
+			s.deploy("holds", secrets=["s"])
+			ok(rc == 0 and s.get("/function/holds/secrets").body[112:112 + len(raw)] == raw[:4095 - 112], f"of {len(raw)} bytes", err)
+		f.write(b"x")
+		f.flush()
+		rc, out, err = run("secret", "set", "s", f.name)
+		ok(rc == 1 and "64 KiB" in err, "not of more than 64 KiB", err)
+	s.ask("DELETE", "/system/functions", {"functionName": "holds"})
 	equal(run("secret", "remove", "s")[0], 0, "secret remove")
 	equal(run("remove", "c")[0], 0, "remove")
 	equal(run("image", "remove", "cli")[0], 0, "image remove")
@@ -187,6 +239,34 @@ def password():
 		s.stop()
 
 
+def ended(pidfd):
+	"""Has the process ended, or does it within LIMIT?"""
+	found = select.select([pidfd], [], [], LIMIT)[0]
+	os.close(pidfd)
+	return bool(found)
+
+
+def json_log():
+	"""Each line is an object, whatever clients and instances write into it."""
+	with Server("--log", "json") as s:
+		s.image("plain")
+		s.deploy("f")
+		s.get('/function/f/"quoted', **{"X-Call-Id": "id-1"})
+		s.get("/function/f/die")
+		s.line("my last words")
+		equal(s.stop(), 0, "it ends")
+		while (line := s.lines.get(timeout=LIMIT)) is not None:
+			s.seen.append(line)
+		lines = [json.loads(line) for line in s.seen]
+		ok(all({"time", "event"} <= set(line) for line in lines), "each line has a time and an event", str(lines))
+		(request,) = [line for line in lines if line.get("id") == "id-1"]
+		equal((request["event"], request["method"], request["target"], request["status"], request["whole"], request["function"]),
+			("request", "GET", '/function/f/"quoted', 200, True, "f"), "a request")
+		ok({"seconds", "in", "out", "client", "instance"} <= set(request), "all of it", str(request))
+		(died,) = [line for line in lines if line["event"] == "died"]
+		ok(died["function"] == "f" and died["instance"].startswith("f-") and "last words" in died["text"], "an instance", str(died))
+
+
 def survival():
 	"""kill -9: what was answered with 202 is there afterwards."""
 	with tempfile.TemporaryDirectory(prefix="faas-test-") as state:
@@ -198,7 +278,7 @@ def survival():
 			s.deploy("f", image="plain", method="PUT", secrets=["key"], labels={"a": "c"})
 			s.deploy("gone")
 			s.ask("DELETE", "/system/functions", {"functionName": "gone"})
-			pid = int(s.get("/function/f/").text.split()[1])
+			pid = os.pidfd_open(int(s.get("/function/f/").text.split()[1]))
 			second = None
 			try:
 				with Server(state=state):
@@ -207,7 +287,7 @@ def survival():
 				second = str(e)
 			ok(second and "another server" in second, "one server a folder", str(second))
 			s.stop(signal.SIGKILL)
-			ok(os.path.exists(f"/proc/{pid}") in (True, False), "killed")
+			ok(ended(pid), "its instances end with it")
 		with Server(state=state) as s:
 			d = s.describe("f")
 			equal((d["labels"], d["ukvmm"]["revision"], d["image"]), ({"a": "c"}, 2, "plain"), "the function is back")
@@ -242,6 +322,7 @@ def main():
 		equal(s.stop(), 0, "it ends")
 	password()
 	survival()
+	json_log()
 	finish()
 
 

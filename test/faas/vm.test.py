@@ -2,15 +2,23 @@
 """Functions as microVMs: the guests of examples/functions behind the server. 77: no /dev/kvm, no network namespaces, or
 the functions are not built (FAAS_GUESTS: where they would be)."""
 
+import base64
+import json
 import os
 import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 from faas import Background, Server, equal, finish, ok
 from vm import image, prepare
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../common"))
+from takeover import FAULT, FORK, possible, take_over
+
+SANITIZED = bool(os.environ.get("FAAS_SANITIZED"))
 
 
 def workers(s):
@@ -42,13 +50,19 @@ def limits(pid):
 
 
 def born(s):
-	pids = workers(s)
-	return pids, {os.path.basename(os.readlink(f"/proc/{pid}/exe")) for pid in pids}
+	"""The programs that they are; none is counted of one that ends meanwhile."""
+	exes = set()
+	for pid in workers(s):
+		try:
+			exes.add(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
+		except FileNotFoundError:
+			pass
+	return exes
 
 
 def until(look, wanted):
 	"""What look() gives, once it is what is wanted, or after a while."""
-	end = time.monotonic() + 30
+	end = time.monotonic() + 100
 	found = look()
 	while not wanted(found) and time.monotonic() < end:
 		found = look()
@@ -61,19 +75,46 @@ def reaped(s):
 		return int(f.read().rsplit(")", 1)[1].split()[8])
 
 
+def limits_of_all(s):
+	"""Of those that live: one that ends, as spares do, has left its cgroup before it has left /proc; one that is being
+	born may be on its way into it."""
+	found = {}
+	for pid in workers(s):
+		try:
+			found[pid] = limits(pid)
+		except FileNotFoundError:
+			pass
+	return [found[pid] for pid in found if not gone(pid)]
+
+
+def insides(s):
+	"""Of those that live: what is in their root, how many mounts they see, whether the root is read-only."""
+	found = []
+	for pid in workers(s):
+		try:
+			with open(f"/proc/{pid}/mountinfo") as f:
+				mounts = [line.split()[4:6] for line in f]
+			found.append((os.listdir(f"/proc/{pid}/root"), len(mounts), "ro" in mounts[0][1].split(",") if mounts else False))
+		except OSError: # it ends
+			pass
+	return found
+
+
 def walled(s):
 	"""Small programs of their own, each with limits where this host has cgroups."""
 	s.get("/function/noop/")
-	pids, exes = until(lambda: born(s), lambda found: found[1] == {"ukvmm-worker"})
+	exes = until(lambda: born(s), lambda found: found == {"ukvmm-worker"})
 	equal(exes, {"ukvmm-worker"}, "workers are a program of their own")
+	found = until(lambda: insides(s), lambda found: found and all(one == ([], 1, True) for one in found))
+	ok(found and all(one == ([], 1, True) for one in found), "their root is empty, all that is mounted, and read-only", str(found))
 	ok(os.path.join(s.state, "store") not in "".join(files(s.children()[0])), "their broker has nothing of the server's")
 	if any("have no cgroups of their own" in line for line in s.seen):
 		print("# no cgroups here: " + s.seen[-1])
 		return
-	memory, cpu, tasks = limits(min(pids))
-	ok(memory and 16 << 20 < int(memory) < 64 << 20, "their memory is limited", f"{memory}")
-	equal(cpu, "100000", "and their CPU time")
-	equal(tasks, "17", "and their threads")
+	found = until(lambda: limits_of_all(s), lambda found: found and all(all(one) for one in found))
+	ok(all(16 << 20 < int(memory or 0) < 64 << 20 for memory, _, _ in found), "their memory is limited", f"{found}")
+	equal({cpu for _, cpu, _ in found}, {"100000"}, "and their CPU time")
+	equal({tasks for _, _, tasks in found}, {"25"}, "and their threads")
 	ok(not any(f == "/dev/kvm" for f in files(s.process.pid)), "the server has no /dev/kvm")
 
 
@@ -112,7 +153,7 @@ def broker_killed(s):
 	pids = s.children() + workers(s)
 	os.kill(pids[0], signal.SIGKILL)
 	s.line("the broker is gone")
-	equal(s.process.wait(60), 1, "a server without its broker ends, and says so")
+	equal(s.process.wait(100), 1, "a server without its broker ends, and says so")
 	ok(wait_gone(pids), "and so do its workers")
 
 
@@ -124,6 +165,14 @@ def gone(pid):
 		return True
 
 
+def kill_all(pids):
+	for pid in pids:
+		try:
+			os.kill(pid, signal.SIGKILL)
+		except ProcessLookupError:
+			pass  # it ended by itself meanwhile
+
+
 def wait_gone(pids):
 	"""Each of them: a pidfd is readable when its process ends."""
 	import select
@@ -132,7 +181,7 @@ def wait_gone(pids):
 			fd = os.pidfd_open(pid)
 		except ProcessLookupError:
 			continue
-		ended = select.select([fd], [], [], 10)[0]
+		ended = select.select([fd], [], [], 100)[0]
 		os.close(fd)
 		if not ended:
 			return False
@@ -158,6 +207,8 @@ def serving(s):
 	equal(s.ask("POST", "/function/echo/", body).body, body, "3 MB come back")
 	equal(s.ask("POST", "/function/echo/", (body[i:i + 9999] for i in range(0, 300000, 9999))).body, body[:300000 // 9999 * 9999 + 9999],
 		"in chunks")
+	equal(s.deploy("probed", image="noop", memory="32M", ready="tcp").status, 202, "ready by a connect")
+	equal(s.get("/function/probed/").status, 200, "serves")
 	got = s.ask("POST", "/system/functions", {"service": "linux", "image": "docker.io/nginx"})
 	ok(got.status == 400 and "image import" in got.text, "a container's image: 400 with the cure", got.text)
 	s.ask("POST", "/system/images/text", b"this is no kernel")
@@ -165,6 +216,43 @@ def serving(s):
 	ok(got.status == 400 and got.text, "a file that does not boot: 400", got.text)
 	got = s.deploy("small", image="noop", memory="2M", start_timeout="3s")
 	ok(got.status == 422 and got.text, "too little memory: the deploy fails and says why", got.text)
+
+
+def archive(name, data):
+	"""cpio, newc, of one file, in whole sectors: what the functions' runtime reads files from."""
+	out = b""
+	for n, d in ((name, data), ("TRAILER!!!", b"")):
+		head = "070701" + "".join(f"{v:08X}" for v in (1, 0o100400, 0, 0, 1, 0, len(d), 0, 0, 0, 0, len(n) + 1, 0))
+		for part in (head.encode() + n.encode() + b"\0", d):
+			out += part + bytes(-len(part) % 4)
+	return out + bytes(-len(out) % 512)
+
+
+def given(s):
+	"""What a function gets beside its image: disks, secrets, environment."""
+	image(s, "fn-files")
+	image(s, "fn-ends")
+	data = os.urandom(70000)
+	s.ask("POST", "/system/images/data", archive("data", data))
+	s.ask("POST", "/system/images/other", archive("other", b"of the other disk"))
+	equal(s.deploy("files", image="fn-files", memory="32M", disks="data,other").status, 202, "a function with two disks")
+	equal(s.get("/function/files/data").body, data, "reads the first one")
+	equal(s.ask("DELETE", "/system/images/data").status, 200, "its image's name goes")
+	s.ask("POST", "/system/scale-function/files", {"replicas": 0})
+	equal(s.get("/function/files/data").body, data, "the disk stays")
+	secret = os.urandom(700)
+	equal(s.ask("POST", "/system/secrets", {"name": "key", "rawValue": base64.b64encode(secret).decode()}).status, 201, "a secret")
+	equal(s.deploy("guarded", image="fn-files", memory="32M", secrets=["key"]).status, 202, "a function with it")
+	equal(s.get("/function/guarded/key").body, secret, "reads it as a file")
+	equal(s.get("/function/guarded/data").status, 404, "and nothing of another's")
+	got = s.deploy("ends", image="fn-ends", memory="32M", env={"what": "two words", "other": "more of them"})
+	logged = [json.loads(line)["text"] for line in s.get("/system/logs?name=ends").text.splitlines()]
+	ok(got.status == 202 and "two words, and words stay: more of them" in logged, "blanks in its environment arrive", str(logged))
+	for bad, text in (("other,", "1 to 4"), ("other,other,other,other,other", "1 to 4"), ("nothing", "no image")):
+		got = s.deploy("files", method="PUT", image="fn-files", memory="32M", disks=bad)
+		ok(got.status == 400 and text.replace("1 to", "one to") in got.text, f"disks {bad}: 400 with the reason", got.text)
+	usage = s.describe("files")["usage"]
+	ok(usage["memoryByteSeconds"] > 0 and usage["coldStarts"] >= 2, "its cost is in describe", str(usage))
 
 
 def fresh(s):
@@ -188,11 +276,37 @@ def fresh(s):
 def killed(s):
 	s.get("/function/noop/")
 	name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
-	for pid in workers(s):
-		os.kill(pid, signal.SIGKILL)
+	kill_all(workers(s))
 	s.line(f"{name} of noop: died")
 	got = s.get("/function/noop/")
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
+
+
+def taken_over(s):
+	"""Workers that crash, or make a call that they may not: which of it is told, and they are replaced."""
+	for code, text in ((FAULT, "signal 4"), (FORK, "not on its list")):
+		if not possible() or (code == FORK and SANITIZED):
+			continue
+		s.get("/function/noop/")
+		name = [i["name"] for i in s.instances() if i["function"] == "noop"][0]
+		for pid in workers(s):
+			until(lambda: take_over(pid, code), bool)
+		request = Background(s.get, "/function/noop/")
+		s.line(f"{name} of noop: died: .*{text}")
+		request.get()
+		equal(s.get("/function/noop/").status, 200, f"a worker that was taken over is told of ({text}), and replaced")
+
+
+def grown(s):
+	"""A guest whose VMM would need more than it may: an initrd is in the VMM's own memory first."""
+	if any("have no cgroups of their own" in line for line in s.seen):
+		return
+	equal(s.ask("POST", "/system/images/large", b"x" * (96 << 20)).status, 201, "an initrd larger than the guest")
+	got = s.deploy("large", image="noop", memory="32M", initrd="large")
+	ok(got.status >= 400 and "memory limit of its cgroup" in got.text, "one that grows is stopped at its limit, and that is said",
+		f"{got}")
+	equal(s.get("/function/noop/").status, 200, "others serve")
+	equal([f["name"] for f in s.get("/system/functions").json() if f["name"] == "large"], [], "there is no function of it")
 
 
 def killed_unheard(s):
@@ -201,8 +315,7 @@ def killed_unheard(s):
 		s.get("/function/noop/")
 		s.process.send_signal(signal.SIGSTOP)
 		pids = workers(s)
-		for pid in pids:
-			os.kill(pid, signal.SIGKILL)
+		kill_all(pids)
 		dead = wait_gone(pids)
 		requests = [Background(s.get, "/function/noop/") for _ in range(3)]
 		s.process.send_signal(signal.SIGCONT)
@@ -242,7 +355,7 @@ def looked_into(s):
 		with open(path, "wb") as f:
 			f.write(core)
 		out = subprocess.run(["gdb", "-batch", "-ex", "info registers rip", "-ex", f"x/4xb {rip}", "-c", path], text=True,
-			capture_output=True, timeout=60).stdout
+			capture_output=True, timeout=100).stdout
 		ok(f"{rip:#x}" in out and f"0x{core[here]:02x}" in out, "gdb reads it", out)
 	equal(s.get("/function/noop/").status, 200, "it serves as before")
 	ok(name in [i["name"] for i in s.instances()], "and is the same")
@@ -289,7 +402,7 @@ def no_taps():
 		try:
 			statuses = []
 			for n in range(8):
-				got = s.deploy(f"more{n}", image="noop", memory="32M")
+				got = s.deploy(f"more{n}", image="noop", memory="32M", idle_timeout="1h")
 				statuses.append(got.status)
 				if got.status == 422:
 					break
@@ -313,12 +426,15 @@ def main():
 	prepare()
 	with Server(program=os.environ["FAAS_VM"]) as s:
 		serving(s)
+		given(s)
 		fresh(s)
 		looked_into(s)
 		hung(s)
 		killed(s)
+		taken_over(s)
 		killed_unheard(s)
 		walled(s)
+		grown(s)
 		checked(s)
 		equal(s.balance(), 0, "requests balance")
 		s.get("/function/noop/")

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100, BUSY_US = 10 * 1000 * 1000 };
+enum { ANSWER_S = 120, ATTEMPTS = 32, FAST = 16, FAST_MS = 10, SLOW_MS = 100, BUSY_US = 100 * 1000 * 1000 };
 
 const uint8_t net_mac[8] = { 2, 0, 0, 9, 0, 2 };
 

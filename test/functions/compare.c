@@ -9,7 +9,7 @@
 
 #include <ukvmm/ukvmm.h>
 
-enum { ROOM = 64 << 20, BODY = 100000, DISK = 5 << 20, CONNECT_MS = 30000 };
+enum { ROOM = 64 << 20, BODY = 100000, DISK = 5 << 20, CONNECT_MS = 100000 };
 
 struct request {
 	const char *function, *method, *path;

@@ -7,7 +7,7 @@ bad=0
 ends() # WORDS STATUS TEXT
 {
 	local out status
-	out=$("$1" run --timeout 60s --mem 32M --cmdline "$3" "$2" 2>&1)
+	out=$("$1" run --timeout 100s --mem 32M --cmdline "$3" "$2" 2>&1)
 	status=$?
 	if [ "$status" = "$4" ] && [[ $out == *"$5"* ]]; then
 		echo "ok - $3"

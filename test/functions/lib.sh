@@ -33,12 +33,18 @@ start()
 	ip tuntap add tap0 mode tap
 	ip addr add 10.9.0.1/24 dev tap0
 	ip link set tap0 up
-	timeout 100 "$ukvmm" run --timeout 90s --net tap=tap0 "$@" --cmdline "ip=10.9.0.2/24 $words" "$image" >"$work/out" 2>&1 &
+	timeout 510 "$ukvmm" run --timeout 500s --net tap=tap0 "$@" --cmdline "ip=10.9.0.2/24 $words" "$image" >"$work/out" 2>&1 &
 	guest=$!
 }
+# Again where it could not connect (7): the guest may not be there yet, and nobody answers for its address after 3 s.
 ask()
 {
-	curl -sS --retry 20 --retry-all-errors --retry-delay 0 --retry-max-time 60 --connect-timeout 2 --max-time 60 "$@"
+	local end=$((SECONDS + 200)) rc=7
+	while [ $rc = 7 ] && [ $SECONDS -lt $end ]; do
+		rc=0
+		curl -sS --max-time 200 "$@" || rc=$?
+	done
+	return $rc
 }
 # want WHAT GOT WANTED
 want()

@@ -6,7 +6,7 @@ set -eu
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$3" >"$out/host"
-"$1" run --timeout 60s --mem 64M "$2" >"$out/guest"
+"$1" run --timeout 100s --mem 64M "$2" >"$out/guest"
 tail -n 1 "$out/host" | grep -qx OK || { echo "the host's output is not complete"; exit 1; }
 diff "$out/host" "$out/guest" | head -n 40
 cmp "$out/host" "$out/guest"

@@ -127,7 +127,10 @@ static const struct script script_io = {.prepare = io_prepare, .judge = io_judge
 #define GUEST_ERROR .reason = UKVMM_STOP_FAULT, .flags = UKVMM_STOP_GUEST_ERROR
 #define FAULTS { .reason = UKVMM_STOP_FAULT, .flags = UKVMM_STOP_GUEST_ERROR | UKVMM_STOP_TRIPLE_FAULT, \
 	.says = { "falling\n" }, .error = { "triple fault" } }
-#define READ_ONLY { GUEST_ERROR, .says = { "falling\n" }, .error = { "read-only: code or constants" } }
+#define READ_ONLY { GUEST_ERROR, .says = { "falling\n" }, \
+	.error = { "host/guest translation fault", "read-only: code or constants" } }
+#define EXEC_DATA .vm_flags = UKVMM_VM_HVT_EXEC_DATA
+#define RAN(what) EXIT(0, "falling\n", "it was executed\n", "hello from hvt [" what "]\n")
 #define BROKEN(why) { .code = 0, GUEST_ERROR, .error = { "hypercall", why } }
 #define REFUSED(rc, ...) { .code = (rc), .error = { __VA_ARGS__ } }
 #define HVT(what, text) .name = what, .image = "hvt.elf", .cmdline = text
@@ -138,6 +141,7 @@ const struct guest_case cases_hvt[] = {
 	{ HVT("hvt-hello-2m", "--ipv4=10.0.0.2/24 --x"), .memory_mib = 2,
 		.want = HELLO("--ipv4=10.0.0.2/24 --x") },
 	{ HVT("hvt-hello-3g", ""), .memory_mib = 3072, .want = HELLO("") },
+	{ .name = "hvt-abi1", .image = "hvt-abi1.elf", .cmdline = "of before", .want = HELLO("of before") },
 	{ HVT("hvt-status", "halt 41"), .want = EXIT(41) },
 	{ HVT("hvt-sleep", "sleep"), .want = HELLO("sleep") },
 	{ HVT("hvt-write-null", "write-null"), .want = FAULTS },
@@ -148,6 +152,17 @@ const struct guest_case cases_hvt[] = {
 	{ HVT("hvt-answer-in-text", "answer-in-text"), .want = BROKEN("not in writable memory") },
 	{ HVT("hvt-say-constant", "say-constant"), .want = EXIT(0, "constant\n") },
 	{ HVT("hvt-run-data", "run-data"), .want = FAULTS },
+	{ HVT("hvt-run-constant", "run-constant"), .want = FAULTS },
+	{ HVT("hvt-run-heap", "run-heap"), .want = FAULTS },
+	{ HVT("hvt-run-stack", "run-stack"), .want = FAULTS },
+	{ HVT("hvt-exec-data", "run-data"), EXEC_DATA, .want = RAN("run-data") },
+	{ HVT("hvt-exec-constant", "run-constant"), EXEC_DATA, .want = RAN("run-constant") },
+	{ HVT("hvt-exec-heap", "run-heap"), EXEC_DATA, .want = RAN("run-heap") },
+	{ HVT("hvt-exec-stack", "run-stack"), EXEC_DATA, .want = RAN("run-stack") },
+	{ HVT("hvt-exec-write-text", "write-text"), EXEC_DATA, .want = READ_ONLY },
+	{ HVT("hvt-exec-write-low", "write-low"), EXEC_DATA, .want = FAULTS },
+	{ HVT("hvt-exec-run-low", "run-low"), EXEC_DATA, .want = FAULTS },
+	{ .name = "hvt-exec-others", .image = "hello.elf", EXEC_DATA, .want = REFUSED(-EINVAL, "Solo5 hvt") },
 	{ HVT("hvt-no-call", "no-call"), .want = BROKEN("no such call") },
 	{ HVT("hvt-outside", "outside"), .want = BROKEN("not in writable memory") },
 	{ HVT("hvt-low-answer", "low-answer"), .want = BROKEN("not in writable memory") },

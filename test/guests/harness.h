@@ -16,7 +16,7 @@
 #include <ukvmm/sandbox.h>
 #include <ukvmm/x86.h>
 
-enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 60 };
+enum { OUTPUT_BYTES = 1 << 16, TEXTS = 4, DEADLINE_S = 100 };
 
 /* Interrupt chips that a case is run with, one after the other; 0: the default only. */
 enum {
@@ -44,6 +44,7 @@ struct script {
 	void (*notify)(struct drive *d, uint64_t value); /* the guest's doorbell */
 	void (*paused)(struct drive *d);
 	void (*idle)(struct drive *d); /* a vCPU came back IDLE; on its thread */
+	void (*slice)(struct drive *d); /* a slice is over, of the first three, which have 2 ms; on the vCPU's thread */
 	uint64_t (*trap)(struct drive *d,
 		const struct ukvmm_stop *stop); /* the answer; on the vCPU's thread */
 	const char *(*judge)(struct drive *d);	/* after the end: what is wrong, or NULL */
@@ -94,7 +95,7 @@ struct drive {
 	/* for scripts */
 	uint64_t step, notified, pauses;
 	void *io;
-	bool disorder;
+	bool disorder, pausing;
 	/* under lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;

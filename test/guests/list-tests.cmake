@@ -6,6 +6,6 @@ string(REPLACE "\n" ";" names "${names}")
 set(text "")
 foreach(name ${names})
 	string(APPEND text "add_test(guests-${name} \"${PROGRAM}\" --guests \"${GUESTS}\" --case ${name})\n"
-		"set_tests_properties(guests-${name} PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 300)\n")
+		"set_tests_properties(guests-${name} PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 600)\n")
 endforeach()
 file(WRITE ${OUT} "${text}")

@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 		"24 at most");
 	check(c.calls >= WAITS, "calls", c.calls, "one for each wait");
 	check(c.call_max && c.call_max <= CALL_MOST, "instructions of a call", c.call_max, "48 at most");
+	check(c.early && !c.halted, "an interrupt before the HLT of an idle ends it", c.early && !c.halted, "1");
 	check(c.pages && c.pages < 64, "pages touched, tables and image included", c.pages, "less than 64");
 	printf("1..%d\n", n);
 	return failed;

@@ -7,7 +7,7 @@
 
 #include "harness.h"
 
-enum { SLICE_NS = 20000000, EVENTS = 16, CPUS = 8 };
+enum { SLICE_NS = 20000000, SHORT_NS = 2000000, SHORT = 3, EVENTS = 16, CPUS = 8 };
 
 struct cpu {
 	struct drive *d;
@@ -70,25 +70,32 @@ static void ended(
 
 static void *cpu_main(void *arg)
 {
-	const struct ukvmm_limits limits = {.size = sizeof limits, .slice_ns = SLICE_NS};
 	struct cpu *c = arg;
+	const struct script *s = script_of(c->d);
+	uint32_t left = s->slice ? SHORT : 0;
 
 	drive_enter(c->d, UKVMM_ROLE_VCPU);
 	for (;;) {
+		const struct ukvmm_limits limits = {.size = sizeof limits, .slice_ns = left ? SHORT_NS : SLICE_NS};
 		struct ukvmm_stop stop = {.size = sizeof stop};
 		struct ukvmm_err err = {.size = sizeof err};
 		int rc = ukvmm_vcpu_run(c->vcpu, &limits, &stop, &err);
 
 		switch (rc < 0 ? 0 : stop.reason) {
 		case UKVMM_STOP_SLICE:
+			if (left) {
+				left--;
+				s->slice(c->d);
+			}
+			break;
 		case UKVMM_STOP_KICKED:
 			break;
 		case UKVMM_STOP_IDLE:
 			pthread_mutex_lock(&c->d->lock);
 			c->d->idles++;
 			pthread_mutex_unlock(&c->d->lock);
-			if (script_of(c->d)->idle)
-				script_of(c->d)->idle(c->d);
+			if (s->idle)
+				s->idle(c->d);
 			wait_runnable(c);
 			break;
 		case UKVMM_STOP_PAUSED:

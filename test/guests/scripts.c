@@ -182,19 +182,26 @@ static void stop_output(struct drive *d)
 
 const struct script script_stop = {.output = stop_output};
 
-/* ---- pauses at each line of output ---- */
+/* ---- pauses at each line of output, and after three slices: the guest may be at its end when the first line is seen ----
+ */
 
 static void pause_output(struct drive *d)
 {
 	if (strstr(d->output, "OK\n"))
 		return;
-	if (d->step == d->pauses && !ukvmm_vm_pause(d->vm))
-		d->step++;
+	if (!d->pausing && !ukvmm_vm_pause(d->vm))
+		d->pausing = true;
+}
+
+static void pause_slice(struct drive *d)
+{
+	ukvmm_vm_pause(d->vm);
 }
 
 static void pause_paused(struct drive *d)
 {
 	d->pauses++;
+	d->pausing = false;
 	ukvmm_vm_resume(d->vm);
 }
 
@@ -204,4 +211,4 @@ static const char *pause_judge(struct drive *d)
 }
 
 const struct script script_pause = {
-	.output = pause_output, .paused = pause_paused, .judge = pause_judge};
+	.output = pause_output, .slice = pause_slice, .paused = pause_paused, .judge = pause_judge};

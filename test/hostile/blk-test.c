@@ -358,6 +358,5 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_read_only_disk_is_never_written),
 	};
 
-	suite_take(argc, argv, "blk");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "blk");
 }

@@ -162,6 +162,5 @@ int main(int argc, char **argv)
 		ROW(doorbell_without_end_is_bounded),
 	};
 
-	suite_take(argc, argv, "echo");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "echo");
 }

@@ -125,6 +125,7 @@ uint64_t hostile_port(struct hostile *h, uint32_t port, uint32_t width, bool wri
 struct held {
 	uint64_t heap, resident;
 };
+extern bool held_without_proc; /* resident is 0: there is no /proc */
 struct held held_now(struct hostile *h);
 /* Grown by no more than `bytes` since. */
 void assert_held(struct hostile *h, struct held before, uint64_t bytes);

@@ -153,6 +153,5 @@ int main(int argc, char **argv)
 		ROW(other_formats_full_of_garbage_are_refused),
 	};
 
-	suite_take(argc, argv, "echo");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "echo");
 }

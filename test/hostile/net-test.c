@@ -391,6 +391,5 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_stream_peer_that_lies_about_lengths_is_a_dead_link),
 	};
 
-	suite_take(argc, argv, "net");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "net");
 }

@@ -299,6 +299,5 @@ int main(int argc, char **argv)
 		ROW(rings_of_one_entry_work),
 	};
 
-	suite_take(argc, argv, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, NULL);
 }

@@ -217,7 +217,7 @@ static void a_vm_ends_while_its_disk_hangs(void **state)
 	CHECK(!slow_disk());
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_disk_that_hangs_stalls_nobody_else),
@@ -230,5 +230,5 @@ int main(void)
 
 	(void)suite_setup;
 	(void)suite_teardown;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "blk");
 }

@@ -169,7 +169,7 @@ static void console_input_into_small_and_readonly_buffers(void **state)
 	teardown(h);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_bytes_are_bounded_per_request),
@@ -182,5 +182,5 @@ int main(void)
 
 	(void)suite_setup;
 	(void)suite_teardown;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "rng");
 }

@@ -226,6 +226,5 @@ int main(int argc, char **argv)
 		ROW(a_pause_at_any_moment_loses_no_request),
 	};
 
-	suite_take(argc, argv, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, NULL);
 }

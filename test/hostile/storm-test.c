@@ -245,6 +245,5 @@ int main(int argc, char **argv)
 		ROW(a_queue_that_is_never_empty_starves_nobody),
 	};
 
-	suite_take(argc, argv, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, NULL);
 }

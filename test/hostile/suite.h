@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "hostile.h"
+#include "sealed.h"
 
 static const struct subject *suite_subject;
 
@@ -38,6 +40,19 @@ static inline void suite_take(int argc, char **argv, const char *name)
 		exit(2);
 	}
 }
+
+/* The suite's main(): PROGRAM [--sealed] [DEVICE]. */
+static inline int suite_run(int argc, char **argv, const struct CMUnitTest *tests, size_t n, const char *name)
+{
+	bool sealed = argc > 1 && strcmp(argv[1], "--sealed") == 0;
+
+	sealed_main_if_worker(argc, argv, tests, n, &suite_subject);
+	suite_take(argc - sealed, argv + sealed, name);
+	return sealed ? sealed_run(tests, n, suite_subject)
+		      : _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
+}
+
+#define SUITE_RUN(tests, name) suite_run(argc, argv, tests, sizeof(tests) / sizeof((tests)[0]), name)
 
 #define ROW(f) cmocka_unit_test_setup_teardown(f, suite_setup, suite_teardown)
 

@@ -239,6 +239,5 @@ int main(int argc, char **argv)
 		ROW(status_steps_are_not_left_out),
 	};
 
-	suite_take(argc, argv, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, NULL);
 }

@@ -273,6 +273,5 @@ int main(int argc, char **argv)
 		cmocka_unit_test(clients_that_do_not_speak_the_protocol_are_dropped),
 	};
 
-	suite_take(argc, argv, "vsock");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "vsock");
 }

@@ -269,6 +269,5 @@ int main(int argc, char **argv)
 		ROW(buffers_without_room_for_a_header_do_not_matter),
 	};
 
-	suite_take(argc, argv, "vsock");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SUITE_RUN(tests, "vsock");
 }

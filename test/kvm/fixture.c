@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { WAIT_MS = 100000 };
+
 int open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -137,8 +139,8 @@ uint64_t wait_event(struct fixture *f, uint32_t type)
 	struct ukvmm_event ev;
 
 	for (;;) {
-		if (poll(&p, 1, 20000) != 1)
-			fail_msg("event %u did not come within 20 s", type);
+		if (poll(&p, 1, WAIT_MS) != 1)
+			fail_msg("event %u did not come within %d ms", type, WAIT_MS);
 		if (ukvmm_poller_run(f->poller, &ev, 1, 0) == 1 && ev.type == type)
 			return ev.value;
 	}

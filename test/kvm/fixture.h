@@ -56,7 +56,7 @@ void runner_start(struct runner *r, struct ukvmm_vcpu *vcpu);
 void runner_start_limits(struct runner *r, struct ukvmm_vcpu *vcpu, const struct ukvmm_limits *limits);
 void runner_join(struct runner *r);
 
-/* Serves the poller until this event comes (others are dropped) and returns its value; fails the test after 20 s. */
+/* Serves the poller until this event comes (others are dropped) and returns its value; fails the test after 100 s. */
 uint64_t wait_event(struct fixture *f, uint32_t type);
 /* Serves the poller until nothing is left; returns how many events of the type came. */
 int drain_events(struct fixture *f, uint32_t type);

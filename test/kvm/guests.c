@@ -12,6 +12,7 @@ TINY_CODE(hello, "lea rsi, [rip + 2f]; mov edx, 0x3f8; mov ecx, 6; 1: lodsb; out
 		 "2: .ascii \"hello\\n\"");
 TINY_CODE(chatty, "mov edx, 0x3f8; mov al, 'x'; 1: out dx, al; jmp 1b");
 TINY_CODE(bell, "mov ebx, " DOORBELL "; xor eax, eax; 1: inc eax; mov [rbx], eax; jmp 1b");
+TINY_CODE(bells, "mov ebx, " DOORBELL "; xor eax, eax; 1: inc eax; mov [rbx], eax; cmp eax, 100; jne 1b; " EXIT("0"));
 TINY_CODE(trap, "mov edx, 0x9900; in al, dx; inc al; out dx, al; mov ah, al; " EXIT("ah"));
 TINY_CODE(strings, "lea rsi, [rip + 2f]; mov edx, 0x9900; mov ecx, 3; rep outsb; " EXIT("3") "2: .ascii \"abc\"");
 
@@ -26,7 +27,7 @@ TINY_CODE(idle, INTERRUPTS
 
 TINY_CODE(timer, INTERRUPTS
 	/* divide by 1, one-shot, vector 0x40; KVM's LAPIC bus runs at 1 GHz */
-	"mov dword ptr [rbx + 0x3e0], 11; mov dword ptr [rbx + 0x320], 0x40; mov dword ptr [rbx + 0x380], 20000000; "
+	"mov dword ptr [rbx + 0x3e0], 11; mov dword ptr [rbx + 0x320], 0x40; mov dword ptr [rbx + 0x380], 300000000; "
 	"1: " IDLE "jmp 1b; 9: " EXIT("9"));
 
 #define GUEST(name) const struct tiny_code *const guest_##name = &tiny_code_##name
@@ -37,6 +38,7 @@ GUEST(halt);
 GUEST(hello);
 GUEST(chatty);
 GUEST(bell);
+GUEST(bells);
 GUEST(trap);
 GUEST(strings);
 GUEST(idle);

@@ -28,11 +28,12 @@ extern const struct tiny_code *const guest_halt;    /* sti; hlt, for ever, nothi
 extern const struct tiny_code *const guest_hello;   /* "hello\n" on the serial line, then status 0 */
 extern const struct tiny_code *const guest_chatty;  /* serial output without end */
 extern const struct tiny_code *const guest_bell;    /* NOTIFY 1, then 2, ... */
+extern const struct tiny_code *const guest_bells;   /* NOTIFY 1 to 100, then status 0 */
 extern const struct tiny_code *const guest_trap;    /* in al, GUEST_PORT; out GUEST_PORT, al + 1; exits with al */
 extern const struct tiny_code *const guest_strings; /* rep outsb of "abc" to GUEST_PORT, then status 3 */
 /* Idles by the doorbell; each interrupt on GUEST_GSI is a NOTIFY with the count of them. NOTIFY 0 when ready. */
 extern const struct tiny_code *const guest_idle;
-/* Arms the LAPIC timer once (about 20 ms), idles by the doorbell, then exits with status 9. */
+/* Arms the LAPIC timer once (about 300 ms: it idles before, on a busy host, too), idles by the doorbell, then exits with status 9. */
 extern const struct tiny_code *const guest_timer;
 
 #endif

@@ -27,7 +27,7 @@ static const struct trip_kind kinds[] = {
 	KIND("frames out", "mode=net-tx n=100000", TRIP_NET),
 };
 
-/* More lives where the first, which was timed, was so slow that the next ones ended before they were to hop. */
+/* More lives, hopping ever sooner, where the first, which was timed, was so slow that the next ones ended before. */
 enum { LIVES = 3, LIVES_MAX = 40, HOPS_MAX = 8 };
 static uint64_t seed = 0x2545f4914f6cdd1d;
 static const char *only;
@@ -64,9 +64,13 @@ static void goes_on(void **state)
 			continue;
 		live(*state, &kinds[k], 0, 0, &hops);
 		ns = ukvmm_now() - start;
-		for (uint32_t i = 0; i < LIVES || (!hops && i < LIVES_MAX); i++)
+		print_message("%s: unbroken %llu us\n", kinds[k].name, (unsigned long long)ns / 1000);
+		for (uint32_t i = 0; i < LIVES || (!hops && i < LIVES_MAX); i++) {
 			live(*state, &kinds[k], 1 + (uint32_t)(roundtrip_random(&seed) % HOPS_MAX), ns, &hops);
-		print_message("%s: %u hops, unbroken %llu us\n", kinds[k].name, hops, (unsigned long long)ns / 1000);
+			if (!hops)
+				ns /= 2;
+		}
+		print_message("%s: %u hops\n", kinds[k].name, hops);
 		assert_true(hops > 0);
 	}
 }

@@ -70,7 +70,7 @@ static void exactly_once(struct fixture *f, const struct tiny_code *code, uint32
 	assert_int_equal(ukvmm_vm_resume(vm), 0);
 	/* one that is lost would be waited for until then */
 	stop = run_vcpu(vcpu_of(vm, 0), &(struct ukvmm_limits){ .size = sizeof(struct ukvmm_limits),
-			.deadline = ukvmm_now() + 20000000000 });
+			.deadline = ukvmm_now() + 100000000000 });
 	assert_int_equal(stop.reason, UKVMM_STOP_POWEROFF);
 	assert_int_equal(stop.value, 1);
 	ukvmm_vm_destroy(vm);

@@ -201,7 +201,7 @@ bool traveller_serve(struct traveller *t, uint64_t until)
 
 static uint64_t far(void)
 {
-	return ukvmm_now() + 60000000000;
+	return ukvmm_now() + 120000000000;
 }
 
 static void not_paused(const struct traveller *t)
@@ -285,7 +285,7 @@ bool traveller_hop(struct traveller *t)
 void traveller_finish(struct traveller *t)
 {
 	if (!traveller_serve(t, far()))
-		fail_msg("%s did not end within 60 s; it said:\n%s", t->kind->name, t->output);
+		fail_msg("%s did not end within 120 s; it said:\n%s", t->kind->name, t->output);
 	join(t);
 	take_output(t);
 }

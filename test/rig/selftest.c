@@ -15,14 +15,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RAM_BYTES = 0x10000, CODE_AT = 0x1000, PORT = 0x3f8 };
+enum { RAM_BYTES = 0x10000, CODE_AT = 0x1000, PORT = 0x3f8, MSR_TSC = 0x10 };
 
-/* Real mode: adds 1 to what a port read yields, writes it to the same port, halts. */
+/* Real mode: adds 1 to what a port read yields, writes it to the same port, then the TSC in two halves, halts. */
 static const uint8_t code[] = {
 	0xba, PORT & 0xff, PORT >> 8, /* mov dx, PORT */
 	0xec,			      /* in al, dx */
 	0x04, 0x01,		      /* add al, 1 */
 	0xee,			      /* out dx, al */
+	0x0f, 0x31,		      /* rdtsc */
+	0x66, 0x89, 0xd3,	      /* mov ebx, edx */
+	0xba, PORT & 0xff, PORT >> 8, /* mov dx, PORT */
+	0x66, 0xef,		      /* out dx, eax */
+	0x66, 0x89, 0xd8,	      /* mov eax, ebx */
+	0x66, 0xef,		      /* out dx, eax */
 	0xf4,			      /* hlt */
 };
 
@@ -95,6 +101,30 @@ static uint8_t *run_to_port(struct machine *m, uint8_t direction)
 	return (uint8_t *)m->run + m->run->io.data_offset;
 }
 
+/* The guest's TSC as KVM knows of it; 0 if it does not. */
+static uint64_t known_tsc(struct machine *m)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry[1];
+	} msr = { .head.nmsrs = 1, .entry[0].index = MSR_TSC };
+
+	return ioctl(m->vcpu, KVM_GET_MSRS, &msr) == 1 ? msr.entry[0].data : 0;
+}
+
+/* Next is RDTSC. A KVM with another TSC than its guests' serves no deadline of theirs. */
+static void check_tsc(struct machine *m)
+{
+	uint64_t before = known_tsc(m), tsc = 0;
+	uint32_t *half;
+
+	for (int i = 0; i < 2; i++) {
+		half = (uint32_t *)(void *)run_to_port(m, KVM_EXIT_IO_OUT);
+		tsc |= half ? (uint64_t)*half << 32 * i : 0;
+	}
+	check(tsc > before && tsc < known_tsc(m), "the TSC that the guest reads is the one that KVM knows of");
+}
+
 static void check_guest(struct machine *m)
 {
 	uint8_t *data = run_to_port(m, KVM_EXIT_IO_IN);
@@ -105,6 +135,7 @@ static void check_guest(struct machine *m)
 	data = run_to_port(m, KVM_EXIT_IO_OUT);
 	check(data, "the guest writes the port");
 	check(data && *data == 42, "it computed with what it read");
+	check_tsc(m);
 	check(run_to(m, KVM_EXIT_HLT), "the guest halts");
 }
 

@@ -146,6 +146,25 @@ stage_peer()
 	stage_www "$1"
 }
 
+# The scripts of test/worker that want a file system of their own, and what they call.
+stage_cgroups()
+{
+	local name
+	for name in worker-cgroup worker-pattern cli-json cli-guest.elf; do
+		stage_program "$build/test/$name" rig/test || return 1
+	done
+	for name in bash find xargs head stat truncate mount umount losetup addpart delpart unshare mkfs.ext4; do
+		stage_program "$(PATH=$PATH:/sbin:/usr/sbin command -v $name)" usr/bin || return 1
+	done
+	mkdir -p "$tree/rig/worker" "$tree/rig/cli"
+	cp "$root"/test/worker/{cgroups,limits,io-max}.sh "$tree/rig/worker/"
+	cp "$root/test/cli/lib.sh" "$tree/rig/cli/"
+	for name in loop overlay; do
+		stage_module "$name" || return 1
+	done
+	stage_program "$build/bin/ukvmm" rig/bin
+}
+
 # What suites with devices have: the stock kernel, an initrd with its drivers, QEMU as the other VMM.
 stage_peers()
 {
@@ -250,6 +269,7 @@ stage_suite()
 	kvm) stage_guests && stage_tests 'unit-kvm-*' && stage_tests 'kvm-*' ;;
 	guests) stage_guests && stage_tests guests-run ;;
 	sandbox) stage_guests && stage_tests guests-run && stage_tests 'sandbox-*' && stage_module tun ;;
+	cgroups) stage_guests && stage_cgroups ;;
 	linux) stage_linux ;;
 	vsock) stage_vsock ;;
 	disk) stage_peers && stage_disk ;;

@@ -4,6 +4,10 @@
 tap_n=0
 tap_failed=0
 
+# What has taken longer hangs, on a busy machine, too: its QEMU may have a tenth of a CPU. scripts/rig waits for a line a
+# little longer.
+readonly hung_s=1100
+
 # What every stock kernel is told. nohz=off: a tick that always comes wakes it 4 ms after an interrupt that the rig's
 # CPU let in between STI and HLT (scripts/rig).
 readonly linux_words="console=ttyS0 quiet mitigations=off panic=-1 reboot=k nohz=off"

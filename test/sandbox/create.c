@@ -21,7 +21,7 @@
 
 #include "peer.h"
 
-enum { RAM = 16 << 20, DISK = 1 << 20, SHELLS = 2, WAIT_S = 20 };
+enum { RAM = 16 << 20, DISK = 1 << 20, SHELLS = 2, WAIT_S = 100 };
 
 static struct ukvmm_host *host;
 static struct ukvmm_err err = { .size = sizeof err };

@@ -20,7 +20,7 @@
 #include "subjects.h"
 #include "x86_map.h"
 
-enum { AT = 0x8000, SECTOR = 512, ROUNDS = 50, LONG_FRAME = 4000, GUEST_PORT = 1024, HOST_PORT = 80, WAIT_MS = 20000,
+enum { AT = 0x8000, SECTOR = 512, ROUNDS = 50, LONG_FRAME = 4000, GUEST_PORT = 1024, HOST_PORT = 80, WAIT_MS = 100000,
 	SKIPPED = 77 };
 
 struct work {

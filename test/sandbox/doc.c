@@ -34,7 +34,7 @@ static void row(const char *room, const struct call_rule *rule)
 	printf("| %s%s | ", rule->call, rule->refuse ? ", refused" : "");
 	arguments(rule);
 	printf(" |");
-	for (int bit = 0; bit < 8; bit++)
+	for (int bit = 0; bit < 10; bit++)
 		printf(" %s |", rule->grants >> bit & 1 ? "x" : "");
 	printf(" %s | %s |\n", room, rule->why);
 }
@@ -60,12 +60,14 @@ static unsigned count(uint16_t grants)
 
 int main(void)
 {
-	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, create | %u |\n"
+	printf("| | calls |\n|---|---|\n| vcpu | %u |\n| vcpu, serve | %u |\n| io | %u |\n| io, inspect | %u |\n"
+	       "| io, stream, inspect | %u |\n| io, create | %u |\n"
 	       "| work | %u |\n| work, create | %u |\n\n",
-		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_CREATE),
+		count(CALL_VCPU), count(CALL_VCPU | CALL_SERVE), count(CALL_IO), count(CALL_IO | CALL_INSPECT),
+		count(CALL_IO | CALL_STREAM | CALL_INSPECT), count(CALL_IO | CALL_CREATE),
 		count(CALL_WORK), count(CALL_WORK | CALL_CREATE));
-	printf("| call | arguments | vcpu | io | work | create | threads | serve | connect | state | room | for |\n"
-	       "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+	printf("| call | arguments | vcpu | io | work | create | threads | serve | connect | state | inspect | stream | room | for |\n"
+	       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t t = 0; call_tables[t]; t++)
 		for (size_t i = 0; i < call_tables[t]->n; i++)
 			row(call_tables[t]->room, &call_tables[t]->rule[i]);

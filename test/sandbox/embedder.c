@@ -22,7 +22,7 @@
 
 #include <ukvmm/sandbox.h>
 
-enum { SMALL = 1 << 20, LARGE = 16 << 20, WAIT_S = 20 };
+enum { SMALL = 1 << 20, LARGE = 16 << 20, WAIT_S = 100 };
 
 static struct ukvmm_host *host;
 

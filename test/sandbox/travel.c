@@ -6,6 +6,7 @@
  */
 #include "roundtrip.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #define SPLIT UKVMM_X86_IRQCHIP_SPLIT
 #define FULL UKVMM_X86_IRQCHIP_FULL
 
+#define HELD "timer that ran out"
+
 enum { HOPS = 3, STAY_NS = 5000000 };
 
 static const struct trip_kind kinds[] = {
@@ -31,6 +34,8 @@ static const struct trip_kind kinds[] = {
 		.irqchip = SPLIT, .input = 800 },
 	{ .name = "sleeper, parked", .image = "sleeper.elf", .cmdline = "ticks=5 ms=4", .vcpus = 1, .irqchip = SPLIT,
 		.flags = UKVMM_VM_PARK_IDLE },
+	/* a state of a timer that is done asks for one more run: here it always is */
+	{ .name = HELD, .image = "sleeper.elf", .cmdline = "ticks=1 ms=1 hold=1", .vcpus = 1, .irqchip = SPLIT },
 	{ .name = "counter, 1 GiB", .image = "counter.elf", .cmdline = "rounds=4 work=100000", .vcpus = 1,
 		.irqchip = SPLIT,
 		.memory = 1ull << 30 },
@@ -88,6 +93,37 @@ static void look(struct ukvmm_vm *vm)
 	assert_true(stats.resident_bytes > 0);
 }
 
+/* The same of one who may look, and change nothing. */
+static void *inspect(void *arg)
+{
+	struct traveller *t = arg;
+	const struct ukvmm_sandbox_config config = { .size = sizeof config, .role = UKVMM_ROLE_IO,
+		.may = UKVMM_MAY_INSPECT };
+
+	if (!open_air && ukvmm_sandbox_enter(t->f->host, &config, NULL))
+		fail_msg("no narrower filter");
+	look(t->vm);
+	return NULL;
+}
+
+static void inspect_apart(struct traveller *t)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, inspect, t), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* Until it holds, and says so; after the hops it is let go. */
+static void await_hold(struct traveller *t)
+{
+	uint64_t until = ukvmm_now() + 100000000000;
+
+	while (!strstr(t->output, "fired\n") && ukvmm_now() < until)
+		assert_false(traveller_serve(t, ukvmm_now() + STAY_NS));
+	assert_non_null(strstr(t->output, "fired\n"));
+}
+
 static void travel(const struct trip_kind *kind)
 {
 	const struct ukvmm_vm_config ahead = { .size = sizeof ahead, .memory = 16u << 20 };
@@ -100,11 +136,16 @@ static void travel(const struct trip_kind *kind)
 	enter(f);
 	assert_int_equal(ukvmm_host_prepare(f->host, &ahead, 1, NULL), 0);
 	t.vm = traveller_fresh(&t);
+	inspect_apart(&t);
 	look(t.vm);
 	assert_int_equal(ukvmm_vm_resume(t.vm), 0);
 	traveller_drive(&t);
+	if (strcmp(kind->name, HELD) == 0)
+		await_hold(&t);
 	for (int i = 0; i < HOPS && !traveller_serve(&t, ukvmm_now() + STAY_NS) && traveller_hop(&t); i++)
 		;
+	if (strcmp(kind->name, HELD) == 0)
+		assert_int_equal(ukvmm_vm_console_write(t.vm, 0, "\n", 1), 1);
 	traveller_finish(&t);
 	assert_int_equal(t.stop.reason, UKVMM_STOP_POWEROFF);
 	assert_non_null(strstr(t.output, "OK\n"));

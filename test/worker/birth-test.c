@@ -3,6 +3,7 @@
  * Real workers, as root and as an ordinary user in one run: what they have around them, and that nothing is left of one
  * whose control is killed at any moment of its making. Whoever is orphaned becomes our child.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,10 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker.h"
+#include "cgroup_find.h"
 #include "walls.h"
 #include "worker.h"
 
-enum { KILLS = 200, PATIENCE_MS = 60000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77 };
+enum { KILLS = 200, PATIENCE_MS = 100000, NOBODY = 65534, MEMORY = 16 << 20, SKIPPED = 77, MAKERS = 6, ROUNDS = 50 };
 
 const char report_program[] = "test";
 
@@ -124,6 +127,165 @@ static bool all_gone(void)
 	return false;
 }
 
+/* The same, each in a cgroup of its own. */
+static void make_in_cgroups(void)
+{
+	struct worker_config config = { .kvm_fd = kvm, .memory = MEMORY, .vcpus = 1 };
+	struct cgroup_limits limits = { .memory = MEMORY, .cpu_percent = 100, .tasks = 20 };
+	struct cgroup *cgroup;
+	struct worker *w;
+	char name[32];
+
+	snprintf(name, sizeof name, "birth-%d", getpid());
+	for (;;) {
+		if (cgroup_make(name, &cgroup, NULL) < 0)
+			continue;
+		cgroup_limit(cgroup, &limits, NULL);
+		config.cgroup = cgroup;
+		w = NULL;
+		if (worker_new(&config, &w, NULL) == 0 && next(w, WORKER_READY) && give(w) == 0)
+			next(w, WORKER_STOPPED);
+		worker_free(w);
+		cgroup_remove(cgroup);
+	}
+}
+
+static int make_some(void)
+{
+	struct ukvmm_err err = { .size = sizeof err };
+	struct cgroup *cgroup;
+	char name[32];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(name, sizeof name, "birth-%d-%d", getpid(), i);
+		if (cgroup_make(name, &cgroup, &err) < 0) {
+			fprintf(stderr, "%s(%s): %s\n", err.call, err.object, err.text);
+			return 1;
+		}
+		cgroup_remove(cgroup);
+	}
+	return 0;
+}
+
+/* Each looks through all of them for what the dead have left. */
+static void made_at_once(const char *who)
+{
+	int status, good = 0, n = 0;
+
+	for (; n < MAKERS; n++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(make_some());
+	}
+	for (int i = 0; i < n; i++)
+		good += wait(&status) > 0 && status == 0;
+	result(good == MAKERS, who, "many who make cgroups at the same time do not take each other's");
+}
+
+/* The same of a broker's. */
+static void make_by_broker(void)
+{
+	struct broker_config of_broker = { .kvm_fd = kvm };
+	struct worker_config config = { .memory = MEMORY, .vcpus = 1 };
+	struct cgroup_limits limits = { .memory = MEMORY, .cpu_percent = 100, .tasks = 20 };
+	struct broker *b;
+	struct worker *w;
+	char name[32];
+	uint64_t id;
+
+	if (broker_start(&of_broker, &b, NULL) < 0)
+		_exit(1);
+	snprintf(name, sizeof name, "birth-%d", getpid());
+	/* until either is killed */
+	while (broker_worker(b, &config, name, &limits, &id, &w, NULL) == 0) {
+		if (next(w, WORKER_READY) && give(w) == 0)
+			next(w, WORKER_STOPPED);
+		worker_free(w);
+	}
+	for (;;)
+		pause();
+}
+
+/* A process's first child; 0: it has none. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
+		*text = '\0';
+	close(fd);
+	return atoi(text);
+}
+
+/* Folders of cgroups that those have left whom nobody came after. */
+static int folders_left(void)
+{
+	static struct cgroup_place place;
+	int left = 0;
+
+	if (cgroup_find(&place) < 0)
+		return 0;
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		DIR *dir = place.path[i][0] ? opendir(place.path[i]) : NULL;
+		struct dirent *e;
+
+		while (dir && (e = readdir(dir)))
+			left += strncmp(e->d_name, "ukvmm-birth-", 12) == 0;
+		if (dir)
+			closedir(dir);
+	}
+	return left;
+}
+
+/* kill_child: every second time it is the broker that goes first. */
+static bool kill_at(struct timespec point, void (*make)(void), bool kill_child)
+{
+	pid_t pid = fork(), child;
+
+	if (pid == 0) {
+		/* of what becomes of its workers there is nothing to tell */
+		if (freopen("/dev/null", "w", stdout))
+			make();
+		_exit(1);
+	}
+	nanosleep(&point, NULL);
+	child = kill_child ? child_of(pid) : 0;
+	if (child > 0)
+		kill(child, SIGKILL);
+	kill(pid, SIGKILL);
+	return all_gone();
+}
+
+static void killed_in_cgroups(const char *who)
+{
+	struct cgroup *last;
+	unsigned int seed = 2;
+	int i, k;
+
+	if (cgroup_make("birth-first", &last, NULL) < 0) {
+		printf("# %s: no cgroups to be had here\n", who);
+		result(true, who, "SKIP: nobody makes cgroups");
+		result(true, who, "SKIP: controls and brokers with cgroups are not killed");
+		return;
+	}
+	cgroup_remove(last);
+	made_at_once(who);
+	for (i = 0, k = 0; i < KILLS; i++) {
+		/* to be moved into a cgroup of version 1 takes 10 ms of it */
+		struct timespec point = { .tv_nsec = rand_r(&seed) % 40000000 };
+
+		k += kill_at(point, i % 2 ? make_by_broker : make_in_cgroups, i % 4 == 1);
+	}
+	/* the next one takes away what is left */
+	if (cgroup_make("birth-last", &last, NULL) == 0)
+		cgroup_remove(last);
+	result(k == KILLS && folders_left() == 0, who, "200 controls and brokers with cgroups were killed, and nothing is left");
+}
+
 /* From before the first system call of the making to well into the guest's life. */
 static void killed(const char *who)
 {
@@ -132,13 +294,8 @@ static void killed(const char *who)
 
 	for (i = 0; i < KILLS; i++) {
 		struct timespec point = { .tv_nsec = rand_r(&seed) % 4000000 };
-		pid_t pid = fork();
 
-		if (pid == 0)
-			make_for_ever();
-		nanosleep(&point, NULL);
-		kill(pid, SIGKILL);
-		if (!all_gone())
+		if (!kill_at(point, make_for_ever, false))
 			break;
 	}
 	result(i == KILLS, who, "200 controls were killed, and nothing is left of their workers");
@@ -148,6 +305,7 @@ static void all(const char *who)
 {
 	lives(who);
 	killed(who);
+	killed_in_cgroups(who);
 }
 
 /* Another program than this one, which is opened before and not by name. */
@@ -193,7 +351,7 @@ static int as_user(void)
 		fflush(stdout);
 		_exit(failed ? 1 : 0);
 	}
-	tests += 5;
+	tests += 7;
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@
 #include "broker_wire.h"
 #include "impostor.h"
 
-enum { PATIENCE_MS = 60000, MANY = 80 };
+enum { PATIENCE_MS = 100000, MANY = 80, ROUNDS = 150 };
 
 const char report_program[] = "test";
 
@@ -404,6 +405,108 @@ static void what_is_no_request_is_its_end(void **state)
 	REFUSED((r.verb = BROKER_TAP, r.name[0] = '\0'), 0);
 }
 
+static unsigned int seed;
+
+static uint32_t any(uint32_t below)
+{
+	return (uint32_t)rand_r(&seed) % below;
+}
+
+static bool rarely(void)
+{
+	return any(32) == 0;
+}
+
+/* Requests that are nearly right, so that most get as far as their checks. */
+static void any_request(struct broker_request *r)
+{
+	static const char *const names[] = { "", "x", "plain", "../x", "a/b", ".", "fifo", "soft", "%s", "tap0x", "sub" };
+	unsigned char *bytes = (unsigned char *)r;
+
+	*r = (struct broker_request){ .verb = rarely() ? any(6) : 1 + any(4), .folder = any(3), .write = any(2),
+		.flags = rarely() ? any(64) : any(32) & ~WORKER_NO_SANDBOX, .id = any(8),
+		.memory = any(20), .vcpus = any(4) };
+	r->limits = (struct cgroup_limits){ .memory = any(2) * (1ull << any(63)), .cpu_percent = any(200), .tasks = any(5) };
+	strcpy(r->name, names[any(sizeof names / sizeof names[0])]);
+	if (rarely())
+		strcpy(r->name, "\n");
+	for (uint32_t i = rarely() ? any(20) : 0; i > 0; i--)
+		bytes[any(sizeof *r)] = (unsigned char)any(256);
+}
+
+/* Of any length, with descriptors of any kind. */
+static bool send_any(int sock)
+{
+	struct broker_request r;
+	int pair[2], null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[BROKER_FDS];
+	size_t bytes = rarely() ? any(sizeof r) : sizeof r;
+	bool sent;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	any_request(&r);
+	for (int i = 0; i < BROKER_FDS; i++)
+		fds[i] = any(4) ? pair[i] : null;
+	sent = broker_send(sock, &r, bytes, fds, r.verb == BROKER_SPAWN ? 2 - rarely() : rarely(), MSG_DONTWAIT) == 0;
+	close(pair[0]);
+	close(pair[1]);
+	close(null);
+	return sent;
+}
+
+/* Takes what it answers until it has nothing more to say: true. False: it has ended. */
+static bool still_there(int sock)
+{
+	struct broker_request r = { .verb = BROKER_OPEN, .name = "plain" };
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct broker_answer a;
+	int fds[BROKER_FDS];
+	uint32_t len = 0;
+	bool found = false;
+
+	if (broker_send(sock, &r, sizeof r, NULL, 0, 0) < 0)
+		return false;
+	/* an answer is of ours if it has the file; those before may, too, and leave one behind for later */
+	while (!found) {
+		assert_true(poll(&p, 1, PATIENCE_MS) > 0);
+		if (broker_receive(sock, &a, sizeof a, fds, BROKER_FDS, &len, MSG_DONTWAIT) < 0)
+			return false;
+		found = a.rc == 0 && len == 1;
+		for (uint32_t i = 0; i < len; i++)
+			close(fds[i]);
+	}
+	return true;
+}
+
+/* Whatever its client sends, it answers or ends; it does not hang, and nothing of it is left. */
+static void any_bytes_are_answered_or_its_end(void **state)
+{
+	const char *given = getenv("BROKER_SEED");
+	uint32_t ended = 0, answered = 0;
+
+	(void)state;
+	/* names of taps are among them */
+	if (geteuid() == 0)
+		assert_int_equal(unshare(CLONE_NEWNET), 0);
+	seed = given ? (unsigned int)atoi(given) : 1;
+	plant();
+	for (int round = 0; round < ROUNDS; round++) {
+		struct broker *b = begin(0);
+		bool alive = true;
+
+		for (int i = 0; i < 20 && alive; i++) {
+			send_any(broker_fd(b));
+			alive = still_there(broker_fd(b));
+			answered += alive;
+			ended += !alive;
+		}
+		broker_stop(b);
+	}
+	print_message("%u requests were survived, %u were the end\n", answered, ended);
+	assert_in_range(answered, ROUNDS, ROUNDS * 20);
+	assert_in_range(ended, 1, ROUNDS);
+	unplant();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, before, after)
 
 int main(int argc, char **argv)
@@ -417,6 +520,7 @@ int main(int argc, char **argv)
 		TEST(a_worker_in_its_cgroup_is_limited),
 		TEST(without_descriptors_it_goes_on),
 		TEST(what_is_no_request_is_its_end),
+		TEST(any_bytes_are_answered_or_its_end),
 	};
 	int rc;
 

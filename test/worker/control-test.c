@@ -21,7 +21,7 @@
 #include "impostor.h"
 #include "worker.h"
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 100000 };
 
 const char report_program[] = "test";
 

@@ -90,7 +90,7 @@ for signal in KILL SEGV; do
 	begin env --default-signal
 	kill -$signal "$pid"
 	finish 2>"$dir/ignored"
-	end=$((SECONDS + 60))
+	end=$((SECONDS + 100))
 	while [ -e "/proc/$worker" ] && [ $SECONDS -lt $end ]; do :; done
 	[ ! -e "/proc/$worker" ]
 	result $? "SIG$signal of the control ends the worker"

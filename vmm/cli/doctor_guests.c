@@ -7,8 +7,8 @@
 
 static const struct doctor_guest on_hardware[] = {
 	{ "Linux", "yes", "any kernel with the 64-bit protocol or PVH, such as Debian's" },
-	{ "Unikraft, OSv, Hermit, Nanos", "yes",
-		"by the Linux protocol; images for PCI machines find no devices" },
+	{ "Unikraft, OSv, Nanos", "yes", "by the Linux protocol; images for PCI machines find no devices" },
+	{ "Hermit", "yes", "by its loader, which was tried; its kernel was not" },
 	{ "Multiboot 1 kernels", "yes", "rumprun, IncludeOS and Solo5 virtio want their devices on PCI: refused" },
 	{ "Solo5 hvt (MirageOS)", "yes", "with the disks and network cards of its manifest" },
 	{ "ring-3 unikernels", "yes", "at full speed" },

@@ -115,6 +115,7 @@ static void fill(const struct machine *m, const struct run_options *o, struct me
 	j->image_fd = m->image;
 	j->initrd_fd = m->initrd;
 	j->console_fd = m->worker_console;
+	j->flags = o->hvt_exec_data ? JOB_HVT_EXEC_DATA : 0;
 	devices_fill(&m->devices, &o->devices, j);
 }
 

@@ -33,9 +33,12 @@ const char options_usage[] =
 	"  --vsock PATH[,...]   streams without IP, to sockets PATH_PORT: cid=N; listen (at PATH)\n"
 	"  --kicks HOW          how drivers notify devices: auto, exit or eventfd (default auto)\n"
 	"  --decompress         unpack a bzImage here instead of in the guest\n"
+	"  --hvt-exec-data      a Solo5 hvt guest may execute its data, heap and stack\n"
 	"  --kvm-fd N           an open /dev/kvm to use\n"
 	"  --cpu-quota PERCENT  of one CPU that the guest may use, all its threads together\n"
 	"  --memory-overhead N  beside its memory, what it may use of the host's before it is killed\n"
+	"  --io-max KEY=N,...   what it may read and write a second of each block device under its\n"
+	"                       disks: bps=10M, iops=500; rbps=, wbps=, riops=, wiops=\n"
 	"  --no-sandbox         no walls around the guest's process, for debugging\n"
 	"  --sandbox-trace      its forbidden system calls are logged by the kernel, and done\n"
 	"  --timeout DURATION   end the guest after this time, as 500ms, 30s or 2m: status 124\n"
@@ -60,9 +63,11 @@ enum {
 	OPT_VSOCK,
 	OPT_KICKS,
 	OPT_DECOMPRESS,
+	OPT_HVT_EXEC_DATA,
 	OPT_KVM_FD,
 	OPT_CPU_QUOTA,
 	OPT_MEMORY_OVERHEAD,
+	OPT_IO_MAX,
 	OPT_NO_SANDBOX,
 	OPT_SANDBOX_TRACE,
 	OPT_TIMEOUT,
@@ -85,9 +90,11 @@ static const struct option known[] = {
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "kicks", required_argument, NULL, OPT_KICKS },
 	{ "decompress", no_argument, NULL, OPT_DECOMPRESS },
+	{ "hvt-exec-data", no_argument, NULL, OPT_HVT_EXEC_DATA },
 	{ "kvm-fd", required_argument, NULL, OPT_KVM_FD },
 	{ "cpu-quota", required_argument, NULL, OPT_CPU_QUOTA },
 	{ "memory-overhead", required_argument, NULL, OPT_MEMORY_OVERHEAD },
+	{ "io-max", required_argument, NULL, OPT_IO_MAX },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "sandbox-trace", no_argument, NULL, OPT_SANDBOX_TRACE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -209,6 +216,8 @@ static void take_switch(struct run_options *o, int code)
 {
 	if (code == OPT_DECOMPRESS)
 		o->decompress = true;
+	else if (code == OPT_HVT_EXEC_DATA)
+		o->hvt_exec_data = true;
 	else if (code == OPT_NO_SANDBOX)
 		o->no_sandbox = true;
 	else
@@ -228,6 +237,8 @@ static int take(struct run_options *o, int code, char **argv)
 	case OPT_CPU_QUOTA:
 	case OPT_KVM_FD:
 		return take_number_option(o, code);
+	case OPT_IO_MAX:
+		return options_io_max(&o->io_max, optarg);
 	case OPT_INITRD:
 		o->initrd = optarg;
 		return 0;
@@ -249,6 +260,7 @@ static int take(struct run_options *o, int code, char **argv)
 	case OPT_VSOCK:
 		return take_device(&o->devices, code);
 	case OPT_DECOMPRESS:
+	case OPT_HVT_EXEC_DATA:
 	case OPT_NO_SANDBOX:
 	case OPT_SANDBOX_TRACE:
 		take_switch(o, code);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cgroup.h"
 #include "device_options.h"
 
 enum timeline_form { TIMELINE_NONE, TIMELINE_TEXT, TIMELINE_JSON };
@@ -21,7 +22,8 @@ struct run_options {
 	int kvm_fd;	     /* -1: open /dev/kvm */
 	uint64_t memory_overhead; /* bytes; 0: not given */
 	uint32_t cpu_quota;  /* percent of one CPU; 0: not given */
-	bool decompress, help;
+	struct cgroup_io io_max; /* all 0: not given */
+	bool decompress, hvt_exec_data, help;
 	bool no_sandbox, sandbox_trace;
 	enum timeline_form timeline;
 	struct device_options devices;
@@ -31,6 +33,9 @@ extern const char options_usage[];
 
 /* 0, or -EINVAL after a report. */
 int options_parse(struct run_options *o, int argc, char **argv);
+
+/* io_options.c: --io-max's value. 0, or -EINVAL after a report. */
+int options_io_max(struct cgroup_io *io, const char *text);
 
 /* getopt's optarg, "auto", "linux", ..., to UKVMM_BOOT_*; -EINVAL after a report. For inspect
  * too. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "birth_clone.h"
 #include "cgroup.h"
 #include "failure.h"
 #include "walls.h"
@@ -26,9 +28,12 @@ enum { EXEC_FAILED = 125 };
 struct child {
 	const struct worker_config *config;
 	int sock, kvm, null, program; /* program -1: this one */
+	int net;		      /* 0: it has one already */
+	int mounts;		      /* -1: none */
 	char uid_map[32], gid_map[32];
 	cpu_set_t cpus;
 	bool user_ns, keeps_stderr;
+	bool shares_fds; /* they are its parent's, who waits */
 };
 
 static bool put(const char *path, const char *text)
@@ -50,13 +55,29 @@ static bool become_root_inside(const struct child *c)
 	return put("/proc/self/uid_map", c->uid_map) && put("/proc/self/gid_map", c->gid_map);
 }
 
-/* The sources are 6 or more: none is overwritten before it is used. */
+static int highest(const struct child *c)
+{
+	int most = c->null > c->sock ? c->null : c->sock;
+
+	most = most > c->kvm ? most : c->kvm;
+	most = most > c->mounts ? most : c->mounts;
+	return most > c->program ? most : c->program;
+}
+
+/* The sources are 7 or more: none is overwritten before it is used. */
 static bool place_fds(const struct child *c)
 {
+	/* a copy of those up to the last one that is needed: whoever has many has low ones for this */
+	if (c->shares_fds && close_range((unsigned)highest(c) + 1, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+		return false;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if ((fd != STDERR_FILENO || !c->keeps_stderr) && dup2(c->null, fd) < 0)
 			return false;
 	if (dup2(c->sock, BIRTH_SOCKET) < 0 || dup2(c->kvm, BIRTH_KVM) < 0)
+		return false;
+	if (c->mounts < 0)
+		close(BIRTH_MOUNTS);
+	else if (dup2(c->mounts, BIRTH_MOUNTS) < 0)
 		return false;
 	/* the program's goes with the exec */
 	if (c->program >= 0 && c->program != BIRTH_FDS && dup3(c->program, BIRTH_FDS, O_CLOEXEC) < 0)
@@ -84,6 +105,8 @@ __attribute__((noreturn)) static void be_born(const struct child *c)
 	setsid();
 	if (c->user_ns && !become_root_inside(c))
 		_exit(EXEC_FAILED);
+	if (c->net && setns(c->net, CLONE_NEWNET) < 0)
+		_exit(EXEC_FAILED);
 	if (c->config->cpus_len && sched_setaffinity(0, sizeof c->cpus, &c->cpus) < 0)
 		_exit(EXEC_FAILED);
 	if (!place_fds(c))
@@ -96,7 +119,26 @@ __attribute__((noreturn)) static void be_born(const struct child *c)
 	_exit(EXEC_FAILED);
 }
 
-static pid_t clone_with(uint64_t namespaces, const struct child *c, int *pidfd)
+static void run_child(void *arg)
+{
+	be_born(arg);
+}
+
+/*
+ * A copy of us, for an instant, costs more than what is done in it. Not where the child is root of its own: it changes what is
+ * said of its memory (PR_SET_DUMPABLE), and that is ours. Nor where it is to become ourselves: its parent has better
+ * things to do than to wait.
+ */
+static long clone_without_copy(struct clone_args *args, struct child *c)
+{
+	struct clone_args again = *args;
+
+	c->shares_fds = true;
+	again.flags |= CLONE_FILES;
+	return c->user_ns || c->program < 0 ? -ENOSYS : birth_clone(&again, run_child, c);
+}
+
+static pid_t clone_with(uint64_t namespaces, struct child *c, int *pidfd)
 {
 	struct clone_args args = {
 		.flags = namespaces | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -110,6 +152,10 @@ static pid_t clone_with(uint64_t namespaces, const struct child *c, int *pidfd)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (unsigned)cgroup;
 	}
+	pid = clone_without_copy(&args, c);
+	if (pid != -ENOSYS)
+		return (pid_t)pid;
+	c->shares_fds = false;
 	pid = syscall(SYS_clone3, &args, sizeof args);
 	if (pid == 0)
 		be_born(c);
@@ -122,10 +168,11 @@ static bool not_allowed(pid_t rc)
 }
 
 /* What it is to become is in its socket before it lives. */
-static int announce(const struct worker_config *config, int to, uint32_t flags)
+static int announce(const struct child *c, int to, uint32_t flags)
 {
+	const struct worker_config *config = c->config;
 	struct message_birth m = {
-		.flags = flags,
+		.flags = flags | (c->mounts >= 0 ? BIRTH_ROOT : 0),
 		.uid = config->uid ? config->uid : 65534,
 		.gid = config->gid ? config->gid : 65534,
 		.vcpus = config->vcpus,
@@ -159,7 +206,13 @@ static const struct attempt {
 	{ 0, 0, false },
 };
 
-static int try_all(struct child *c, int to, struct birth *b, struct ukvmm_err *err)
+/* Namespaces that need not be made. */
+static uint64_t given(const struct child *c)
+{
+	return (c->net ? CLONE_NEWNET : 0) | (c->mounts >= 0 ? CLONE_NEWNS : 0);
+}
+
+static int try_all(struct child *c, int mounts, int to, struct birth *b, struct ukvmm_err *err)
 {
 	bool bare = c->config->flags & WORKER_NO_SANDBOX;
 	int rc;
@@ -168,13 +221,15 @@ static int try_all(struct child *c, int to, struct birth *b, struct ukvmm_err *e
 		if (attempts[i].for_root && geteuid() != 0)
 			continue;
 		c->user_ns = attempts[i].flags & BIRTH_USER_NS;
-		b->pid = clone_with(attempts[i].namespaces, c, &b->pidfd);
+		c->net = attempts[i].for_root ? c->config->net : 0;
+		c->mounts = attempts[i].for_root ? mounts : -1;
+		b->pid = clone_with(attempts[i].namespaces & ~given(c), c, &b->pidfd);
 		if (b->pid < 0 && not_allowed(b->pid))
 			continue;
 		if (b->pid < 0)
 			break;
 		/* it waits for this; if it cannot be told it ends with the socket */
-		rc = announce(c->config, to, attempts[i].flags);
+		rc = announce(c, to, attempts[i].flags);
 		return rc < 0 ? failure(err, rc, "sendmsg", "worker") : 0;
 	}
 	return failure(err, (int)b->pid, "clone3", "worker");
@@ -188,7 +243,7 @@ static int spare(int fd)
 int birth_give(const struct worker_config *config, int to, int sock, int kvm, struct birth *b, struct ukvmm_err *err)
 {
 	struct child c = { .config = config, .keeps_stderr = walls_are_soft() || config->flags & WORKER_NO_SANDBOX };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), rc;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), mounts = config->mounts ? spare(config->mounts) : -1, rc;
 
 	c.null = null >= 0 ? spare(null) : -1;
 	c.sock = spare(sock);
@@ -199,15 +254,17 @@ int birth_give(const struct worker_config *config, int to, int sock, int kvm, st
 	CPU_ZERO(&c.cpus);
 	for (uint32_t i = 0; i < config->cpus_len; i++)
 		CPU_SET(config->cpus[i], &c.cpus);
-	if (c.null < 0 || c.sock < 0 || c.kvm < 0 || (config->program && c.program < 0))
+	if (c.null < 0 || c.sock < 0 || c.kvm < 0 || (config->program && c.program < 0) || (config->mounts && mounts < 0))
 		rc = failure(err, -errno, c.null < 0 ? "open" : "fcntl", c.null < 0 ? "/dev/null" : "worker");
 	else
-		rc = try_all(&c, to, b, err);
+		rc = try_all(&c, mounts, to, b, err);
 	close(null);
 	close(c.null);
 	close(c.sock);
 	close(c.kvm);
 	if (c.program >= 0)
 		close(c.program);
+	if (mounts >= 0)
+		close(mounts);
 	return rc;
 }

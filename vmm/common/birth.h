@@ -9,7 +9,7 @@
 
 #include "worker.h"
 
-enum { BIRTH_SOCKET = 3, BIRTH_KVM = 4, BIRTH_FDS = 5 }; /* 0 to 2 are /dev/null */
+enum { BIRTH_SOCKET = 3, BIRTH_KVM = 4, BIRTH_MOUNTS = 5 /* with BIRTH_ROOT */, BIRTH_FDS = 6 }; /* 0 to 2 are /dev/null */
 
 #define BIRTH_WORD "--worker" /* its one argument */
 

@@ -34,8 +34,8 @@ int broker_start(const struct broker_config *config, struct broker **out, struct
 
 /*
  * As worker_new, and returns at once: what fails there is a FAILED event of the worker's. config's kvm_fd, uid, gid,
- * cpus, program and cgroup are not looked at: `cgroup` (NULL: none) names a new one for it, taken away after its death,
- * with these limits (NULL: none yet). -EAGAIN: the broker has too much to do. Any thread.
+ * cpus, program, cgroup and net are not looked at: `cgroup` (NULL: none) names one for it alone, with these limits (NULL:
+ * none yet), if none is there that a dead worker had. -EAGAIN: the broker has too much to do. Any thread.
  */
 int broker_worker(struct broker *b, const struct worker_config *config, const char *cgroup,
 	const struct cgroup_limits *limits, uint64_t *id, struct worker **out, struct ukvmm_err *err);

@@ -13,18 +13,24 @@
 #include <unistd.h>
 
 #include "birth.h"
+#include "broker_reuse.h"
 #include "broker_wire.h"
 #include "failure.h"
+#include "open_below.h"
 #include "tap.h"
 
-
+enum { BIRTHS_FIRST = 16, LOW_FDS = 6 /* as many as a birth opens */ };
 
 struct child {
 	struct child *next;
 	uint64_t id;
 	int sock, pidfd; /* its end of its socket, a copy; -1: none */
 	pid_t pid;
+	int net;
 	struct cgroup *cgroup;
+	struct cgroup_limits limits;
+	bool changed; /* its cgroup has other limits now */
+	bool clean;   /* it ended by itself, so nothing was killed in its cgroup */
 };
 
 struct server {
@@ -32,6 +38,8 @@ struct server {
 	struct broker_config config;
 	struct child *children;
 	uint32_t len;
+	int low[LOW_FDS]; /* kept for births: a child's copy of the table ends with the last that it needs */
+	struct reuse reuse;
 };
 
 /* Both descriptors of a child are watched under its address: which of them it was is found out by looking. */
@@ -72,8 +80,19 @@ static void forget(struct server *s, struct child *c)
 	s->len--;
 	unwatch(s, c->sock);
 	unwatch(s, c->pidfd);
-	cgroup_remove(c->cgroup);
+	reuse_give_net(&s->reuse, c->net);
+	if (c->clean && !c->changed)
+		reuse_give_cgroup(&s->reuse, c->cgroup, &c->limits);
+	else
+		cgroup_remove(c->cgroup);
 	free(c);
+}
+
+static void lose_net(struct child *c)
+{
+	if (c->net >= 0)
+		close(c->net);
+	c->net = -1;
 }
 
 /* True: it is dead, and was told of. */
@@ -85,6 +104,9 @@ static bool bury(struct server *s, struct child *c, int options)
 	if (rc == 0 && end.si_pid == 0)
 		return false;
 	tell_death(c, &end, rc == 0);
+	c->clean = rc == 0 && end.si_code == CLD_EXITED;
+	if (rc < 0)
+		lose_net(c); /* nobody knows whether it is dead */
 	forget(s, c);
 	return true;
 }
@@ -100,23 +122,55 @@ static void serve_child(struct server *s, struct child *c)
 		pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 }
 
+static const struct cgroup *any_cgroup(const struct server *s)
+{
+	const struct child *c = s->children;
+
+	while (c && !c->cgroup)
+		c = c->next;
+	return c ? c->cgroup : NULL;
+}
+
+static void keep_low(struct server *s)
+{
+	for (int i = 0; i < LOW_FDS; i++)
+		s->low[i] = fcntl(s->epoll, F_DUPFD_CLOEXEC, BIRTH_FDS);
+}
+
+static void free_low(struct server *s)
+{
+	for (int i = 0; i < LOW_FDS; i++)
+		if (s->low[i] >= 0)
+			close(s->low[i]);
+}
+
+/* Where it is to live. */
+static int house(struct server *s, const struct broker_request *r, struct child *c, struct ukvmm_err *err)
+{
+	if (s->len >= BROKER_WORKERS)
+		return failure(err, -EAGAIN, "broker", "worker");
+	c->net = reuse_take_net(&s->reuse);
+	if (!r->name[0])
+		return 0;
+	c->limits = r->limits;
+	return reuse_take_cgroup(&s->reuse, r->name, &r->limits, any_cgroup(s), &c->cgroup, err);
+}
+
 static int spawn(struct server *s, const struct broker_request *r, struct child *c, int to, struct ukvmm_err *err)
 {
 	struct worker_config config = { .flags = r->flags | s->config.flags, .program = s->config.program,
 		.uid = s->config.uid, .gid = s->config.gid, .memory = r->memory, .vcpus = r->vcpus, .irqchip = r->irqchip };
 	struct birth b = { .pid = 0, .pidfd = -1 };
-	int rc = 0;
+	int rc = house(s, r, c, err);
 
-	if (s->len >= BROKER_WORKERS)
-		return failure(err, -EAGAIN, "broker", "worker");
-	if (r->name[0])
-		rc = cgroup_make(r->name, &c->cgroup, err);
-	/* of what is not limited nothing is written */
-	if (rc == 0 && c->cgroup)
-		rc = cgroup_limit(c->cgroup, &r->limits, err);
 	config.cgroup = c->cgroup;
-	if (rc == 0)
+	config.net = c->net > 0 ? c->net : 0;
+	config.mounts = s->reuse.mounts > 0 ? s->reuse.mounts : 0;
+	if (rc == 0) {
+		free_low(s);
 		rc = birth_give(&config, to, c->sock, s->kvm, &b, err);
+		keep_low(s);
+	}
 	c->pid = b.pid > 0 ? b.pid : 0;
 	c->pidfd = b.pidfd;
 	if (rc == 0 && c->cgroup)
@@ -142,7 +196,7 @@ static void serve_spawn(struct server *s, const struct broker_request *r, const 
 		close(fds[1]);
 		return;
 	}
-	*c = (struct child){ .next = s->children, .id = r->id, .sock = fds[0], .pidfd = -1 };
+	*c = (struct child){ .next = s->children, .id = r->id, .sock = fds[0], .pidfd = -1, .net = -1 };
 	s->children = c;
 	s->len++;
 	rc = spawn(s, r, c, fds[1], &m.err);
@@ -160,12 +214,13 @@ static void serve_spawn(struct server *s, const struct broker_request *r, const 
 
 static int limit(const struct server *s, const struct broker_request *r, struct ukvmm_err *err)
 {
-	const struct child *c = s->children;
+	struct child *c = s->children;
 
 	while (c && c->id != r->id)
 		c = c->next;
 	if (!c || !c->cgroup)
 		return failure(err, -ENOENT, "broker_limit", "worker");
+	c->changed = true;
 	return cgroup_limit(c->cgroup, &r->limits, err);
 }
 
@@ -177,7 +232,7 @@ static int open_for(const struct server *s, const struct broker_request *r, stru
 	if (r->verb == BROKER_TAP)
 		rc = tap_open(r->name, &call);
 	else if (r->folder < s->config.folders_len)
-		rc = broker_open_below(s->config.folders[r->folder], r->name, r->write);
+		rc = open_below(s->config.folders[r->folder], r->name, r->write);
 	return rc < 0 ? failure(err, rc, call, r->name) : rc;
 }
 
@@ -246,6 +301,26 @@ static void end_all(struct server *s)
 		pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 	while (s->children)
 		bury(s, s->children, 0);
+	reuse_end(&s->reuse);
+}
+
+static bool is_asked(const struct server *s)
+{
+	struct pollfd p = { .fd = s->sock, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Births come first, as somebody waits for them: so many at most, so that the dead are buried, too. */
+static int serve_one(struct server *s, struct child *dead)
+{
+	int rc = dead ? 0 : serve_client(s);
+
+	for (int i = 0; dead && i < BIRTHS_FIRST && rc == 0 && is_asked(s); i++)
+		rc = serve_client(s);
+	if (dead)
+		serve_child(s, dead);
+	return rc;
 }
 
 /* One event at a time: a child that was buried may have a second one in the same batch. */
@@ -256,18 +331,18 @@ void broker_serve(int sock, const struct broker_config *config)
 	struct epoll_event e;
 
 	setsid();
+	/* the client and us, before either has a third */
+	cgroup_settle(getppid());
 	signal(SIGCHLD, SIG_DFL);
 	if (keep_own(&s, folders) < 0)
 		_exit(125);
+	reuse_begin(&s.reuse, !(s.config.flags & WORKER_NO_SANDBOX));
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s.epoll < 0 || watch(&s, s.sock, EPOLLIN, NULL) < 0)
 		_exit(125);
+	keep_low(&s);
 	for (;;) {
-		if (epoll_wait(s.epoll, &e, 1, -1) < 1)
-			continue;
-		if (e.data.ptr)
-			serve_child(&s, e.data.ptr);
-		else if (serve_client(&s) < 0)
+		if (epoll_wait(s.epoll, &e, 1, -1) == 1 && serve_one(&s, e.data.ptr) < 0)
 			break;
 	}
 	end_all(&s);

@@ -44,7 +44,4 @@ int broker_receive(int sock, void *body, size_t bytes, int *fds, uint32_t fds_ma
 /* The process itself: serves `sock` to its end. */
 __attribute__((noreturn)) void broker_serve(int sock, const struct broker_config *config);
 
-/* broker_files.c: an fd or negative errno. */
-int broker_open_below(int folder, const char *name, bool write);
-
 #endif

@@ -19,8 +19,8 @@
 enum {
 	REMOVE_TRIES = 50,
 	REMOVE_MS = 5,
-	MAKE_TRIES = 8,
-	MAKE_MS = 5,
+	MAKE_TRIES = 50,
+	MAKE_MS = 1,
 };
 
 static const char prefix[] = "ukvmm-";
@@ -34,10 +34,9 @@ static bool name_right(const char *name)
 
 /*
  * An owner has a lock on its folder: one that nobody has, and that is empty, was left by a program that was killed. The
- * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again. A sweep has
- * the lock for a moment, an owner for long.
+ * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again.
  */
-static int make_locked(int base, const char *name)
+int cgroup_make_locked(int base, const char *name)
 {
 	struct stat is, was;
 	int fd;
@@ -51,6 +50,7 @@ static int make_locked(int base, const char *name)
 		if (fd < 0)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			/* somebody's, or that of a sweep, which is over soon */
 			close(fd);
 			poll(NULL, 0, MAKE_MS);
 			continue;
@@ -87,62 +87,71 @@ static void sweep(int base)
 		closedir(dir);
 }
 
-/* Version 2 gives controllers to the children of a cgroup without processes of its own: where we are in it, we go down
- * a step. */
-static int delegate(int base)
+/* cpu and io are those that one may live without. */
+static int open_unified(struct cgroup *c, const struct cgroup_place *place)
 {
-	static const char self[] = "ukvmm-self";
-	char pid[16];
-	int fd, rc = cgroup_write(base, "cgroup.subtree_control", "+memory +pids");
+	int fd = cgroup_seat(place->path[0], place->top, "+memory +pids", 0);
 
-	if (rc != -EBUSY)
-		return rc;
-	fd = make_locked(base, self);
 	if (fd < 0)
 		return fd;
-	snprintf(pid, sizeof pid, "%d", getpid());
-	rc = cgroup_write(fd, "cgroup.procs", pid);
-	/* kept open, and the lock with it, for as long as we are */
-	return rc < 0 ? rc : cgroup_write(base, "cgroup.subtree_control", "+memory +pids");
+	c->base[0] = fd;
+	cgroup_write(fd, "cgroup.subtree_control", "+cpu");
+	cgroup_write(fd, "cgroup.subtree_control", "+io");
+	return 0;
 }
 
-static int open_one(struct cgroup *c, int i, const char *path)
+static int open_one(struct cgroup *c, int i, const struct cgroup_place *place)
 {
 	int rc = 0;
 
-	c->base[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->base[i] < 0)
-		return -errno;
-	if (c->unified) {
-		rc = delegate(c->base[i]);
-		/* those that one may live without */
-		cgroup_write(c->base[i], "cgroup.subtree_control", "+cpu");
-		cgroup_write(c->base[i], "cgroup.subtree_control", "+io");
-	}
+	if (c->unified)
+		rc = open_unified(c, place);
+	else if ((c->base[i] = open(place->path[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
 	sweep(c->base[i]);
-	if (rc == 0)
-		c->dir[i] = rc = make_locked(c->base[i], c->name);
+	c->dir[i] = rc = cgroup_make_locked(c->base[i], c->name);
 	return rc < 0 ? rc : 0;
 }
 
-static int open_all(struct cgroup *c, const char *name)
+static int open_all(struct cgroup *c)
 {
 	struct cgroup_place *place = malloc(sizeof *place);
 	int rc = place ? cgroup_find(place) : -ENOMEM;
 
-	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
 	c->unified = rc == 0 && place->unified;
 	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++)
 		if (place->path[i][0])
-			rc = open_one(c, i, place->path[i]);
+			rc = open_one(c, i, place);
 	free(place);
 	return rc;
 }
 
-int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
+void cgroup_settle(pid_t other)
+{
+	struct cgroup_place *place = malloc(sizeof *place);
+	int fd = -1;
+
+	if (place && cgroup_find(place) == 0 && place->unified)
+		fd = cgroup_seat(place->path[0], place->top, "+memory +pids", other);
+	if (fd >= 0)
+		close(fd);
+	free(place);
+}
+
+static int tell(struct ukvmm_err *err, int rc, const char *name)
+{
+	failure(err, rc, "cgroup", name);
+	if (err && rc == -EBUSY)
+		snprintf(err->text, sizeof err->text, "there is one of that name, or other processes are in the cgroup "
+						      "that we are in: start from one of its own (Delegate=yes)");
+	return rc;
+}
+
+static int blank(const char *name, struct cgroup **out, struct ukvmm_err *err)
 {
 	struct cgroup *c;
-	int rc;
 
 	if (!name_right(name))
 		return failure(err, -EINVAL, "cgroup", name);
@@ -151,13 +160,47 @@ int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
 		return failure(err, -ENOMEM, "malloc", name);
 	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 		c->base[i] = c->dir[i] = -1;
-	rc = open_all(c, name);
+	snprintf(c->name, sizeof c->name, "%s%s", prefix, name);
+	*out = c;
+	return 0;
+}
+
+static int made(struct cgroup *c, int rc, const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
 	if (rc == 0) {
 		*out = c;
 		return 0;
 	}
 	cgroup_remove(c);
-	return failure(err, rc, "cgroup", name);
+	return tell(err, rc, name);
+}
+
+int cgroup_make(const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
+	struct cgroup *c;
+	int rc = blank(name, &c, err);
+
+	return rc < 0 ? rc : made(c, open_all(c), name, out, err);
+}
+
+int cgroup_make_beside(const struct cgroup *like, const char *name, struct cgroup **out, struct ukvmm_err *err)
+{
+	struct cgroup *c;
+	int rc = blank(name, &c, err);
+
+	if (rc < 0)
+		return rc;
+	c->unified = like->unified;
+	for (int i = 0; i < CGROUP_CONTROLLERS && rc == 0; i++) {
+		if (like->base[i] < 0)
+			continue;
+		c->base[i] = fcntl(like->base[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		rc = c->base[i] < 0 ? -errno : 0;
+		if (rc == 0)
+			c->dir[i] = cgroup_make_locked(c->base[i], c->name);
+		rc = c->dir[i] < 0 && rc == 0 ? c->dir[i] : rc;
+	}
+	return made(c, rc, name, out, err);
 }
 
 int cgroup_birth_fd(const struct cgroup *c)

@@ -123,6 +123,7 @@ static void take_mount(struct cgroup_place *place, char *line, const char *own_t
 		/* beside version 1 it may be mounted without any controller */
 		if (unified[0] && has_memory(unified)) {
 			place->unified = true;
+			place->top = strlen(point);
 			memcpy(place->path[0], unified, sizeof unified);
 		}
 	}

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum cgroup_controller { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_IO, CGROUP_CONTROLLERS };
 
@@ -12,7 +13,8 @@ enum cgroup_controller { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_IO, CGRO
 extern const char *const cgroup_names[CGROUP_CONTROLLERS];
 
 struct cgroup_place {
-	bool unified;				  /* path[0] has what version 2 has */
+	bool unified; /* path[0] has what version 2 has, */
+	size_t top;   /* and so many characters of it are the mount point */
 	char path[CGROUP_CONTROLLERS][PATH_MAX]; /* our own cgroup's folder; "": there is none */
 };
 

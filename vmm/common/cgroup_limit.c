@@ -93,20 +93,36 @@ static int set_weight(const struct cgroup *c, uint32_t weight, struct ukvmm_err 
 	return set(c, CGROUP_CPU, "cpu.weight", "cpu.shares", text, err);
 }
 
-static int set_io(const struct cgroup *c, const struct cgroup_limits *l, struct ukvmm_err *err)
-{
-	unsigned long long bytes = l->io_bytes_per_s;
-	unsigned int first = major(l->device), second = minor(l->device);
-	char text[96];
-	int rc;
+/* Version 2 has one file, of version 1 each figure has its own. */
+struct io_figure {
+	uint64_t value;
+	const char *key, *file;
+};
 
-	if (c->unified) {
-		snprintf(text, sizeof text, "%u:%u rbps=%llu wbps=%llu", first, second, bytes, bytes);
-		return set(c, CGROUP_IO, "io.max", "", text, err);
-	}
-	snprintf(text, sizeof text, "%u:%u %llu", first, second, bytes);
-	rc = set(c, CGROUP_IO, "", "blkio.throttle.read_bps_device", text, err);
-	return rc < 0 ? rc : set(c, CGROUP_IO, "", "blkio.throttle.write_bps_device", text, err);
+static int set_io(const struct cgroup *c, dev_t device, const struct io_figure *f, struct ukvmm_err *err)
+{
+	unsigned int first = major(device), second = minor(device);
+	char text[96];
+
+	snprintf(text, sizeof text, c->unified ? "%u:%u %s=%llu" : "%u:%u %s%llu", first, second,
+		c->unified ? f->key : "", (unsigned long long)f->value);
+	return set(c, CGROUP_IO, "io.max", f->file, text, err);
+}
+
+int cgroup_limit_io(const struct cgroup *c, dev_t device, const struct cgroup_io *io, struct ukvmm_err *err)
+{
+	const struct io_figure figures[] = {
+		{ io->read_bytes, "rbps", "blkio.throttle.read_bps_device" },
+		{ io->write_bytes, "wbps", "blkio.throttle.write_bps_device" },
+		{ io->read_ops, "riops", "blkio.throttle.read_iops_device" },
+		{ io->write_ops, "wiops", "blkio.throttle.write_iops_device" },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof figures / sizeof figures[0] && rc == 0; i++)
+		if (figures[i].value)
+			rc = set_io(c, device, &figures[i], err);
+	return rc;
 }
 
 int cgroup_limit(const struct cgroup *c, const struct cgroup_limits *l, struct ukvmm_err *err)
@@ -122,8 +138,6 @@ int cgroup_limit(const struct cgroup *c, const struct cgroup_limits *l, struct u
 		snprintf(text, sizeof text, "%u", l->tasks);
 		rc = set(c, CGROUP_PIDS, "pids.max", "pids.max", text, err);
 	}
-	if (rc == 0 && l->io_bytes_per_s)
-		rc = set_io(c, l, err);
 	return rc;
 }
 

@@ -17,7 +17,7 @@ static int enter(const struct filters *f, struct ukvmm_host *host, uint32_t role
 
 static uint32_t connects(const struct filters *f)
 {
-	return f->vsock ? UKVMM_MAY_CONNECT : 0;
+	return f->vsock ? UKVMM_MAY_STREAM : 0;
 }
 
 int filters_setup(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
@@ -32,7 +32,7 @@ int filters_vcpu(const struct filters *f, struct ukvmm_host *host, bool serves, 
 
 int filters_io(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)
 {
-	return enter(f, host, UKVMM_ROLE_IO, connects(f) | (f->inspect ? UKVMM_MAY_STATE : 0), err);
+	return enter(f, host, UKVMM_ROLE_IO, connects(f) | (f->inspect ? UKVMM_MAY_INSPECT : 0), err);
 }
 
 int filters_work(const struct filters *f, struct ukvmm_host *host, struct ukvmm_err *err)

@@ -10,8 +10,8 @@
 
 struct filters {
 	bool on;
-	bool vsock;   /* the io thread may have AF_UNIX sockets, */
-	bool inspect; /* and read a vCPU's state */
+	bool vsock;   /* the io thread serves streams that it accepts, or that the control hands over, */
+	bool inspect; /* and reads a vCPU's registers */
 	uint32_t on_violation; /* UKVMM_VIOLATION_* */
 };
 

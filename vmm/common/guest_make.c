@@ -27,13 +27,18 @@ static int read_image(struct guest *g, struct ukvmm_err *err)
 	return ukvmm_image_open(g->host, g->job.image_fd, g->job.initrd_fd, &config, &g->image, err);
 }
 
+static uint32_t vm_flags(const struct message_job *j)
+{
+	return (j->flags & JOB_PARK ? UKVMM_VM_PARK_IDLE : 0) | (j->flags & JOB_HVT_EXEC_DATA ? UKVMM_VM_HVT_EXEC_DATA : 0);
+}
+
 static int make_vm(struct guest *g, struct ukvmm_err *err)
 {
 	const struct message_job *j = &g->job;
 	struct ukvmm_x86_config x86 = { .size = sizeof x86, .irqchip = j->irqchip };
 	struct ukvmm_vm_config config = {
 		.size = sizeof config,
-		.flags = j->flags & JOB_PARK ? UKVMM_VM_PARK_IDLE : 0,
+		.flags = vm_flags(j),
 		.memory = j->memory,
 		.vcpus = j->vcpus,
 		.console_bytes = CONSOLE_BYTES,

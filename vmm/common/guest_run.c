@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "failure.h"
@@ -11,8 +12,10 @@
 enum {
 	/* How long a guest runs before the io thread is woken for it: many a unikernel is done by then. */
 	ALONE_NS = 1000 * 1000,
-	/* The library looks for a guest that halted for good whenever a slice ends. */
+	/* The library looks for a guest that halted for good whenever a slice ends. It is one that does nothing, as others
+	 * that only wait do, whose slices get longer while they do: a hundred of them are looked at ten times a second else. */
 	SLICE_NS = 100 * 1000 * 1000,
+	IDLE_NS = 1000 * 1000, /* CPU time of a slice in which nothing was done */
 	/* Requests of one disk that may wait for the medium at the same time, and of all. */
 	THREADS_PER_DISK = 4,
 	THREADS_MAX = 16,
@@ -71,12 +74,33 @@ __attribute__((noreturn)) static void rest(void)
 		sem_wait(&never);
 }
 
+#define SLICE_MOST_NS 1600000000ull
+
+static uint64_t own_cpu(void)
+{
+	struct timespec t;
+
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) < 0 ? 0 :
+		(uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t next_slice(uint64_t last, uint64_t cpu)
+{
+	if (cpu > IDLE_NS)
+		return SLICE_NS;
+	return last < SLICE_MOST_NS ? last * 2 : last;
+}
+
 __attribute__((noreturn)) static void run_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
+	uint64_t slice = SLICE_NS, then = own_cpu(), now;
 
 	while (goes_on(v->outcome)) {
-		run_for(v, SLICE_NS);
+		run_for(v, slice);
+		now = own_cpu();
+		slice = next_slice(slice, now - then);
+		then = now;
 		if (v->outcome->rc >= 0 && (v->outcome->stop.reason == UKVMM_STOP_IDLE ||
 						   v->outcome->stop.reason == UKVMM_STOP_PAUSED))
 			await_runnable(g);

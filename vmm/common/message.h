@@ -74,6 +74,7 @@ struct message_head {
 #define BIRTH_URING 16u	     /* its job may have disks with UKVMM_BLK_URING */
 #define BIRTH_VSOCK 32u	     /* its job may have vsock */
 #define BIRTH_INSPECT 64u    /* it may be looked into */
+#define BIRTH_ROOT 128u	     /* it has a descriptor of a mount namespace with an empty root, to go to */
 
 /* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. version: the library's. */
 struct message_birth {
@@ -116,9 +117,10 @@ struct message_net {
 #define JOB_RNG 1u
 #define JOB_CONSOLE 2u /* virtio, beside the serial line */
 #define JOB_VSOCK 4u
-#define JOB_ALL 31u
-#define JOB_CHECK 16u /* read the image, no more: STOPPED, it can be booted, or FAILED */
 #define JOB_PARK 8u    /* a guest that rings the idle doorbell holds no thread */
+#define JOB_CHECK 16u /* read the image, no more: STOPPED, it can be booted, or FAILED */
+#define JOB_HVT_EXEC_DATA 32u /* UKVMM_VM_HVT_EXEC_DATA */
+#define JOB_ALL 63u
 
 /*
  * console_fd  a non-blocking AF_UNIX stream: the guest's output comes out of it, what goes in is its input. -1: output

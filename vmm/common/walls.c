@@ -2,17 +2,21 @@
 #include "walls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ukvmm/sandbox.h>
 
+#include "birth.h"
 #include "failure.h"
 
 enum {
@@ -65,6 +69,59 @@ static int empty_root(void)
 		chdir("/proc") < 0 || leave_root() < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
+}
+
+/* A mount namespace is known by who is in it. */
+__attribute__((noreturn)) static void show_mounts(int to)
+{
+	int rc = unshare(CLONE_NEWNS) < 0 ? -errno : empty_root();
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (write(to, &rc, sizeof rc) == sizeof rc)
+		pause();
+	_exit(0);
+}
+
+int walls_mounts(void)
+{
+	int pair[2], rc = -EIO;
+	char path[64];
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		show_mounts(pair[1]);
+	close(pair[1]);
+	if (pid < 0 || read(pair[0], &rc, sizeof rc) != sizeof rc)
+		rc = -EIO;
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
+	if (rc == 0)
+		rc = open(path, O_RDONLY | O_CLOEXEC);
+	rc = rc == -1 ? -errno : rc;
+	close(pair[0]);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return rc;
+}
+
+/* It belongs to all workers of a broker, who can change nothing in it. */
+static int go_to_mounts(void)
+{
+	int rc = setns(BIRTH_MOUNTS, CLONE_NEWNS) < 0 ? -errno : 0;
+
+	close(BIRTH_MOUNTS);
+	return rc;
+}
+
+static int root_wall(const struct message_birth *birth)
+{
+	if (!(birth->flags & BIRTH_NAMESPACES))
+		return -EPERM;
+	return birth->flags & BIRTH_ROOT ? go_to_mounts() : empty_root();
 }
 
 /*
@@ -129,7 +186,7 @@ int walls_build(const struct message_birth *birth, struct message_ready *ready, 
 	if (birth->flags & BIRTH_NO_SANDBOX)
 		return 0;
 	walls_note(ready, WALL_NAMESPACES, birth->flags & BIRTH_NAMESPACES ? 0 : -EPERM);
-	walls_note(ready, WALL_ROOT, birth->flags & BIRTH_NAMESPACES ? empty_root() : -EPERM);
+	walls_note(ready, WALL_ROOT, root_wall(birth));
 	if (birth->flags & BIRTH_NAMESPACES)
 		sethostname("ukvmm", 5);
 	change_user(birth, ready);

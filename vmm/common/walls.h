@@ -19,6 +19,12 @@ bool walls_are_soft(void);
  */
 int walls_build(const struct message_birth *birth, struct message_ready *ready, struct ukvmm_err *err);
 
+/*
+ * A mount namespace whose root is empty and read-only, for workers to go to: an fd, or negative errno where it cannot be
+ * had. Forks for an instant.
+ */
+int walls_mounts(void);
+
 /* One more wall: rc 0, it stands; else it is missing. */
 void walls_note(struct message_ready *ready, uint32_t wall, int rc);
 

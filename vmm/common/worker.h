@@ -39,11 +39,13 @@ struct worker;
  *                of the job to come: a VM of this kind is made ahead. A job of another kind works, slower. memory 0:
  *                no VM is made ahead.
  * cgroup         where it is born; NULL: the caller's. Kept open until the worker is freed.
+ * net            where the caller is root: an empty network namespace for it alone, kept by the caller; 0: one is made.
+ * mounts         the same, a mount namespace with an empty read-only root (walls_mounts); any number may share it.
  * cpus, cpus_len the CPUs that it may use; none: the caller's.
  */
 struct worker_config {
 	uint32_t flags; /* WORKER_* */
-	int kvm_fd, program;
+	int kvm_fd, program, net, mounts;
 	uid_t uid;
 	gid_t gid;
 	uint64_t memory;

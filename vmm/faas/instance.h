@@ -18,6 +18,7 @@
 
 #include <ukvmm/error.h>
 
+#include "egress/uplink.h"
 #include "loop/loop.h"
 #include "loop/work.h"
 #include "spec.h"
@@ -28,13 +29,15 @@ struct instance;
 /*
  * name      unique among all instances there ever were: letters, digits, '-', '_', '.'
  * token     what the guest shows at the callback, 32 hexadecimal digits
- * image_fd  stays the caller's
+ * image_fd  stays the caller's, as all others
+ * disk_fd   as many as the spec has disks: images that the guest may read
  * secrets   as a file for the guest; -1: none
  */
 struct instance_plan {
 	const char *name, *token;
 	const struct spec *spec;
 	int image_fd, initrd_fd, secrets_fd;
+	const int *disk_fd;
 };
 
 /* The boot timeline, CLOCK_MONOTONIC, 0 where not known. */
@@ -72,26 +75,30 @@ struct instance_events {
 /*
  * addresses  the block that instances get theirs from, "10.100.0.0/16"
  * ready_port where the callback is served, on each instance's gateway; 0: nowhere
- * pool       how many are made ready ahead, of what does not depend on the function
+ * pool       how many are made ready ahead, of what does not depend on the function; pool_most: and how many at most,
+ *            where so many were wanted at once
  * more, arg  see start
  * no_sandbox instances have no walls around them
+ * uplink     the way out of where instances are; NULL: there is none
  * lost       called when no instance can be started any more
  */
 struct backend_options {
 	const char *addresses;
 	uint16_t ready_port;
-	uint32_t pool;
+	uint32_t pool, pool_most;
 	void (*more)(void *arg);
 	void *arg;
 	bool no_sandbox;
 	void (*lost)(void *arg);
 	void *lost_arg;
+	struct uplink *uplink;
 };
 
 /*
  * early: first of all, before there are threads, descriptors or secrets: for what has to be forked off. What it makes is
  * `open`'s `*out`; without `open`, `close` takes it. May be NULL, and *out with it.
  * notes: called once serving: a line for each thing about this host that an operator should know. May be NULL.
+ * admit: can a function have the egress that it asks for? -ENOTSUP with the reason. NULL: none can. Any thread.
  * overhead: bytes that an instance costs beside its guest's memory.
  */
 struct backend_ops {
@@ -117,6 +124,7 @@ struct backend_ops {
 	void (*hold)(struct instance *i);
 	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
 	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
+	int (*admit)(struct backend *b, const struct spec *spec, struct ukvmm_err *err);
 };
 
 #endif

@@ -13,7 +13,7 @@ const char report_program[] = "ukvmm-faas";
 
 static const char usage[] =
 	"usage: ukvmm-faas serve [OPTION...]\n"
-	"       ukvmm-faas deploy NAME --image IMAGE [OPTION...]\n"
+	"       ukvmm-faas deploy NAME --image IMAGE|PATH [OPTION...]\n"
 	"       ukvmm-faas list | describe NAME | remove NAME | rollback NAME | scale NAME N\n"
 	"       ukvmm-faas invoke NAME [-X METHOD] [-H HEADER]... [-d DATA | -T FILE] [PATH]\n"
 	"       ukvmm-faas logs NAME [-f] [--since TIME] [--tail N] [--instance INSTANCE]\n"

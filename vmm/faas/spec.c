@@ -26,12 +26,21 @@ void spec_unref(struct spec *spec)
 		return;
 	free(spec->image);
 	free(spec->cmdline);
+	free(spec->egress);
 	free(spec->process);
 	spec_free_pairs(&spec->env);
 	spec_free_pairs(&spec->labels);
 	spec_free_pairs(&spec->annotations);
 	spec_free_pairs(&spec->secrets);
+	spec_free_pairs(&spec->constraints);
+	free(spec->requests_memory);
+	free(spec->requests_cpu);
 	free(spec);
+}
+
+bool spec_egress(const struct spec *spec)
+{
+	return spec->egress && spec->egress->n > 0;
 }
 
 const char *spec_find(const struct spec_pairs *pairs, const char *name)

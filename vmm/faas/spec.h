@@ -9,10 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "egress/rules.h"
+
 enum {
 	SPEC_NAME = 63,	  /* longest name of a function, secret or image */
 	SPEC_HASH = 64,	  /* an image's, in hexadecimal */
 	SPEC_ITEMS = 128, /* longest list: environment, labels, secrets */
+	SPEC_DISKS = 4,
 };
 
 enum spec_ready { READY_DOORBELL, READY_CALLBACK, READY_TCP };
@@ -33,9 +36,13 @@ struct spec {
 	char name[SPEC_NAME + 1];
 	char *image; /* as it was given */
 	char hash[SPEC_HASH + 1], initrd[SPEC_HASH + 1]; /* of the files; "": none */
+	char disk[SPEC_DISKS][SPEC_HASH + 1];
+	uint32_t n_disks;
 	char *cmdline, *process;			 /* process: OpenFaaS's envProcess, kept only */
 	struct spec_pairs env, labels, annotations;
-	struct spec_pairs secrets; /* names only */
+	struct spec_pairs secrets, constraints; /* names only; constraints are kept, and mean nothing here */
+	char *requests_memory, *requests_cpu;	/* as they were given; NULL: not */
+	bool read_only;				/* OpenFaaS's readOnlyRootFilesystem, kept only */
 	uint64_t memory;
 	uint32_t vcpus, port;
 	enum spec_ready ready;
@@ -49,10 +56,15 @@ struct spec {
 	uint64_t rate;		/* requests a second, 0: no limit */
 	uint64_t idle_ns, start_ns, timeout_ns, queue_ns;
 	uint64_t body_max;	/* of a request */
+	struct egress *egress;	/* what it may connect to; NULL: nothing */
+	enum egress_dns dns;
+	uint32_t dns_address;	/* host byte order */
 };
 
 struct spec *spec_ref(struct spec *spec);
 void spec_unref(struct spec *spec); /* NULL is ignored */
+/* May it connect to any address? Its peers do not count. */
+bool spec_egress(const struct spec *spec);
 /* The value of that name, or NULL. */
 const char *spec_find(const struct spec_pairs *pairs, const char *name);
 void spec_free_pairs(struct spec_pairs *pairs);

@@ -4,7 +4,8 @@
  *	http.connections=N	at most so many at once; else one for each 8 KiB of memory, at most 16384
  *	http.head=MS		how long a client may take for a request's head (10 s)
  *	http.idle=MS		how long a connection may wait for another request (60 s)
- *	http.stall=MS		how long a body, in either direction, may stop, or be late at a KiB a second (10 s) */
+ *	http.stall=MS		how long a body, in either direction, may stop, or be late at a KiB a second (10 s)
+ *	http.yield=MS		how long one has waited for a request before it gives way to a new one (1 s) */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 

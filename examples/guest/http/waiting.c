@@ -6,12 +6,13 @@
 #include "server.h"
 #include "ukvmm_rt.h"
 
-enum { KIB_NS = 1000000000, LONG_NS = 1000000000, MS = 1000000, LINGER_MS = 2000 };
+enum { KIB_NS = 1000000000, MS = 1000000, LINGER_MS = 2000 };
 
 static struct {
 	struct conn *first, *last; /* CONN_NEW and CONN_IDLE */
 	struct conn *restless;
 	uint64_t patience[CONN_STATES]; /* ns */
+	uint64_t yield;		       /* ns: after so long one gives way */
 } waiting;
 
 uint64_t conn_word(const char *name, uint64_t otherwise)
@@ -29,6 +30,7 @@ void conn_setup(void)
 	waiting.patience[CONN_HEAD] = conn_word("http.head", 10000) * MS;
 	waiting.patience[CONN_BODY] = waiting.patience[CONN_ANSWER] = stall;
 	waiting.patience[CONN_LINGER] = (uint64_t)LINGER_MS * MS;
+	waiting.yield = conn_word("http.yield", 1000) * MS;
 }
 
 static bool waits(enum conn_state state)
@@ -96,7 +98,7 @@ void conn_forget(struct conn *c)
 
 struct conn *conn_longest(void)
 {
-	return waiting.first && rt_now() - waiting.first->since > LONG_NS ? waiting.first : NULL;
+	return waiting.first && rt_now() - waiting.first->since > waiting.yield ? waiting.first : NULL;
 }
 
 /* A body has to go on, and by a KiB a second on the whole. */

@@ -56,3 +56,24 @@ bool address_of_words(ip4_addr_t *ip, ip4_addr_t *mask, ip4_addr_t *gateway)
 		return false;
 	return argument("netmask", mask) && argument("gateway", gateway);
 }
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool address_mac(struct eth_addr *mac)
+{
+	const char *at = rt_arg("gateway-mac");
+
+	for (int i = 0; at && i < ETH_HWADDR_LEN; i++, at += 3) {
+		int high = digit(at[0]), low = high < 0 ? -1 : digit(at[1]);
+
+		if (low < 0 || at[2] != (i + 1 < ETH_HWADDR_LEN ? ':' : 0))
+			return false;
+		mac->addr[i] = (uint8_t)(high << 4 | low);
+	}
+	return at;
+}

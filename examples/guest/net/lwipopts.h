@@ -17,6 +17,10 @@
 #define IP_FRAG 0
 #define IP_REASSEMBLY 0
 #define ARP_TABLE_SIZE 64
+/* several answers may wait for the peer's address: with one, the last would take the place of a handshake's */
+#define ARP_QUEUEING 1
+#define ARP_QUEUE_LEN 16
+#define ETHARP_SUPPORT_STATIC_ENTRIES 1
 #define LWIP_HOOK_FILENAME "hooks.h"
 
 #define MEM_LIBC_MALLOC 1

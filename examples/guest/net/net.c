@@ -5,6 +5,7 @@
 #include "frames.h"
 #include "guard.h"
 #include "lwip/dhcp.h"
+#include "lwip/etharp.h"
 #include "lwip/init.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
@@ -24,6 +25,15 @@ u32_t sys_now(void)
 	return (u32_t)(rt_now() / 1000000);
 }
 
+/* Who started us may have said it: then the first answer waits for nobody's. */
+static void know_gateway(const ip4_addr_t *gateway)
+{
+	struct eth_addr mac;
+
+	if (!ip4_addr_isany(gateway) && address_mac(&mac))
+		etharp_add_static_entry(gateway, &mac);
+}
+
 bool net_open(void)
 {
 	ip4_addr_t ip, mask, gateway;
@@ -36,6 +46,7 @@ bool net_open(void)
 		return false;
 	netif_set_default(&card);
 	netif_set_up(&card);
+	know_gateway(&gateway);
 	return !ip4_addr_isany_val(ip) || dhcp_start(&card) == ERR_OK;
 }
 

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Opens the card. Words of the command line: ip=A.B.C.D/BITS[,GATEWAY] or ip=A.B.C.D netmask=M gateway=G; without
- * ip=, DHCP. False: no card, or words that are none. */
+/* Opens the card. Words of the command line: ip=A.B.C.D/BITS[,GATEWAY] or ip=A.B.C.D netmask=M gateway=G, and
+ * gateway-mac=; without ip=, DHCP. False: no card, or words that are none. */
 bool net_open(void);
 /* Has it an address? */
 bool net_up(void);

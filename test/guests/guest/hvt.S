@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entry and notes of a Solo5 hvt guest: ABI1 (target hvt, version 2) and a manifest, which has two devices with IO. */
+#ifndef ABI
+#define ABI 2
+#endif
 	.section .text.start, "ax"
 	.code64
 	.globl _start
@@ -11,7 +14,7 @@ _start:	call guest_main		/* the stack is as after a call, rdi is the boot inform
 	.long 6, 16, 0x31494241	/* "Solo5", ABI1 */
 	.asciz "Solo5"
 	.balign 4
-	.long 1, 2, 0, 0	/* target hvt, version 2 */
+	.long 1, ABI, 0, 0	/* target hvt, its version */
 
 	.macro entry name, type
 1:	.ascii "\name"

@@ -68,13 +68,39 @@ static void write_to(uintptr_t at)
 	say("FAIL it was written\n");
 }
 
-static void run_data(void)
+static void run(const uint8_t *code)
 {
-	static uint8_t code[] = {0xc3};
-
 	say("falling\n");
 	((void (*)(void))(uintptr_t)code)();
-	say("FAIL data was executed\n");
+	say("it was executed\n");
+}
+
+/* Far behind the image, where the page tables have pages of 2 MiB. */
+static void run_heap(const struct boot_info *info)
+{
+	uint8_t *heap = (uint8_t *)(uintptr_t)(info->mem_size / 2);
+
+	*heap = 0xc3;
+	run(heap);
+}
+
+/* A `ret` wherever code should not be. */
+static void run_what(const struct boot_info *info, const char *what)
+{
+	static const uint8_t constants[] = {0xc3};
+	static uint8_t data[] = {0xc3};
+	volatile uint8_t stack[] = {0xc3};
+
+	if (same(what, "run-data"))
+		run(data);
+	else if (same(what, "run-constant"))
+		run(constants);
+	else if (same(what, "run-heap"))
+		run_heap(info);
+	else if (same(what, "run-stack"))
+		run((const uint8_t *)stack);
+	else if (same(what, "run-low"))
+		run((const uint8_t *)info);
 }
 
 void guest_main(const struct boot_info *info)
@@ -82,6 +108,7 @@ void guest_main(const struct boot_info *info)
 	const char *what = info->cmdline;
 
 	look(info);
+	run_what(info, what);
 	if (same(what, "sleep"))
 		sleep_test();
 	else if (same(what, "ticks"))
@@ -102,8 +129,6 @@ void guest_main(const struct boot_info *info)
 		call(WALLTIME, (void *)((uintptr_t)guest_main & ~7ull));
 	else if (same(what, "say-constant"))
 		call(PUTS, (void *)&constant_call);
-	else if (same(what, "run-data"))
-		run_data();
 	else if (same(what, "no-call"))
 		call(9, &data_page);
 	else if (same(what, "outside"))

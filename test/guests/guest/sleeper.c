@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sleeps most of its life: ticks=N times (10) the LAPIC timer wakes it after ms=M (100) milliseconds, and it
- * rings the idle doorbell before each wait, so that a scheduler can park it. Then it powers off.
+ * rings the idle doorbell before each wait, so that a scheduler can park it. Then it powers off; with hold=1 it says
+ * "fired" first, and is awake until a byte is typed: its timer has run out and was not set again.
  */
 #include "apic.h"
 #include "tables.h"
 #include "trap.h"
 
-enum { VECTOR = 0x40, DIVIDE_BY_1 = 0xb, COUNTS_PER_MS = 1000000 /* KVM's LAPIC timer counts nanoseconds */ };
+enum { COM1_LSR = 0x3f8 + 5, VECTOR = 0x40, DIVIDE_BY_1 = 0xb };
+enum { COUNTS_PER_MS = 1000000 /* KVM's LAPIC timer counts nanoseconds */ };
 
 static volatile uint32_t fired;
 
@@ -67,6 +69,11 @@ void guest_main(void)
 				mmio_w32(doorbell, 0);
 			wait_for_interrupt();
 		}
+	}
+	if (arg_number("hold", 0)) {
+		print("fired\n");
+		while (!(inb(COM1_LSR) & 1))
+			;
 	}
 	check_eq("ticks", fired, ticks);
 }

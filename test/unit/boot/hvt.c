@@ -64,8 +64,31 @@ static void manifest_cut_off(void **state)
 	for (; manifest.len; manifest.len--)
 		if (manifest.len < 8 + 3 * ENTRY)
 			refuse_manifest(&manifest, "Solo5 ");
-	refuse_manifest(&manifest, "without a manifest");
+	refuse_manifest(&manifest, "manifest has no valid size");
 	bytes_free(&manifest);
+}
+
+/* The note's name size, descriptor size and type are before its name, "Solo5". */
+static void refuse_note(uint64_t field, uint32_t value, const char *text)
+{
+	struct bytes file = make_hvt(2, NULL);
+	uint8_t *type = memmem(file.data, file.len, "MFT1", 4);
+
+	assert_non_null(type);
+	poke32(&file, (uint64_t)(type - file.data) - 8 + field, value);
+	expect_refused(&file, BOOT_AUTO, false, text);
+	bytes_free(&file);
+}
+
+static void manifest_note_of_a_wrong_size(void **state)
+{
+	static const uint32_t sizes[] = {0, 1, 4, 11, 0x1000, 0x7fffffff, 0xfffffff0, UINT32_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		refuse_note(4, sizes[i], "the note of its Solo5 manifest has no valid size");
+	refuse_note(0, UINT32_MAX, "without a manifest");
+	refuse_note(8, 0, "without a manifest");
 }
 
 static void most_entries(void **state)
@@ -244,6 +267,7 @@ int main(void)
 		cmocka_unit_test(manifest_values),
 		cmocka_unit_test(name_without_end),
 		cmocka_unit_test(manifest_cut_off),
+		cmocka_unit_test(manifest_note_of_a_wrong_size),
 		cmocka_unit_test(most_entries),
 		cmocka_unit_test(image_values),
 		cmocka_unit_test(what_the_guest_finds),

@@ -59,11 +59,30 @@ static void message_to_nobody_is_no_error(void **state)
 	assert_int_equal(kvm_vm_msi(&g.vm, 0xfee7f000, VECTOR), 0);
 }
 
+/* The interrupt 'I', its EOI, the handler's end 'D'. On a busy kvm_pvm the EOI is told before 'I' now and then. */
+static void level_interrupt(void)
+{
+	struct kvm_exit exit = guest_run(&g, 0);
+	bool early = exit.kind == KVM_EXITED_EOI && guest_host.vendor == KVM_VENDOR_PVM;
+
+	if (early) {
+		assert_int_equal(exit.vector, VECTOR);
+		exit = guest_run(&g, 0);
+	}
+	assert_int_equal(exit.kind, KVM_EXITED_PORT);
+	assert_int_equal(*exit.data, 'I');
+	if (!early) {
+		exit = guest_run(&g, 0);
+		assert_int_equal(exit.kind, KVM_EXITED_EOI);
+		assert_int_equal(exit.vector, VECTOR);
+	}
+	assert_int_equal(guest_next(&g, 0), 'D');
+}
+
 /* An IOAPIC entry of the library's, level-triggered: KVM reports the EOI. */
 static void eoi_of_a_level_line(void **state)
 {
 	const struct kvm_route route = { MSI_ADDRESS, 5, VECTOR | MSI_LEVEL };
-	struct kvm_exit exit;
 
 	(void)state;
 	guest_start(&g, KVM_CHIP_SPLIT, 1, X86_LONG, CODE(irq));
@@ -71,11 +90,7 @@ static void eoi_of_a_level_line(void **state)
 	assert_int_equal(guest_next(&g, 0), 'R');
 	assert_int_equal(kvm_vm_routes(&g.vm, &route, 1), 0);
 	assert_int_equal(kvm_vm_msi(&g.vm, MSI_ADDRESS, VECTOR | MSI_LEVEL), 0);
-	assert_int_equal(guest_next(&g, 0), 'I');
-	exit = guest_run(&g, 0);
-	assert_int_equal(exit.kind, KVM_EXITED_EOI);
-	assert_int_equal(exit.vector, VECTOR);
-	assert_int_equal(guest_next(&g, 0), 'D');
+	level_interrupt();
 	/* no route, no report */
 	assert_int_equal(kvm_vm_routes(&g.vm, NULL, 0), 0);
 	assert_int_equal(kvm_vm_msi(&g.vm, MSI_ADDRESS, VECTOR | MSI_LEVEL), 0);

@@ -45,7 +45,7 @@ static void wait_for(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 100000), 1);
 }
 
 void peer_write(int fd, const void *bytes, size_t len)

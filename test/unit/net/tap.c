@@ -135,7 +135,7 @@ static int64_t get(struct net_backend *b)
 		int64_t n = b->ops->recv(b, out);
 
 		if (n == -EAGAIN) {
-			assert_int_equal(poll(&p, 1, 20000), 1);
+			assert_int_equal(poll(&p, 1, 100000), 1);
 			continue;
 		}
 		if (n < 0 || (out[NET_HDR + 12] == PROTOCOL >> 8 && out[NET_HDR + 13] == (PROTOCOL & 0xff)))

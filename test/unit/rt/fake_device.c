@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IDLES_MAX = 10000, ALARM_S = 20, STATUS_OK = 11, STATUS_REFUSED = 3 };
+enum { IDLES_MAX = 10000, ALARM_S = 100, STATUS_OK = 11, STATUS_REFUSED = 3 };
 
 struct fake_device fake;
 struct rt_boot rt_boot = {.cmdline = ""};

@@ -25,7 +25,7 @@ start()
 	ip link set tap0 mtu 1500 up
 	ip addr add 10.9.0.1/24 dev tap0
 }
-get() { curl -sS --fail-with-body --max-time 60 "$@"; }
+get() { curl -sS --fail-with-body --max-time 200 "$@"; }
 url=http://10.9.0.2:8080
 
 start echo ip=10.9.0.2/24,10.9.0.1

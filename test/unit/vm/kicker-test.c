@@ -13,6 +13,7 @@
 
 #include <ukvmm/ukvmm.h>
 
+#include "lineage.h"
 #include "kicker.h"
 
 /* How many kick signals are pending; takes them. */
@@ -30,9 +31,21 @@ static int pending(void)
 	return n;
 }
 
+static struct ukvmm_kicker *fresh(void)
+{
+	struct lineage *process;
+	struct ukvmm_kicker *k;
+
+	if (lineage_new(&process, NULL) < 0)
+		return NULL;
+	k = kicker_new(SIGRTMAX - 1, process);
+	lineage_unref(process);
+	return k;
+}
+
 static int setup(void **state)
 {
-	*state = kicker_new(SIGRTMAX - 1);
+	*state = fresh();
 	return *state ? 0 : -1;
 }
 

@@ -5,9 +5,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "host.h"
+#include "kicker.h"
+#include "lineage.h"
 
 enum { MANY = 100, WAITING = 64 };
 
@@ -41,6 +45,27 @@ static int teardown(void **state)
 	rc = rc ? rc : (int)(l->fake.live_fds + l->fake.live_maps);
 	life_fini(l);
 	return rc;
+}
+
+/* VMs of a child that has its host from a fork are kicked there, and those of its parent are not. */
+static void a_host_from_a_fork_is_the_childs(void **state)
+{
+	struct life *l = *state;
+	struct ukvmm_kicker *k;
+	sigset_t saved;
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		k = kicker_new(l->host->kick_signal, host_process(l->host, NULL));
+		kicker_enter(k, gettid(), &saved);
+		ukvmm_kick(k);
+		_exit(kicker_take_signals(k) && lineage_pid(k->process) == getpid() ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(lineage_pid(host_process(l->host, NULL)), getpid());
 }
 
 static uint32_t queued(struct life *l)
@@ -198,6 +223,7 @@ static void the_ring_is_made_now_or_never(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_host_from_a_fork_is_the_childs, setup, teardown),
 		cmocka_unit_test_setup_teardown(jobs_wait_for_a_worker_but_not_without_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),

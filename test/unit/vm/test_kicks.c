@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kicks across threads and processes: none reaches a thread that has left, or anybody from a forked child. */
+#include "lineage.h"
 #include "../kvm/test.h"
 
 #include <pthread.h>
@@ -35,13 +36,25 @@ static bool is_blocked(void)
 	return sigismember(&now, kick_signal());
 }
 
+static struct ukvmm_kicker *fresh(void)
+{
+	struct lineage *process;
+	struct ukvmm_kicker *k;
+
+	if (lineage_new(&process, NULL) < 0)
+		return NULL;
+	k = kicker_new(kick_signal(), process);
+	lineage_unref(process);
+	return k;
+}
+
 static int setup(void **state)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 
 	hits = 0;
 	sigaction(kick_signal(), &sa, NULL);
-	*state = kicker_new(kick_signal());
+	*state = fresh();
 	return *state ? 0 : -1;
 }
 
@@ -77,6 +90,7 @@ static void a_forked_child_kicks_nobody(void **state)
 	assert_true(child >= 0);
 	if (!child) {
 		ukvmm_kick(k);
+		ukvmm_kicker_unref(k);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -122,7 +136,7 @@ static void a_storm_never_hits_outside(void **state)
 
 static void a_handle_outlives_its_vcpu(void **state)
 {
-	struct ukvmm_kicker *k = kicker_new(kick_signal());
+	struct ukvmm_kicker *k = fresh();
 
 	(void)state;
 	assert_non_null(k);

@@ -134,7 +134,7 @@ static void one_life(struct place *p, uint32_t n)
 /* KVM's worker thread of a VM goes when the VM is closed, but shows in /proc until it is reaped. */
 static void await_threads(int n)
 {
-	for (int i = 0; i < 5000 && entries("/proc/self/task") > n; i++)
+	for (int i = 0; i < 100000 && entries("/proc/self/task") > n; i++)
 		poll(NULL, 0, 1);
 }
 

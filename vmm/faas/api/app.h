@@ -23,6 +23,7 @@ struct app {
 	const struct backend_ops *ops;
 	struct backend *backend;
 	struct upstream *upstream;
+	struct uplink *uplink;
 	struct relay_context relay;
 	struct logs *logs;
 	struct meters *meters;

@@ -9,6 +9,7 @@
 #include "api.h"
 #include "http/call.h"
 #include "job.h"
+#include "namespaces.h"
 #include "status.h"
 
 void status_time(uint64_t seconds, char text[32])
@@ -38,21 +39,32 @@ static void add_ours(cJSON *json, const struct function_view *v)
 	cJSON_AddNumberToObject(ours, "minWarm", v->spec->min_warm);
 }
 
+/* The first two are OpenFaaS's, of what there is now; the others are what the function has cost so far. */
+static void add_usage(cJSON *json, const struct function_view *v)
+{
+	cJSON *usage = cJSON_AddObjectToObject(json, "usage");
+
+	cJSON_AddNumberToObject(usage, "cpu", v->counts.millicores);
+	cJSON_AddNumberToObject(usage, "totalMemoryBytes", (double)v->spec->memory * v->counts.replicas);
+	cJSON_AddNumberToObject(usage, "cpuSeconds", (double)v->counts.cpu_ns / 1e9);
+	cJSON_AddNumberToObject(usage, "memoryByteSeconds", (double)v->counts.byte_seconds);
+	cJSON_AddNumberToObject(usage, "networkBytes", (double)v->counts.network_bytes);
+	cJSON_AddNumberToObject(usage, "coldStarts", (double)v->counts.cold_starts);
+}
+
 cJSON *status_of_function(const struct function_view *v)
 {
-	cJSON *json = spec_to_json(v->spec, false), *usage;
+	cJSON *json = spec_to_json(v->spec, false);
 	char created[32];
 
 	cJSON_AddStringToObject(json, "name", v->spec->name);
-	cJSON_AddStringToObject(json, "namespace", "ukvmm");
+	cJSON_AddStringToObject(json, "namespace", NAMESPACE);
 	cJSON_AddNumberToObject(json, "invocationCount", (double)v->counts.invocations);
 	cJSON_AddNumberToObject(json, "replicas", v->counts.replicas);
 	cJSON_AddNumberToObject(json, "availableReplicas", v->counts.ready);
 	status_time(v->spec->created, created);
 	cJSON_AddStringToObject(json, "createdAt", created);
-	usage = cJSON_AddObjectToObject(json, "usage");
-	cJSON_AddNumberToObject(usage, "cpu", (double)v->counts.cpu_ns / 1e9);
-	cJSON_AddNumberToObject(usage, "totalMemoryBytes", (double)v->spec->memory * v->counts.replicas);
+	add_usage(json, v);
 	add_ours(json, v);
 	return json;
 }
@@ -96,13 +108,12 @@ void api_function(struct app *app, struct call *call, const char *name)
 static void scale(struct job *job)
 {
 	struct function *f = find(job);
-	cJSON *json, *n;
 	struct function_view view;
+	cJSON *n;
 
-	if (!f)
+	if (!f || job_elsewhere(job, 404))
 		return;
-	job->json = json = cJSON_ParseWithLength(job->body, job->len);
-	n = cJSON_GetObjectItemCaseSensitive(json, "replicas");
+	n = cJSON_GetObjectItemCaseSensitive(job->json, "replicas");
 	dispatch_view(f, &view);
 	if (!cJSON_IsNumber(n) || n->valuedouble < 0 || n->valuedouble > view.spec->max_instances) {
 		job_say(job, 400, "replicas is not a number from 0 to %u", view.spec->max_instances);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "failure.h"
 #include "http/call.h"
 #include "job.h"
 #include "secrets.h"
@@ -31,16 +32,57 @@ void api_functions_list(struct app *app, struct call *call, const char *name)
 	job_begin(app, call, list);
 }
 
+/* OpenFaaS's client puts ":latest" behind a name without a tag. */
 static int find_image(struct job *job, const char *reference, char hash[65])
 {
+	size_t len = strlen(reference), tag = strlen(":latest");
+	char name[SPEC_NAME + 1];
 	int rc = store_image_find(job->app->store, reference, hash, &job->err);
 
+	if (rc == -ENOENT && len > tag && len - tag < sizeof name && strcmp(reference + len - tag, ":latest") == 0) {
+		snprintf(name, sizeof name, "%.*s", (int)(len - tag), reference);
+		rc = store_image_find(job->app->store, name, hash, &job->err);
+		if (rc == 0)
+			job->err = (struct ukvmm_err){ .size = sizeof job->err };
+	}
 	if (rc != -ENOENT)
 		return rc;
 	if (strpbrk(reference, "/:"))
 		snprintf(job->err.text, sizeof job->err.text, "images of Linux containers are not run here: import a "
 			"kernel that boots by `ukvmm-faas image import NAME FILE`, and deploy NAME");
 	return -EINVAL;
+}
+
+static int check_egress(struct job *job)
+{
+	const struct app *app = job->app;
+
+	if (app->ops->admit)
+		return app->ops->admit(app->backend, job->spec, &job->err);
+	return spec_egress(job->spec) ? failure(&job->err, -ENOTSUP, "egress", job->spec->name) : 0;
+}
+
+/* "NAME,NAME" */
+static int find_disks(struct job *job, const char *names)
+{
+	struct spec *spec = job->spec;
+	char name[256];
+	int rc = 0;
+
+	for (spec->n_disks = 0; names && rc == 0; names = *names ? names + 1 : NULL) {
+		size_t n = strcspn(names, ",");
+
+		if (spec->n_disks == SPEC_DISKS || n == 0 || n >= sizeof name) {
+			snprintf(job->err.call, sizeof job->err.call, "deploy");
+			snprintf(job->err.object, sizeof job->err.object, "ukvmm.disks");
+			snprintf(job->err.text, sizeof job->err.text, "it is no list of one to %d names", SPEC_DISKS);
+			return -EINVAL;
+		}
+		snprintf(name, sizeof name, "%.*s", (int)n, names);
+		rc = find_image(job, name, spec->disk[spec->n_disks++]);
+		names += n;
+	}
+	return rc;
 }
 
 /* On the work thread: what the spec refers to is there, and can be run. */
@@ -53,6 +95,8 @@ static void look_up(struct job *job)
 	job->spec->initrd[0] = 0;
 	if (job->rc == 0 && initrd)
 		job->rc = find_image(job, initrd, job->spec->initrd);
+	if (job->rc == 0)
+		job->rc = find_disks(job, spec_find(&job->spec->annotations, "ukvmm.disks"));
 	if (job->rc < 0)
 		return;
 	fd = store_image_open(job->app->store, job->spec->hash);
@@ -62,6 +106,8 @@ static void look_up(struct job *job)
 	}
 	job->rc = job->app->ops->check(job->app->backend, fd, &job->err);
 	close(fd);
+	if (job->rc == 0)
+		job->rc = check_egress(job);
 }
 
 static void put(struct job *job)
@@ -196,6 +242,8 @@ static void remove_it(struct job *job)
 {
 	const char *name = job_member(job, "functionName");
 
+	if (job_elsewhere(job, 404))
+		return;
 	if (!name || strlen(name) > SPEC_NAME) {
 		job_say(job, 400, "functionName is missing");
 		return;

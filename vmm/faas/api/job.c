@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "http/call.h"
+#include "namespaces.h"
 
 static void job_free(struct job *job)
 {
@@ -176,4 +177,12 @@ const char *job_member(struct job *job, const char *name)
 		job->json = cJSON_ParseWithLength(job->body, job->len);
 	item = cJSON_GetObjectItemCaseSensitive(job->json, name);
 	return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+bool job_elsewhere(struct job *job, unsigned int status)
+{
+	if (namespace_is_ours(job_member(job, "namespace")))
+		return false;
+	job_say(job, status, "there is one namespace, " NAMESPACE);
+	return true;
 }

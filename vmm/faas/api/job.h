@@ -29,6 +29,7 @@ struct job {
 	cJSON *json;
 	char name[256];
 	char *text;
+	size_t text_len; /* where it may have NULs */
 	bool flag;
 	int rc;
 	struct ukvmm_err err;
@@ -45,5 +46,8 @@ void job_json(struct job *job, unsigned int status, cJSON *json); /* takes json 
 void job_failed(struct job *job);
 /* A member of the body, which is an object of texts; NULL. *json is for cJSON_Delete. */
 const char *job_member(struct job *job, const char *name);
+
+/* Does the body name another namespace than ours? Then that is answered, with this status. */
+bool job_elsewhere(struct job *job, unsigned int status);
 
 #endif

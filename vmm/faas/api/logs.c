@@ -9,8 +9,9 @@
 
 #include "api.h"
 #include "http/call.h"
+#include "log_request.h"
 #include "logs_internal.h"
-#include "parse.h"
+#include "namespaces.h"
 
 struct reader {
 	struct log *log;
@@ -19,7 +20,7 @@ struct reader {
 	uint64_t at; /* the next line's number */
 	bool follow;
 	char instance[LOG_NAME];
-	time_t since;
+	uint64_t since; /* Unix nanoseconds */
 	char *text; /* of a line that did not fit at once */
 	size_t text_len, text_at;
 };
@@ -46,7 +47,7 @@ static char *format(const struct log *log, const struct log_line *line, size_t *
 	n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(stamp + n, sizeof stamp - n, ".%09uZ", (unsigned int)(line->time % 1000000000u));
 	cJSON_AddStringToObject(json, "name", log->function);
-	cJSON_AddStringToObject(json, "namespace", "ukvmm");
+	cJSON_AddStringToObject(json, "namespace", NAMESPACE);
 	cJSON_AddStringToObject(json, "instance", line->instance);
 	cJSON_AddStringToObject(json, "timestamp", stamp);
 	cJSON_AddStringToObject(json, "text", line->text);
@@ -61,7 +62,7 @@ static char *format(const struct log *log, const struct log_line *line, size_t *
 static bool fits(const struct reader *r, const struct log_line *line)
 {
 	return (!r->instance[0] || strcmp(r->instance, line->instance) == 0) &&
-		line->time / 1000000000u >= (uint64_t)r->since;
+		line->time >= r->since;
 }
 
 static bool next_line(struct reader *r)
@@ -127,49 +128,52 @@ static void skip_to_tail(struct reader *r, uint32_t tail)
 	}
 }
 
-static time_t read_since(const char *text)
+static struct log *find(struct app *app, const char *function)
 {
-	struct tm tm = { 0 };
-	uint64_t ns;
+	struct log *log = logs_find(app->logs, function);
 
-	if (!text)
-		return 0;
-	if (parse_duration(text, &ns) == 0)
-		return time(NULL) - (time_t)(ns / 1000000000u);
-	return strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? timegm(&tm) : 0;
+	return log || !dispatch_find(app->dispatcher, function) ? log : logs_add(app->logs, function);
 }
 
-void api_logs(struct app *app, struct call *call, const char *name)
+static void read_it(struct log *log, struct call *call, const struct log_request *request)
 {
-	const char *function = call_argument(call, "name"), *tail = call_argument(call, "tail"),
-		   *instance = call_argument(call, "instance"), *follow = call_argument(call, "follow");
-	struct log *log = function ? logs_find(app->logs, function) : NULL;
-	struct reader *r;
-	uint32_t lines;
+	struct reader *r = calloc(1, sizeof *r);
 
-	(void)name;
-	if (!log && function && dispatch_find(app->dispatcher, function))
-		log = logs_add(app->logs, function);
-	if (!log) {
-		call_error(call, function ? 404 : 400, function ? "there is no function of this name" : "name= is missing");
-		return;
-	}
-	r = calloc(1, sizeof *r);
 	if (!r) {
 		call_error(call, 503, "out of memory");
 		return;
 	}
 	r->log = log;
 	r->call = call;
-	r->follow = follow && (strcmp(follow, "true") == 0 || strcmp(follow, "1") == 0);
-	r->since = read_since(call_argument(call, "since"));
-	snprintf(r->instance, sizeof r->instance, "%s", instance ? instance : "");
-	if (tail && parse_u32(tail, 0, UINT32_MAX, &lines) == 0)
-		skip_to_tail(r, lines);
+	r->follow = request->follow;
+	r->since = request->since;
+	snprintf(r->instance, sizeof r->instance, "%s", request->instance);
+	skip_to_tail(r, request->tail);
 	r->link = &log->readers;
 	r->next = log->readers;
 	if (r->next)
 		r->next->link = &r->next;
 	log->readers = r;
 	call_take(call, &ops, r);
+}
+
+void api_logs(struct app *app, struct call *call, const char *name)
+{
+	struct log_request request;
+	struct log *log;
+
+	(void)name;
+	if (log_request_read(call, &request) < 0) {
+		call_error(call, 422, "since is no time such as 2026-01-02T03:04:05Z or 10m, tail is no number, or something is too long");
+		return;
+	}
+	if (!request.function[0]) {
+		call_error(call, 400, "name= is missing");
+		return;
+	}
+	log = find(app, request.function);
+	if (log)
+		read_it(log, call, &request);
+	else
+		call_error(call, 404, "there is no function of this name");
 }

@@ -93,21 +93,39 @@ static int method_of(const char *method)
 
 const char *const meter_methods[METHODS] = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other" };
 
+/* As OpenFaaS's providers name them: without what is behind them. */
+const char *const meter_paths[PATHS] = { "/system/functions", "/system/function", "/system/scale-function",
+	"/system/rollback", "/system/info", "/system/namespaces", "/system/namespace", "/system/instances",
+	"/system/images", "/system/secrets", "/system/logs", "/system/core", "/system/stack", "/system/alert",
+	"/system/telemetry", "/system" };
+
+static bool is_at(const char *target, const char *path)
+{
+	size_t n = strlen(path);
+
+	return strncmp(target, path, n) == 0 && strchr("/?", target[n]);
+}
+
+/* PATHS: not of /system. */
 static int path_of(const char *target)
 {
-	static const char *const with[PATHS - 1] = { "/function/", "/system/", "/invoke/", "/healthz" };
 	int i = 0;
 
-	while (i < PATHS - 1 && strncmp(target, with[i], strlen(with[i])) != 0)
+	while (i < PATHS && !is_at(target, meter_paths[i]))
 		i++;
 	return i;
 }
 
-const char *const meter_paths[PATHS] = { "/function", "/system", "/invoke", "/healthz", "other" };
+static void count(struct code_meter *list, const struct http_record *r)
+{
+	histogram_add(&code(list, r->status ? r->status : 499)->time, r->duration);
+}
 
 void meters_request(struct meters *m, const struct http_record *r)
 {
-	struct code_meter *list = m->requests[method_of(r->method)][path_of(r->target)];
+	int method = method_of(r->method), path = path_of(r->target);
 
-	histogram_add(&code(list, r->status ? r->status : 499)->time, r->duration);
+	count(m->requests[method], r);
+	if (path < PATHS)
+		count(m->provider[method][path], r);
 }

@@ -7,7 +7,7 @@
 #include "metrics.h"
 #include "spec.h"
 
-enum { METER_HASH = 1024, METERS = 16384, CODES = 16, METHODS = 8, PATHS = 5 };
+enum { METER_HASH = 1024, METERS = 16384, CODES = 16, METHODS = 8, PATHS = 16 };
 
 struct code_meter {
 	unsigned int code;
@@ -24,7 +24,8 @@ struct meter {
 struct meters {
 	struct meter *hash[METER_HASH];
 	uint32_t n;
-	struct code_meter requests[METHODS][PATHS][CODES];
+	struct code_meter requests[METHODS][CODES];	    /* all of them */
+	struct code_meter provider[METHODS][PATHS][CODES]; /* those to /system, by its routes */
 };
 
 extern const char *const meter_methods[METHODS];

@@ -67,29 +67,37 @@ static void gateway(FILE *f, struct meters *m)
 	each_code(m, seconds, f);
 }
 
-static void requests(FILE *f, const struct meters *m, const char *prefix, const char *duration)
+/* Histograms of so many lists of codes, each with what `labels` says of it beside the code. */
+static void codes(FILE *f, const char *prefix, const char *duration, const struct code_meter *list, int lists,
+	void (*labels)(char *to, size_t len, int at))
 {
-	char name[64], labels[128];
+	char name[64], text[160];
+	size_t n;
 
 	snprintf(name, sizeof name, "%s_total", prefix);
-	head(f, name, "counter", "Requests to this server");
-	for (int i = 0; i < METHODS * PATHS * CODES; i++) {
-		const struct code_meter *c = &m->requests[i / CODES / PATHS][i / CODES % PATHS][i % CODES];
-
-		if (c->time.count)
-			fprintf(f, "%s{code=\"%u\",method=\"%s\",path=\"%s\"} %" PRIu64 "\n", name, c->code,
-				meter_methods[i / CODES / PATHS], meter_paths[i / CODES % PATHS], c->time.count);
+	for (int pass = 0; pass < 2; pass++) {
+		head(f, pass ? duration : name, pass ? "histogram" : "counter", pass ? "Their duration" : "Requests to this server");
+		for (int i = 0; i < lists * CODES; i++) {
+			if (!list[i].time.count)
+				continue;
+			n = (size_t)snprintf(text, sizeof text, "code=\"%u\",", list[i].code);
+			labels(text + n, sizeof text - n, i / CODES);
+			if (pass)
+				histogram(f, duration, text, &list[i].time);
+			else
+				fprintf(f, "%s{%s} %" PRIu64 "\n", name, text, list[i].time.count);
+		}
 	}
-	head(f, duration, "histogram", "Their duration");
-	for (int i = 0; i < METHODS * PATHS * CODES; i++) {
-		const struct code_meter *c = &m->requests[i / CODES / PATHS][i / CODES % PATHS][i % CODES];
+}
 
-		if (!c->time.count)
-			continue;
-		snprintf(labels, sizeof labels, "code=\"%u\",method=\"%s\",path=\"%s\"", c->code,
-			meter_methods[i / CODES / PATHS], meter_paths[i / CODES % PATHS]);
-		histogram(f, duration, labels, &c->time);
-	}
+static void method_label(char *to, size_t len, int at)
+{
+	snprintf(to, len, "method=\"%s\"", meter_methods[at]);
+}
+
+static void provider_labels(char *to, size_t len, int at)
+{
+	snprintf(to, len, "method=\"%s\",path=\"%s\"", meter_methods[at / PATHS], meter_paths[at % PATHS]);
 }
 
 static const struct {
@@ -187,8 +195,9 @@ void metrics_answer(struct app *app, struct call *call)
 		return;
 	}
 	gateway(f, app->meters);
-	requests(f, app->meters, "http_requests", "http_request_duration_seconds");
-	requests(f, app->meters, "provider_http_requests", "provider_http_request_duration_seconds");
+	codes(f, "http_requests", "http_request_duration_seconds", app->meters->requests[0], METHODS, method_label);
+	codes(f, "provider_http_requests", "provider_http_request_duration_seconds", app->meters->provider[0][0],
+		METHODS * PATHS, provider_labels);
 	functions(f, app->dispatcher);
 	server(f, app);
 	fclose(f);

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "api.h"
+#include "base64.h"
 #include "http/call.h"
 #include "job.h"
+#include "namespaces.h"
 #include "secrets_internal.h"
 
 enum { SECRET_BYTES = 64 << 10 };
@@ -90,7 +92,7 @@ static void add_name(void *arg, const char *name)
 	cJSON *json = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(json, "name", name);
-	cJSON_AddStringToObject(json, "namespace", "ukvmm");
+	cJSON_AddStringToObject(json, "namespace", NAMESPACE);
 	cJSON_AddItemToArray(arg, json);
 }
 
@@ -110,29 +112,45 @@ void api_secrets_list(struct app *app, struct call *call, const char *name)
 
 static void put(struct job *job)
 {
-	job->rc = store_put_secret(job->app->store, job->name, job->text, strlen(job->text), job->flag, &job->err);
+	job->rc = store_put_secret(job->app->store, job->name, job->text, job->text_len, job->flag, &job->err);
 }
 
 static void was_put(struct job *job)
 {
 	if (job->rc == 0)
-		job->rc = secrets_set(job->app->secrets, job->name, job->text, strlen(job->text));
+		job->rc = secrets_set(job->app->secrets, job->name, job->text, job->text_len);
 	if (job->rc < 0)
 		job_failed(job);
 	else
 		job_say(job, job->flag ? 201 : 200, "%s\n", job->name);
 }
 
+/* rawValue is the exact bytes: clients that have it give what is text of them in value, too. False: neither fits. */
+static bool take_value(struct job *job)
+{
+	const char *value = job_member(job, "value"), *raw = job_member(job, "rawValue");
+	const char *from = raw && *raw ? raw : value;
+
+	if (!from || strlen(from) > (from == raw ? SECRET_BYTES / 3 * 4 + 4 : SECRET_BYTES))
+		return false;
+	job->text = strdup(from);
+	job->text_len = strlen(from);
+	if (!job->text || from != raw)
+		return true;
+	return base64_decode(raw, (uint8_t *)job->text, &job->text_len) == 0 && job->text_len <= SECRET_BYTES;
+}
+
 static void take(struct job *job, bool create)
 {
-	const char *name = job_member(job, "name"), *value = job_member(job, "value");
+	const char *name = job_member(job, "name");
 
-	if (!name || !spec_name_fits(name) || !value || strlen(value) > SECRET_BYTES) {
-		job_say(job, 400, "name is no name, or value is missing or longer than 64 KiB");
+	if (job_elsewhere(job, create ? 400 : 404))
+		return;
+	if (!name || !spec_name_fits(name) || !take_value(job)) {
+		job_say(job, 400, "name is no name, or value (or rawValue, in base64) is missing or longer than 64 KiB");
 		return;
 	}
 	snprintf(job->name, sizeof job->name, "%s", name);
-	job->text = strdup(value);
 	job->flag = create;
 	if (job->text)
 		job_work(job, put, was_put);
@@ -189,6 +207,8 @@ static void remove_it(struct job *job)
 {
 	const char *name = job_member(job, "name");
 
+	if (job_elsewhere(job, 404))
+		return;
 	if (!name || !spec_name_fits(name)) {
 		job_say(job, 400, "name is missing");
 		return;

@@ -13,7 +13,7 @@
 #define S UINT64_C(1000000000)
 #define MIB UINT64_C(1048576)
 
-enum kind { NUMBER, SIZE, TIME, SWITCH, ENDS, READY, TEXT, COUNT };
+enum kind { NUMBER, SIZE, TIME, SWITCH, ENDS, READY, TEXT, COUNT, EGRESS, DNS };
 
 struct setting {
 	const char *key;
@@ -43,8 +43,11 @@ static const struct setting settings[] = {
 	{ "queue-timeout", TIME, AT(queue_ns), S / 1000, 600 * S, 25 * S, "a time such as 25s" },
 	{ "body-max", SIZE, AT(body_max), 0, UINT64_C(1) << 50, 1024 * MIB, "a size such as 16M" },
 	{ "ready", READY, AT(ready), 0, 0, READY_DOORBELL, "doorbell, callback or tcp" },
+	{ "egress", EGRESS, 0, 0, 0, 0, "a list of CIDR[:PORTS][/tcp|/udp|/icmp] or @FUNCTION" },
+	{ "dns", DNS, 0, 0, 0, 0, "host, none or an IPv4 address" },
 	{ "cmdline", TEXT, AT(cmdline), 0, 0, 0, "a line of text" },
 	{ "initrd", TEXT, 0, 0, 0, 0, "the name of an image" }, /* looked up when it is deployed */
+	{ "disks", TEXT, 0, 0, 0, 0, "names of images" },	/* likewise */
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -64,6 +67,8 @@ static void store(struct spec *spec, const struct setting *s, uint64_t value)
 		*(enum spec_ready *)at = (enum spec_ready)value;
 		break;
 	case TEXT:
+	case EGRESS:
+	case DNS:
 		break;
 	default:
 		*(uint64_t *)at = value;
@@ -91,6 +96,31 @@ int settings_size(const char *text, uint64_t *bytes)
 	return parse_size(copy, bytes);
 }
 
+/* "90s", "1.5h", and as Go writes them, in parts: "1h30m0s". */
+static int read_time(const char *text, uint64_t *ns)
+{
+	const char *at = text;
+	uint64_t one;
+	char part[32];
+	size_t n;
+
+	*ns = 0;
+	do {
+		n = strspn(at, "0123456789.");
+		n += strcspn(at + n, "0123456789.");
+		if (n == 0 || n >= sizeof part)
+			return -EINVAL;
+		memcpy(part, at, n);
+		part[n] = 0;
+		at += n;
+		if (parse_duration(part, &one) < 0 || __builtin_add_overflow(*ns, one, ns))
+			return -EINVAL;
+		if (at - n > text && strspn(part, "0123456789.") == n)
+			return -EINVAL; /* only a number alone is seconds */
+	} while (*at);
+	return 0;
+}
+
 static int text_fits(const char *value)
 {
 	if (strlen(value) > 4096)
@@ -113,7 +143,7 @@ static int read_value(const struct setting *s, const char *text, uint64_t *value
 	case SIZE:
 		return settings_size(text, value);
 	case TIME:
-		return parse_duration(text, value);
+		return read_time(text, value);
 	case SWITCH:
 	case ENDS:
 	case READY:
@@ -129,18 +159,35 @@ static int read_value(const struct setting *s, const char *text, uint64_t *value
 	}
 }
 
+static int set_egress(struct spec *spec, const char *text, char *why)
+{
+	struct egress *egress = malloc(sizeof *egress);
+	int rc = egress ? egress_read(text, egress, why, SPEC_WHY) : -ENOMEM;
+
+	if (rc < 0 || (egress->n == 0 && egress->n_peers == 0)) {
+		free(egress);
+		return rc == -E2BIG ? -EINVAL : rc;
+	}
+	free(spec->egress);
+	spec->egress = egress;
+	return 0;
+}
+
 static int set(struct spec *spec, const struct setting *s, const char *text, char *why)
 {
 	uint64_t value = 0;
-	int rc = read_value(s, text, &value);
+	int rc;
 
+	if (s->kind == EGRESS)
+		return set_egress(spec, text, why);
+	rc = s->kind == DNS ? egress_read_dns(text, &spec->dns, &spec->dns_address) : read_value(s, text, &value);
 	if (rc == 0 && s->most && (value < s->least || value > s->most))
 		rc = -ERANGE;
 	if (rc < 0) {
 		snprintf(why, SPEC_WHY, "%s%s is not %s", SETTINGS_PREFIX, s->key, s->form);
 		return -EINVAL;
 	}
-	if (s->kind == TEXT && !s->at)
+	if (s->kind == DNS || (s->kind == TEXT && !s->at))
 		return 0;
 	if (s->kind == TEXT) {
 		free(spec->cmdline);

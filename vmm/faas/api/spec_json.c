@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spec_json.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse.h"
+#include "namespaces.h"
 #include "settings.h"
+#include "spec_internal.h"
 
-static int no(char *why, const char *fmt, const char *what)
+int spec_no(char *why, const char *fmt, const char *what)
 {
 	snprintf(why, SPEC_WHY, fmt, what);
 	return -EINVAL;
 }
 
-/* OpenFaaS's scale labels, as our settings. */
-static const struct {
-	const char *label, *key;
-} scale[] = {
-	{ "com.openfaas.scale.min", "min-warm" },
-	{ "com.openfaas.scale.max", "max-instances" },
-	{ "com.openfaas.scale.zero-duration", "idle-timeout" },
-};
-
-static const char *text_of(const cJSON *json, const char *name)
+const char *spec_text_of(const cJSON *json, const char *name)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
 
@@ -54,10 +44,10 @@ static int read_pairs(const cJSON *json, const char *name, struct spec_pairs *to
 	if (!object || cJSON_IsNull(object))
 		return 0;
 	if (!cJSON_IsObject(object) || cJSON_GetArraySize(object) > SPEC_ITEMS)
-		return no(why, "%s is no object of texts, or too large", name);
+		return spec_no(why, "%s is no object of texts, or too large", name);
 	cJSON_ArrayForEach(item, object) {
 		if (!cJSON_IsString(item) || !item->string[0])
-			return no(why, "%s has a value that is no text", name);
+			return spec_no(why, "%s has a value that is no text", name);
 		rc = add_pair(to, item->string, item->valuestring);
 		if (rc < 0)
 			return rc;
@@ -65,23 +55,28 @@ static int read_pairs(const cJSON *json, const char *name, struct spec_pairs *to
 	return rc;
 }
 
-static int read_secrets(const cJSON *json, struct spec *spec, char *why)
+static int read_list(const cJSON *json, const char *name, struct spec_pairs *to, bool (*fits)(const char *text), char *why)
 {
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "secrets"), *item;
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, name), *item;
 	int rc;
 
 	if (!list || cJSON_IsNull(list))
 		return 0;
 	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > SPEC_ITEMS)
-		return no(why, "%s is no list of names", "secrets");
+		return spec_no(why, "%s is no list, or too long", name);
 	cJSON_ArrayForEach(item, list) {
-		if (!cJSON_IsString(item) || !spec_name_fits(item->valuestring))
-			return no(why, "%s has something that is no name", "secrets");
-		rc = add_pair(&spec->secrets, item->valuestring, "");
+		if (!cJSON_IsString(item) || !fits(item->valuestring))
+			return spec_no(why, "%s has something that does not fit", name);
+		rc = add_pair(to, item->valuestring, "");
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+static bool constraint_fits(const char *text)
+{
+	return strlen(text) <= 255;
 }
 
 /* They become words of the guest's command line. */
@@ -92,69 +87,11 @@ static int check_env(const struct spec *spec, char *why)
 	for (uint32_t i = 0; i < spec->env.n; i++) {
 		const struct spec_pair *p = &spec->env.at[i];
 
-		if (strpbrk(p->name, " =\t\r\n\"") || strpbrk(p->value, " \t\r\n\""))
-			return no(why, "envVars: %s: blanks and quotes cannot be given to a guest", p->name);
+		if (strpbrk(p->name, " =\t\r\n\"") || strpbrk(p->value, "\r\n\""))
+			return spec_no(why, "envVars: %s: quotes, newlines and blanks of a name cannot be given to a guest", p->name);
 		bytes += strlen(p->name) + strlen(p->value) + 2;
 	}
-	return bytes > 2048 ? no(why, "%s is too long", "envVars") : 0;
-}
-
-static int read_limits(const cJSON *json, struct spec *spec, char *why)
-{
-	const cJSON *limits = cJSON_GetObjectItemCaseSensitive(json, "limits");
-	const char *memory = limits ? text_of(limits, "memory") : NULL, *cpu = limits ? text_of(limits, "cpu") : NULL;
-	char *end, number[16];
-	double cpus;
-	int rc = 0;
-
-	if (memory && *memory)
-		rc = settings_set(spec, "memory", memory, why);
-	if (rc < 0 || !cpu || !*cpu)
-		return rc < 0 ? no(why, "limits.memory is not %s", "2Mi to 64Gi") : 0;
-	cpus = strtod(cpu, &end);
-	if (*end == 'm')
-		cpus /= 1000, end++;
-	if (*end || !(cpus > 0 && cpus <= 32))
-		return no(why, "limits.cpu is not %s", "a number of CPUs up to 32, such as 500m or 2");
-	snprintf(number, sizeof number, "%u", (unsigned int)(cpus + 0.999));
-	return settings_set(spec, "vcpus", number, why);
-}
-
-static int read_labels(struct spec *spec, char *why)
-{
-	const char *zero = spec_find(&spec->labels, "com.openfaas.scale.zero"), *value;
-	int rc;
-
-	for (size_t i = 0; i < sizeof scale / sizeof scale[0]; i++) {
-		value = spec_find(&spec->labels, scale[i].label);
-		rc = value ? settings_set(spec, scale[i].key, value, why) : 0;
-		if (rc < 0)
-			return no(why, "label %s has a value that does not fit", scale[i].label);
-	}
-	if (zero && strcmp(zero, "true") == 0)
-		spec->min_warm = 0;
-	if (zero && strcmp(zero, "false") == 0 && spec->min_warm == 0)
-		spec->min_warm = 1;
-	return 0;
-}
-
-static int read_annotations(struct spec *spec, char *why)
-{
-	const char *ready = spec_find(&spec->annotations, "com.openfaas.ready.http.path");
-	size_t prefix = strlen(SETTINGS_PREFIX);
-	int rc = 0;
-
-	if (ready)
-		spec->ready = READY_TCP;
-	for (uint32_t i = 0; i < spec->annotations.n && rc == 0; i++)
-		if (strncmp(spec->annotations.at[i].name, SETTINGS_PREFIX, prefix) == 0)
-			rc = settings_set(spec, spec->annotations.at[i].name + prefix, spec->annotations.at[i].value,
-				why);
-	if (rc == 0 && spec->min_warm > spec->max_instances)
-		return no(why, "%s", "min-warm is more than max-instances");
-	if (rc == 0 && spec->single_use)
-		spec->concurrency = 1;
-	return rc;
+	return bytes > 2048 ? spec_no(why, "%s is too long", "envVars") : 0;
 }
 
 static int copy_text(char **to, const char *from)
@@ -163,16 +100,27 @@ static int copy_text(char **to, const char *from)
 	return *to ? 0 : -ENOMEM;
 }
 
+static void read_disks(const cJSON *list, struct spec *spec)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list) {
+		if (cJSON_IsString(item) && spec->n_disks < SPEC_DISKS)
+			snprintf(spec->disk[spec->n_disks++], sizeof spec->disk[0], "%s", item->valuestring);
+	}
+}
+
 static void read_stored(const cJSON *json, struct spec *spec)
 {
 	const cJSON *ours = cJSON_GetObjectItemCaseSensitive(json, "ukvmm"), *n;
-	const char *text = ours ? text_of(ours, "hash") : NULL;
+	const char *text = ours ? spec_text_of(ours, "hash") : NULL;
 
 	if (text)
 		snprintf(spec->hash, sizeof spec->hash, "%s", text);
-	text = ours ? text_of(ours, "initrd") : NULL;
+	text = ours ? spec_text_of(ours, "initrd") : NULL;
 	if (text)
 		snprintf(spec->initrd, sizeof spec->initrd, "%s", text);
+	read_disks(cJSON_GetObjectItemCaseSensitive(ours, "disks"), spec);
 	n = ours ? cJSON_GetObjectItemCaseSensitive(ours, "revision") : NULL;
 	spec->revision = cJSON_IsNumber(n) && n->valuedouble >= 1 && n->valuedouble < 4e9 ? (uint32_t)n->valuedouble : 1;
 	n = ours ? cJSON_GetObjectItemCaseSensitive(ours, "created") : NULL;
@@ -181,17 +129,17 @@ static void read_stored(const cJSON *json, struct spec *spec)
 
 static int read_names(const cJSON *json, struct spec *spec, char *why)
 {
-	const char *name = text_of(json, "service"), *image = text_of(json, "image"), *space = text_of(json, "namespace");
+	const char *name = spec_text_of(json, "service"), *image = spec_text_of(json, "image"), *space = spec_text_of(json, "namespace");
 
 	if (!name || !spec_name_fits(name))
-		return no(why, "service is not a name of up to 63 of [-a-zA-Z_0-9.]%s", "");
+		return spec_no(why, "service is not a name of up to 63 of [-a-zA-Z_0-9.]%s", "");
 	if (!image || !*image || strlen(image) > 255)
-		return no(why, "image is missing or too long%s", "");
-	if (space && *space && strcmp(space, "ukvmm") != 0 && strcmp(space, "openfaas-fn") != 0)
-		return no(why, "namespace %.64s: there is one only, leave it out", space);
+		return spec_no(why, "image is missing or too long%s", "");
+	if (!namespace_is_ours(space))
+		return spec_no(why, "namespace %.64s: there is one only, leave it out", space);
 	snprintf(spec->name, sizeof spec->name, "%s", name);
 	return copy_text(&spec->image, image) < 0 || copy_text(&spec->cmdline, NULL) < 0 ||
-			copy_text(&spec->process, text_of(json, "envProcess")) < 0 ? -ENOMEM : 0;
+			copy_text(&spec->process, spec_text_of(json, "envProcess")) < 0 ? -ENOMEM : 0;
 }
 
 int spec_from_json(const cJSON *json, struct spec **out, char *why)
@@ -212,15 +160,14 @@ int spec_from_json(const cJSON *json, struct spec **out, char *why)
 	if (rc == 0)
 		rc = read_pairs(json, "annotations", &spec->annotations, why);
 	if (rc == 0)
-		rc = read_secrets(json, spec, why);
+		rc = read_list(json, "secrets", &spec->secrets, spec_name_fits, why);
+	if (rc == 0)
+		rc = read_list(json, "constraints", &spec->constraints, constraint_fits, why);
 	if (rc == 0)
 		rc = check_env(spec, why);
 	if (rc == 0)
-		rc = read_limits(json, spec, why);
-	if (rc == 0)
-		rc = read_labels(spec, why);
-	if (rc == 0)
-		rc = read_annotations(spec, why);
+		rc = spec_map(json, spec, why);
+	spec->read_only = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "readOnlyRootFilesystem"));
 	read_stored(json, spec);
 	if (rc < 0)
 		spec_unref(spec);
@@ -236,7 +183,7 @@ int spec_from_text(const char *text, size_t len, struct spec **out, char *why)
 
 	if (!cJSON_IsObject(json)) {
 		cJSON_Delete(json);
-		return no(why, "%s", "the body is not a JSON object");
+		return spec_no(why, "%s", "the body is not a JSON object");
 	}
 	rc = spec_from_json(json, out, why);
 	cJSON_Delete(json);

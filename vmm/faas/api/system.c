@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <ukvmm/ukvmm.h>
 
@@ -10,17 +11,53 @@
 #include "http/call.h"
 #include "job.h"
 
-static void info(struct job *job)
+static void add_version(cJSON *json)
 {
-	cJSON *json = cJSON_CreateObject(), *version, *ours;
-	struct dispatch_totals t;
+	cJSON *version = cJSON_AddObjectToObject(json, "version");
 
-	dispatch_totals(job->app->dispatcher, &t);
-	cJSON_AddStringToObject(json, "provider", "ukvmm-faas");
-	cJSON_AddStringToObject(json, "orchestration", "ukvmm");
-	version = cJSON_AddObjectToObject(json, "version");
 	cJSON_AddStringToObject(version, "release", ukvmm_version());
 	cJSON_AddStringToObject(version, "sha", "");
+}
+
+static void add_provider(cJSON *json)
+{
+	cJSON_AddStringToObject(json, "provider", "ukvmm-faas");
+	cJSON_AddStringToObject(json, "orchestration", "ukvmm");
+	add_version(json);
+}
+
+/*
+ * OpenFaaS has two forms of this under one path: a provider names itself in "provider", its gateway has the provider's
+ * answer there. Clients that are made for a gateway read the second one only, and say who they are.
+ */
+static bool wants_gateway(const struct call *call)
+{
+	const char *agent = call ? call_header(call, "User-Agent") : NULL;
+
+	return agent && (strncmp(agent, "faas-cli/", 9) == 0 || strncmp(agent, "openfaas-go-sdk", 15) == 0);
+}
+
+static void add_machine(cJSON *json)
+{
+	struct utsname host;
+
+	add_provider(cJSON_AddObjectToObject(json, "provider"));
+	add_version(json);
+	cJSON_AddStringToObject(json, "arch", uname(&host) == 0 ? host.machine : "");
+}
+
+static void info(struct job *job)
+{
+	cJSON *json = cJSON_CreateObject(), *ours;
+	struct dispatch_totals t;
+	char egress[320];
+
+	if (wants_gateway(job->call))
+		add_machine(json);
+	else
+		add_provider(json);
+	uplink_text(job->app->uplink, egress, sizeof egress);
+	dispatch_totals(job->app->dispatcher, &t);
 	ours = cJSON_AddObjectToObject(json, "ukvmm");
 	cJSON_AddStringToObject(ours, "backend", job->app->ops->name);
 	cJSON_AddNumberToObject(ours, "memoryLimit", (double)t.memory_limit);
@@ -28,6 +65,7 @@ static void info(struct job *job)
 	cJSON_AddNumberToObject(ours, "functions", t.functions);
 	cJSON_AddNumberToObject(ours, "instances", t.replicas);
 	cJSON_AddNumberToObject(ours, "queued", t.queued);
+	cJSON_AddStringToObject(ours, "egress", egress);
 	job_json(job, 200, json);
 }
 
@@ -35,27 +73,6 @@ void api_info(struct app *app, struct call *call, const char *name)
 {
 	(void)name;
 	job_begin(app, call, info);
-}
-
-static void namespaces(struct job *job)
-{
-	cJSON *json = cJSON_CreateArray();
-
-	cJSON_AddItemToArray(json, cJSON_CreateString("ukvmm"));
-	job_json(job, 200, json);
-}
-
-void api_namespaces(struct app *app, struct call *call, const char *name)
-{
-	(void)name;
-	job_begin(app, call, namespaces);
-}
-
-void api_namespace(struct app *app, struct call *call, const char *name)
-{
-	(void)app;
-	(void)name;
-	call_error(call, 501, "there is one namespace, ukvmm: run another server for another one");
 }
 
 void api_not_here(struct app *app, struct call *call, const char *name)

@@ -28,9 +28,18 @@ struct spare {
 	uint32_t round; /* the failures before it */
 };
 
+/* Of VM. */
+struct kind {
+	uint64_t memory;
+	uint32_t vcpus;
+	uint32_t wanted; /* in this second */
+	uint32_t most;	 /* in the busiest one of late */
+};
+
 struct backend {
 	struct loop *loop;
 	struct work *work;
+	struct work *gates; /* the thread that opens and closes taps; NULL: there is no uplink */
 	const struct instance_events *events;
 	struct backend_options options;
 	struct broker *broker;
@@ -43,13 +52,16 @@ struct backend {
 	struct spare *spares;
 	struct instance *waiting, **waiting_end; /* for a worker */
 	struct loop_task serve;
-	struct loop_timer fill;
-	struct {
-		uint64_t memory;
-		uint32_t vcpus;
-	} kind[KINDS]; /* the last ones that were asked for */
+	struct loop_timer fill, second;
+	uint64_t fill_by;
+	struct kind kind[KINDS]; /* the last ones that were asked for */
 	uint32_t n_kinds;
-	uint32_t failures; /* workers that died waiting, in a row */
+	uint32_t failures;  /* workers that died waiting, in a row */
+	uint32_t beginning; /* instances whose guests have a machine and are not up yet */
+	uint64_t last_begin;
+	struct instance *leaving, **leaving_end; /* to be asked to end */
+	struct loop_timer leave;
+	struct loop_task leave_now;
 };
 
 struct instance {
@@ -61,15 +73,21 @@ struct instance {
 	struct loop_timer deadline; /* of its end */
 	struct loop_task gone;	    /* it never had a worker */
 	struct instance *next;	    /* waiting */
+	struct instance *leaving_next, **leaving_link;
+	uint64_t leave_by;
 	struct instance_times times;
 	struct instance_cost cost;
 	char name[MESSAGE_VM_NAME], end_text[END_TEXT];
 	char *cmdline;
-	int image_fd, initrd_fd, secrets_fd;
+	int image_fd, initrd_fd, secrets_fd, disk_fd[SPEC_DISKS];
+	uint32_t n_disks;
 	uint64_t memory;
 	uint32_t vcpus;
 	uint16_t port;
-	bool stopping, failed;
+	bool stopping, failed, begins;
+	struct gate *gate; /* of its tap, if it has egress */
+	bool opening;	   /* the gate is; nothing starts before */
+	bool ended;	   /* the guest did, by itself */
 	bool heard;   /* the guest did something */
 	uint32_t lost; /* workers that died before that */
 };
@@ -77,10 +95,30 @@ struct instance {
 /* spares.c */
 /* A worker that is ready for this kind, or NULL: one is being made, or it must be waited for. */
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus);
-/* Makes what is missing for those that wait; spares_later: for the pool, by and by. */
-void spares_fill(struct backend *b);
-void spares_later(struct backend *b);
+int spares_add(struct backend *b, uint64_t memory, uint32_t vcpus);
+void spares_drop(struct spare *s);
+void spares_drop_one(struct backend *b, uint64_t memory, uint32_t vcpus);
 void spares_free(struct backend *b);
+
+/* fill.c */
+/* An instance of this kind begins. */
+void fill_wanted(struct backend *b, uint64_t memory, uint32_t vcpus);
+/* Makes what is missing for those that wait; fill_later: for those to come, by and by. */
+void fill_now(struct backend *b);
+void fill_later(struct backend *b);
+void fill_stop(struct backend *b);
+
+/* leaving.c */
+/* Is to end; once it is asked to, vm_ask_end. */
+void leaving_add(struct instance *i);
+void leaving_remove(struct instance *i);
+void leaving_look(struct backend *b);
+void leaving_stop(struct backend *b);
+/* Nobody begins. */
+bool backend_quiet(const struct backend *b);
+/* It has its machine; it is up, or gone. Both may be said again. */
+void instance_begins(struct instance *i);
+void instance_begun(struct instance *i);
 
 /* makers.c */
 int makers_early(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
@@ -96,9 +134,16 @@ void makers_free(struct backend *b); /* b, too */
 int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err);
 
 /* vm.c */
-/* In the queue for a worker. */
+/* In the queue for a worker, and out of it. */
 void vm_wait(struct instance *i);
+void vm_leave_queue(struct instance *i);
 int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
+
+/* gate.c */
+/* The tap is opened for what its function may reach; then the instance is served, or gone. -ENOMEM. */
+int gate_open(struct instance *i, const struct spec *spec);
+/* The tap goes back to the others once it is closed. The instance has none then. */
+void gate_close(struct instance *i);
 
 /* vm_events.c */
 void vm_watch(struct instance *i, int console);

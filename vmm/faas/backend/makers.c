@@ -16,7 +16,7 @@
 enum {
 	NAME_BYTES = 40,
 	PATIENCE_MS = 20000, /* with the first worker */
-	TASKS = 16,	     /* threads beside the vCPUs: I/O, disks, the kernel's own */
+	TASKS = 24,	     /* threads beside the vCPUs: I/O, disks, the kernel's own */
 };
 
 static void name_cgroup(struct backend *b, char name[NAME_BYTES])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers that are made ahead: walled in, with a VM of the kinds that were used last. */
+/* Workers that are made ahead: walled in, with a VM of the kinds that were used last. How many is for fill.c to say. */
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -8,9 +8,7 @@
 
 #include "internal.h"
 
-#define FILL_NS 3000000u
-
-static void drop(struct spare *s)
+void spares_drop(struct spare *s)
 {
 	*s->link = s->next;
 	if (s->next)
@@ -36,14 +34,14 @@ static void on_event(struct loop_fd *watch, uint32_t events)
 			/* many that are killed together are one failure; one that was ready has shown that they can be made */
 			if (!s->ready && s->round == b->failures)
 				b->failures++;
-			drop(s);
+			spares_drop(s);
 			break;
 		}
 	}
 	loop_defer(b->loop, &b->serve);
 }
 
-static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
+int spares_add(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct spare *s = calloc(1, sizeof *s);
@@ -65,24 +63,8 @@ static int add(struct backend *b, uint64_t memory, uint32_t vcpus)
 	b->spares = s;
 	if (loop_watch(b->loop, &s->watch, worker_fd(s->worker), EPOLLIN) == 0)
 		return 0;
-	drop(s);
+	spares_drop(s);
 	return -ENOMEM;
-}
-
-static void remember(struct backend *b, uint64_t memory, uint32_t vcpus)
-{
-	uint32_t i = 0;
-
-	while (i < b->n_kinds && (b->kind[i].memory != memory || b->kind[i].vcpus != vcpus))
-		i++;
-	if (i == b->n_kinds && b->n_kinds < KINDS)
-		b->n_kinds++;
-	if (i == KINDS)
-		i--;
-	for (; i > 0; i--)
-		b->kind[i] = b->kind[i - 1];
-	b->kind[0].memory = memory;
-	b->kind[0].vcpus = vcpus;
 }
 
 /* It has been killed: one that waits has nothing else to say. We hear of it at the loop's next turn. */
@@ -98,98 +80,29 @@ struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus)
 	struct spare *s = b->spares;
 	struct worker *worker;
 
-	remember(b, memory, vcpus);
 	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus && !is_dead(s)))
 		s = s->next;
 	if (!s)
 		return NULL;
 	worker = s->worker;
 	s->worker = NULL;
-	drop(s);
+	spares_drop(s);
 	return worker;
 }
 
-static uint32_t have(const struct backend *b, uint64_t memory, uint32_t vcpus)
+void spares_drop_one(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
-	uint32_t n = 0;
+	struct spare *s = b->spares;
 
-	for (const struct spare *s = b->spares; s; s = s->next)
-		n += s->memory == memory && s->vcpus == vcpus;
-	return n;
-}
-
-static uint32_t needed(const struct backend *b, uint64_t memory, uint32_t vcpus, bool ahead)
-{
-	uint32_t n = ahead ? b->options.pool : 0;
-
-	for (const struct instance *i = b->waiting; i; i = i->next)
-		n += i->memory == memory && i->vcpus == vcpus;
-	return n;
-}
-
-static bool remembered(const struct backend *b, const struct spare *s)
-{
-	for (uint32_t i = 0; i < b->n_kinds; i++)
-		if (b->kind[i].memory == s->memory && b->kind[i].vcpus == s->vcpus)
-			return true;
-	return false;
-}
-
-/* Of the first kind that has fewer than it should. False: none has, or none can be made. */
-static bool add_missing(struct backend *b, bool ahead)
-{
-	for (uint32_t i = 0; i < b->n_kinds && b->failures < FAILURES; i++) {
-		uint64_t memory = b->kind[i].memory;
-		uint32_t vcpus = b->kind[i].vcpus;
-		int rc;
-
-		if (have(b, memory, vcpus) >= needed(b, memory, vcpus, ahead))
-			continue;
-		rc = add(b, memory, vcpus);
-		if (rc == 0)
-			return true;
-		/* a broker with a full socket is asked again by and by */
-		if (rc == -EAGAIN)
-			spares_later(b);
-		else
-			b->failures++;
-		return false;
-	}
-	return false;
-}
-
-/* One after the other: making a worker costs as much as a cold start, and should not stand in the way of many. */
-static void on_fill(struct loop_timer *timer)
-{
-	struct backend *b = (struct backend *)((char *)timer - offsetof(struct backend, fill));
-
-	if (add_missing(b, true))
-		loop_timer_in(b->loop, timer, FILL_NS);
-}
-
-void spares_later(struct backend *b)
-{
-	b->fill.due = on_fill;
-	if (!b->fill.set)
-		loop_timer_in(b->loop, &b->fill, FILL_NS);
-}
-
-void spares_fill(struct backend *b)
-{
-	struct spare *next;
-
-	for (struct spare *s = b->spares; s; s = next) {
-		next = s->next;
-		if (!remembered(b, s))
-			drop(s);
-	}
-	while (add_missing(b, false))
-		;
+	while (s && !(s->ready && s->memory == memory && s->vcpus == vcpus))
+		s = s->next;
+	if (s)
+		spares_drop(s);
 }
 
 void spares_free(struct backend *b)
 {
-	loop_timer_stop(b->loop, &b->fill);
+	fill_stop(b);
 	while (b->spares)
-		drop(b->spares);
+		spares_drop(b->spares);
 }

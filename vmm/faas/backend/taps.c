@@ -14,7 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "egress/block.h"
+
+enum { QUEUE_MOST = 4096 /* frames that a tap holds are fewer */ };
 
 struct taps {
 	int control; /* a socket for the ioctls of interfaces */
@@ -33,31 +35,16 @@ static int fail(struct ukvmm_err *err, const char *call, const char *object, int
 	return code;
 }
 
-static int read_block(struct taps *t, const char *block)
-{
-	const char *slash = strchr(block, '/');
-	struct in_addr base;
-	char text[32];
-	uint32_t bits;
-
-	if (!slash || (size_t)(slash - block) >= sizeof text || parse_u32(slash + 1, 8, 30, &bits) < 0)
-		return -EINVAL;
-	memcpy(text, block, (size_t)(slash - block));
-	text[slash - block] = 0;
-	if (inet_pton(AF_INET, text, &base) != 1)
-		return -EINVAL;
-	t->base = ntohl(base.s_addr) & ~0u << (32 - bits);
-	t->count = 1u << (30 - bits);
-	return 0;
-}
-
-int taps_new(const char *block, struct taps **out, struct ukvmm_err *err)
+int taps_new(const char *block, uint32_t kept, struct taps **out, struct ukvmm_err *err)
 {
 	struct taps *t = calloc(1, sizeof *t);
+	uint32_t bits = 30;
 	int rc = -ENOMEM;
 
 	if (t) {
-		rc = read_block(t, block);
+		rc = block_read(block, &t->base, &bits);
+		t->count = 1u << (30 - bits);
+		t->count -= kept < t->count ? kept : t->count;
 		t->control = rc < 0 ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (rc == 0 && t->control < 0)
 			rc = -errno;
@@ -90,6 +77,17 @@ static int set_neighbour(const struct taps *t, const struct tap *tap)
 	return ioctl(t->control, SIOCSARP, &arp);
 }
 
+static int own_mac(const struct taps *t, struct tap *tap)
+{
+	struct ifreq r = { 0 };
+
+	memcpy(r.ifr_name, tap->name, sizeof tap->name);
+	if (ioctl(t->control, SIOCGIFHWADDR, &r) < 0)
+		return -1;
+	memcpy(tap->host_mac, r.ifr_hwaddr.sa_data, sizeof tap->host_mac);
+	return 0;
+}
+
 static int configure(const struct taps *t, struct tap *tap, struct ukvmm_err *err)
 {
 	struct ifreq r = { 0 };
@@ -104,6 +102,8 @@ static int configure(const struct taps *t, struct tap *tap, struct ukvmm_err *er
 	r.ifr_flags = IFF_UP | IFF_RUNNING;
 	if (ioctl(t->control, SIOCSIFFLAGS, &r) < 0)
 		return fail(err, "SIOCSIFFLAGS", tap->name, -errno);
+	if (own_mac(t, tap) < 0)
+		return fail(err, "SIOCGIFHWADDR", tap->name, -errno);
 	return set_neighbour(t, tap) < 0 ? fail(err, "SIOCSARP", tap->name, -errno) : 0;
 }
 
@@ -143,6 +143,15 @@ bad:
 	return rc;
 }
 
+/* What was sent to the instance before is nothing for the next one, which may be another function's. */
+static void empty(const struct tap *tap)
+{
+	char frame[2048]; /* of a longer one the rest is dropped */
+
+	for (int i = 0; i < QUEUE_MOST && read(tap->fd, frame, sizeof frame) > 0; i++)
+		;
+}
+
 int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err)
 {
 	if (!t->idle)
@@ -150,6 +159,7 @@ int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err)
 	*out = t->idle;
 	t->idle = t->idle->next;
 	t->n_idle--;
+	empty(*out);
 	return 0;
 }
 

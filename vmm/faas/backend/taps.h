@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Taps for instances, each with a /30 of a block: the host has the first address, the guest the second. Made as they are
- * needed and kept, as closing one takes 14 ms. One thread.
+ * needed and kept, as closing one takes 14 ms; what was sent to the one before never reaches the next. One thread.
  */
 #ifndef FAAS_TAPS_H
 #define FAAS_TAPS_H
@@ -19,11 +19,12 @@ struct tap {
 	char name[16];
 	struct in_addr host, guest;
 	uint8_t mac[8]; /* the guest's; the last two are 0 */
+	uint8_t host_mac[6];
 	struct tap *next; /* while nobody has it */
 };
 
-/* block: "10.100.0.0/16". -EINVAL: it is none, or smaller than a /30. */
-int taps_new(const char *block, struct taps **out, struct ukvmm_err *err);
+/* block: "10.100.0.0/16", but its last `kept` /30. -EINVAL: it is none, or smaller than a /30. */
+int taps_new(const char *block, uint32_t kept, struct taps **out, struct ukvmm_err *err);
 /* -ENOSPC: the block is used up; otherwise what making one gave. */
 int taps_take(struct taps *t, struct tap **out, struct ukvmm_err *err);
 void taps_give(struct taps *t, struct tap *tap);

@@ -36,16 +36,28 @@ static void fill_card(struct message_job *j, const struct tap *tap)
 	memcpy(j->net[0].mac, tap->mac, sizeof tap->mac);
 }
 
-static void fill_secrets(struct message_job *j, int fd)
+static void add_disk(struct message_job *j, const char *name, int fd)
 {
-	if (fd < 0)
-		return;
-	j->disks_len = 1;
-	snprintf(j->disk[0].name, sizeof j->disk[0].name, "secrets");
-	snprintf(j->disk[0].serial, sizeof j->disk[0].serial, "secrets");
-	j->disk[0].flags = UKVMM_BLK_READ_ONLY;
-	j->disk[0].fd = fd;
-	j->disk[0].top_fd = -1;
+	struct message_disk *disk = &j->disk[j->disks_len++];
+
+	snprintf(disk->name, sizeof disk->name, "%s", name);
+	snprintf(disk->serial, sizeof disk->serial, "%s", name);
+	disk->flags = UKVMM_BLK_READ_ONLY;
+	disk->fd = fd;
+	disk->top_fd = -1;
+}
+
+/* Its own first, so that they are where they would be without secrets. */
+static void fill_disks(struct message_job *j, const struct instance *i)
+{
+	char name[16];
+
+	for (uint32_t d = 0; d < i->n_disks; d++) {
+		snprintf(name, sizeof name, "disk%u", d);
+		add_disk(j, name, i->disk_fd[d]);
+	}
+	if (i->secrets_fd >= 0)
+		add_disk(j, "secrets", i->secrets_fd);
 }
 
 int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err)
@@ -63,7 +75,7 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	job.config.initrd_fd = i->initrd_fd;
 	job.config.console_fd = pair[1];
 	fill_card(&job.config, i->tap);
-	fill_secrets(&job.config, i->secrets_fd);
+	fill_disks(&job.config, i);
 	job.texts.cmdline = i->cmdline;
 	rc = worker_start(worker, &job, err);
 	close(pair[1]);
@@ -73,6 +85,7 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	}
 	i->worker = worker;
 	i->times.taken = loop_clock();
+	instance_begins(i);
 	vm_watch(i, pair[0]);
 	return 0;
 }
@@ -99,8 +112,8 @@ static void serve(struct loop_task *task)
 		struct instance *i = *at;
 		char text[END_TEXT];
 
-		worker = spares_take(b, i->memory, i->vcpus);
-		if (!worker && b->failures < FAILURES) { /* one is on its way */
+		worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
+		if (i->opening || (!worker && b->failures < FAILURES)) { /* one is on its way */
 			at = &i->next;
 			continue;
 		}
@@ -113,24 +126,39 @@ static void serve(struct loop_task *task)
 		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
 		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
 	}
-	spares_fill(b);
-	spares_later(b);
+	fill_now(b);
+	fill_later(b);
+	leaving_look(b);
 	b->failures = b->waiting ? b->failures : 0;
+}
+
+static int take_file(int from, int *to)
+{
+	*to = from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, 0);
+	return from >= 0 && *to < 0 ? -errno : 0;
 }
 
 static int take_files(struct instance *i, const struct instance_plan *plan)
 {
-	const struct {
-		int from, *to;
-	} fds[] = { { plan->image_fd, &i->image_fd }, { plan->initrd_fd, &i->initrd_fd },
-		{ plan->secrets_fd, &i->secrets_fd } };
+	int rc = take_file(plan->image_fd, &i->image_fd);
 
-	for (int n = 0; n < 3; n++) {
-		*fds[n].to = fds[n].from < 0 ? -1 : fcntl(fds[n].from, F_DUPFD_CLOEXEC, 0);
-		if (fds[n].from >= 0 && *fds[n].to < 0)
-			return -errno;
+	if (rc == 0)
+		rc = take_file(plan->initrd_fd, &i->initrd_fd);
+	if (rc == 0)
+		rc = take_file(plan->secrets_fd, &i->secrets_fd);
+	for (; rc == 0 && i->n_disks < plan->spec->n_disks; i->n_disks += rc == 0)
+		rc = take_file(plan->disk_fd[i->n_disks], &i->disk_fd[i->n_disks]);
+	return rc;
+}
+
+static int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err)
+{
+	if (spec->egress && spec->egress->n_peers > 0 && !b->options.ready_port) {
+		put(err, "egress", spec->name, -ENOTSUP);
+		snprintf(err->text, sizeof err->text, "functions call others at --callback, which serve has not");
+		return -ENOTSUP;
 	}
-	return 0;
+	return uplink_admit(b->options.uplink, spec, err);
 }
 
 static int prepare(struct instance *i, const struct instance_plan *plan, struct ukvmm_err *err)
@@ -148,7 +176,14 @@ static int prepare(struct instance *i, const struct instance_plan *plan, struct 
 	if (rc < 0)
 		return rc == -ENOSPC ? -EAGAIN : rc;
 	i->cmdline = cmdline_make(plan->spec, i->tap, i->b->options.ready_port, plan->token);
-	return i->cmdline ? 0 : put(err, "malloc", plan->name, -ENOMEM);
+	if (!i->cmdline)
+		return put(err, "malloc", plan->name, -ENOMEM);
+	if (!spec_egress(plan->spec))
+		return 0;
+	if (!i->b->gates) /* it was deployed when there was one */
+		return vm_admit(i->b, plan->spec, err);
+	rc = gate_open(i, plan->spec);
+	return rc < 0 ? put(err, "malloc", plan->name, rc) : 0;
 }
 
 static void unprepare(struct instance *i)
@@ -158,7 +193,11 @@ static void unprepare(struct instance *i)
 	for (int n = 0; n < 3; n++)
 		if (fds[n] >= 0)
 			close(fds[n]);
-	if (i->tap)
+	for (uint32_t n = 0; n < i->n_disks; n++)
+		close(i->disk_fd[n]);
+	if (i->gate)
+		gate_close(i);
+	else if (i->tap)
 		taps_give(i->b->taps, i->tap);
 	free(i->cmdline);
 	free(i);
@@ -179,7 +218,8 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 		unprepare(i);
 		return rc;
 	}
-	worker = spares_take(b, i->memory, i->vcpus);
+	fill_wanted(b, i->memory, i->vcpus);
+	worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
 	if (!worker || vm_give_job(i, worker, err) < 0) {
 		worker_free(worker);
 		vm_wait(i);
@@ -189,7 +229,7 @@ static int vm_start(struct backend *b, const struct instance_plan *plan, void *u
 	return 0;
 }
 
-static void leave_queue(struct instance *i)
+void vm_leave_queue(struct instance *i)
 {
 	struct backend *b = i->b;
 
@@ -216,10 +256,13 @@ static void vm_stop(struct instance *i)
 		return;
 	i->stopping = true;
 	if (i->worker) {
-		vm_ask_end(i);
+		instance_begun(i);
+		leaving_add(i);
 		return;
 	}
-	leave_queue(i);
+	if (i->opening) /* the end is told when that is done */
+		return;
+	vm_leave_queue(i);
 	i->gone.run = on_gone;
 	loop_defer(i->b->loop, &i->gone);
 }
@@ -231,6 +274,8 @@ void vm_gone(struct instance *i, enum instance_cause cause, const char *text)
 
 	loop_timer_stop(b->loop, &i->deadline);
 	loop_cancel(b->loop, &i->gone);
+	leaving_remove(i);
+	instance_begun(i);
 	b->events->died(i->user, &end);
 	unprepare(i);
 	if (b->options.more)
@@ -278,10 +323,15 @@ static int vm_open(struct loop *loop, struct work *work, const struct instance_e
 	b->options = *options;
 	b->serve.run = serve;
 	b->waiting_end = &b->waiting;
+	b->leaving_end = &b->leaving;
 	rc = makers_watch(b);
 	if (rc < 0)
 		return put(err, "epoll_ctl", "broker", rc);
-	rc = taps_new(options->addresses, &b->taps, err);
+	if (options->uplink && !uplink_missing(options->uplink))
+		rc = work_new(loop, &b->gates);
+	if (rc < 0)
+		return put(err, "thread", "egress", rc);
+	rc = taps_new(options->addresses, b->gates ? UPLINK_BLOCKS : 0, &b->taps, err);
 	return rc < 0 ? rc : taps_prepare(b->taps, options->pool, err);
 }
 
@@ -289,11 +339,13 @@ static void vm_close(struct backend *b)
 {
 	if (b->loop) {
 		loop_cancel(b->loop, &b->serve);
+		leaving_stop(b);
 		spares_free(b);
 	}
+	work_free(b->gates);
 	taps_free(b->taps);
 	makers_free(b);
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes };
+	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes, vm_admit };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker with a job tells, and its end. */
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static bool read_some(struct instance *i)
 	ssize_t n = read(i->console.fd, bytes, sizeof bytes);
 
 	i->heard |= n > 0;
+	if (n > 0)
+		instance_begun(i);
 	if (n > 0)
 		i->b->events->log(i->user, bytes, (size_t)n);
 	return n > 0 || (n < 0 && errno == EAGAIN);
@@ -59,6 +62,15 @@ static void note_end(struct instance *i, const struct ukvmm_err *err, const char
 		snprintf(i->end_text, sizeof i->end_text, "%s", otherwise);
 }
 
+/* One that is told to stop may have died before it heard of it: its connection breaks first. */
+static bool as_asked(const struct instance *i, const struct worker_death *death)
+{
+	bool crashed = death->cause == CAUSE_MEMORY || death->cause == CAUSE_LIES ||
+		(death->cause == CAUSE_SIGNAL && death->number != SIGKILL);
+
+	return i->stopping && !i->ended && !crashed;
+}
+
 static void on_dead(struct instance *i, const struct worker_death *death)
 {
 	enum instance_cause cause = i->failed ? DIED_FAILED : death->done ? DIED_ENDED : DIED_CRASHED;
@@ -69,12 +81,13 @@ static void on_dead(struct instance *i, const struct worker_death *death)
 	loop_unwatch(i->b->loop, &i->watch);
 	worker_free(i->worker);
 	i->worker = NULL;
+	instance_begun(i);
 	if (!i->heard && !death->done && !i->stopping && i->lost < FAILURES) {
 		i->lost++; /* the worker was dead already, or as good as */
 		vm_wait(i);
 		return;
 	}
-	vm_gone(i, i->stopping ? DIED_STOPPED : cause, i->end_text[0] ? i->end_text : text);
+	vm_gone(i, as_asked(i, death) ? DIED_STOPPED : cause, i->end_text[0] ? i->end_text : text);
 }
 
 /* False: the instance is gone. */
@@ -83,6 +96,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 	switch (e->type) {
 	case WORKER_NOTIFY:
 		i->heard = true;
+		instance_begun(i);
 		if (e->message.notify.value == READY_VALUE) {
 			worker_ask(i->worker);
 			i->b->events->ready(i->user);
@@ -97,6 +111,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 		return true;
 	case WORKER_STOPPED:
 		keep_stats(i, &e->message.stopped.stats);
+		i->ended = e->message.stopped.stop.reason != UKVMM_STOP_STOPPED;
 		note_end(i, &e->message.stopped.err, "the guest ended by itself");
 		return true;
 	case WORKER_DEAD:

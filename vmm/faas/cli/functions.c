@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deploy, list, describe, remove, rollback, scale, ps, info. */
+/* list, describe, remove, rollback, scale, ps, info. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,79 +20,6 @@ static double number(const cJSON *json, const char *name)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
 
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-/* ---- deploy ---- */
-
-static bool add_pair(cJSON *to, const char *word)
-{
-	const char *equals = word ? strchr(word, '=') : NULL;
-	char name[256];
-
-	if (!equals || equals == word || (size_t)(equals - word) >= sizeof name)
-		return false;
-	memcpy(name, word, (size_t)(equals - word));
-	name[equals - word] = 0;
-	return cJSON_AddStringToObject(to, name, equals + 1);
-}
-
-/* "--KEY VALUE": those that have a place in OpenFaaS's JSON; the others are our settings, annotations "ukvmm.KEY". */
-static bool add_option(cJSON *json, const char *key, const char *value)
-{
-	char name[64];
-
-	if (strcmp(key, "image") == 0)
-		return cJSON_AddStringToObject(json, "image", value);
-	if (strcmp(key, "env") == 0)
-		return add_pair(cJSON_GetObjectItem(json, "envVars"), value);
-	if (strcmp(key, "label") == 0)
-		return add_pair(cJSON_GetObjectItem(json, "labels"), value);
-	if (strcmp(key, "annotation") == 0)
-		return add_pair(cJSON_GetObjectItem(json, "annotations"), value);
-	if (strcmp(key, "secret") == 0)
-		return cJSON_AddItemToArray(cJSON_GetObjectItem(json, "secrets"), cJSON_CreateString(value));
-	if (snprintf(name, sizeof name, "ukvmm.%s", key) >= (int)sizeof name)
-		return false;
-	return cJSON_AddStringToObject(cJSON_GetObjectItem(json, "annotations"), name, value);
-}
-
-static int read_deploy(cJSON *json, int argc, char **argv)
-{
-	for (int i = 2; i < argc; i++) {
-		const char *value = NULL;
-
-		if (strcmp(argv[i], "--single-use") == 0)
-			value = "true";
-		else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
-			value = argv[i + 1];
-		if (!value || !add_option(json, argv[i] + 2, value)) {
-			report("usage", argv[i], "this is no option with a value that fits");
-			return 2;
-		}
-		i += value == argv[i + 1];
-	}
-	return cJSON_GetObjectItem(json, "image") ? 0 :
-		client_usage("deploy NAME --image IMAGE [--env NAME=VALUE] [--label NAME=VALUE] [--SETTING VALUE]...");
-}
-
-int command_deploy(struct client *c, int argc, char **argv)
-{
-	cJSON *json = cJSON_CreateObject();
-	char *body;
-	int rc;
-
-	cJSON_AddStringToObject(json, "service", argc > 1 ? argv[1] : "");
-	cJSON_AddObjectToObject(json, "envVars");
-	cJSON_AddObjectToObject(json, "labels");
-	cJSON_AddObjectToObject(json, "annotations");
-	cJSON_AddArrayToObject(json, "secrets");
-	rc = read_deploy(json, argc, argv);
-	body = cJSON_PrintUnformatted(json);
-	cJSON_Delete(json);
-	if (rc == 0)
-		rc = client_print(c, "POST", "/system/functions", body);
-	free(body);
-	return rc;
 }
 
 /* ---- what there is ---- */

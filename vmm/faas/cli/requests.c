@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invoke, logs, image, secret. */
+#include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "client.h"
 #include "report.h"
 
-enum { HEADERS = 64 };
+enum { HEADERS = 64, SECRET_BYTES = 64 << 10 };
 
 int command_invoke(struct client *c, int argc, char **argv)
 {
@@ -45,12 +47,13 @@ int command_invoke(struct client *c, int argc, char **argv)
 	return rc < 0 || a.status >= 400;
 }
 
-/* Enough for names, numbers and times; anything else is refused by the server. */
 static void add_argument(char *path, size_t len, const char *name, const char *value)
 {
+	char *escaped = curl_easy_escape(NULL, value, 0);
 	size_t n = strlen(path);
 
-	snprintf(path + n, len - n, "%s%s=%s", strchr(path, '?') ? "&" : "?", name, value);
+	snprintf(path + n, len - n, "%s%s=%s", strchr(path, '?') ? "&" : "?", name, escaped ? escaped : "");
+	curl_free(escaped);
 }
 
 int command_logs(struct client *c, int argc, char **argv)
@@ -122,7 +125,8 @@ int command_image(struct client *c, int argc, char **argv)
 	return client_usage("image import NAME FILE | image list | image remove NAME");
 }
 
-static int send_secret(struct client *c, const char *method, const char *name, const char *value)
+/* raw: in base64, or NULL. The status, or -1. */
+static int send_secret(struct client *c, const char *method, const char *name, const char *raw)
 {
 	cJSON *json = cJSON_CreateObject();
 	struct client_request r = { .method = method, .path = "/system/secrets", .quiet = true };
@@ -131,8 +135,8 @@ static int send_secret(struct client *c, const char *method, const char *name, c
 	int rc;
 
 	cJSON_AddStringToObject(json, "name", name);
-	if (value)
-		cJSON_AddStringToObject(json, "value", value);
+	if (raw)
+		cJSON_AddStringToObject(json, "rawValue", raw);
 	body = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
 	if (!body)
@@ -152,7 +156,8 @@ static int send_secret(struct client *c, const char *method, const char *name, c
 static int set_secret(struct client *c, const char *name, const char *file)
 {
 	FILE *f = file ? fopen(file, "re") : stdin;
-	char value[65537];
+	char raw[(SECRET_BYTES + 3) / 3 * 4 + 1];
+	uint8_t value[SECRET_BYTES + 1];
 	size_t n;
 	int status;
 
@@ -160,18 +165,19 @@ static int set_secret(struct client *c, const char *name, const char *file)
 		report("open", file, "cannot be read");
 		return 1;
 	}
-	n = fread(value, 1, sizeof value - 1, f);
-	value[n] = 0;
+	n = fread(value, 1, sizeof value, f);
 	if (f != stdin)
 		fclose(f);
-	if (strlen(value) != n || n == sizeof value - 1) {
-		report("secret", name, "its value has a NUL, or is longer than 64 KiB");
+	if (n == 0 || n > SECRET_BYTES) {
+		report("secret", name, "its value is empty, or longer than 64 KiB");
 		return 1;
 	}
-	status = send_secret(c, "POST", name, value);
+	base64_encode(value, n, raw);
+	status = send_secret(c, "POST", name, raw);
 	if (status == 409)
-		status = send_secret(c, "PUT", name, value);
+		status = send_secret(c, "PUT", name, raw);
 	explicit_bzero(value, sizeof value);
+	explicit_bzero(raw, sizeof raw);
 	return status < 0 || status >= 400;
 }
 

@@ -9,6 +9,8 @@
 
 #include "internal.h"
 
+enum { STARTS_A_CPU = 4, STARTS_LEAST = 16 };
+
 const char *const phase_name[PHASES] = { "queue", "worker", "create", "load", "entry", "ready", "first_byte", "all" };
 
 static uint64_t most_of_the_machine(void)
@@ -16,6 +18,13 @@ static uint64_t most_of_the_machine(void)
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 
 	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : 1u << 30;
+}
+
+static uint32_t starts_by_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus * STARTS_A_CPU > STARTS_LEAST ? (uint32_t)cpus * STARTS_A_CPU : STARTS_LEAST;
 }
 
 int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct dispatch_config *config,
@@ -30,6 +39,8 @@ int dispatch_new(struct loop *loop, const struct backend_ops *ops, const struct 
 	d->config = *config;
 	if (!d->config.memory)
 		d->config.memory = most_of_the_machine();
+	if (!d->config.starting)
+		d->config.starting = starts_by_cpus();
 	snprintf(d->epoch, sizeof d->epoch, "%08x", (uint32_t)(loop_clock() / 1000000u) ^ ((uint32_t)getpid() << 16));
 	*out = d;
 	return 0;
@@ -112,7 +123,21 @@ void dispatch_view(const struct function *f, struct function_view *view)
 	view->counts.queued = f->queued;
 }
 
-void dispatch_view_costs(const struct function *f, struct function_view *view)
+static void measure(struct function *f, uint64_t cpu_ns)
+{
+	uint64_t now = loop_clock(), span = now - f->measured_at;
+
+	if (span < 1000000000u)
+		return;
+	if (cpu_ns > f->measured_cpu_ns)
+		f->counts.millicores = (uint32_t)((double)(cpu_ns - f->measured_cpu_ns) / (double)span * 1000 + 0.5);
+	else
+		f->counts.millicores = 0;
+	f->measured_at = now;
+	f->measured_cpu_ns = cpu_ns;
+}
+
+void dispatch_view_costs(struct function *f, struct function_view *view)
 {
 	struct function_counts *c = &view->counts;
 	struct instance_cost cost;
@@ -124,6 +149,8 @@ void dispatch_view_costs(const struct function *f, struct function_view *view)
 		c->network_bytes += cost.rx_bytes + cost.tx_bytes;
 		c->byte_seconds += replica_byte_seconds(r);
 	}
+	measure(f, c->cpu_ns);
+	c->millicores = f->counts.millicores;
 }
 
 static struct replica *find_replica(struct dispatcher *d, const char *instance)
@@ -196,6 +223,19 @@ void dispatch_each_replica(struct dispatcher *d, void (*each)(void *arg, const s
 			d->ops->address(r->instance, &v.address);
 			each(arg, &v);
 		}
+}
+
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address)
+{
+	struct sockaddr_in at;
+
+	for (const struct function *f = d->functions; f; f = f->next)
+		for (const struct replica *r = f->replicas; r; r = r->next) {
+			d->ops->address(r->instance, &at);
+			if (at.sin_addr.s_addr == address.s_addr)
+				return r->revision->spec;
+		}
+	return NULL;
 }
 
 void dispatch_totals(const struct dispatcher *d, struct dispatch_totals *t)

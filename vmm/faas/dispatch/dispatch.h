@@ -24,7 +24,7 @@ extern const char *const phase_name[PHASES];
 
 /*
  * memory    what all instances may have together; 0: 3/4 of the machine's
- * starting  how many may start at the same time
+ * starting  how many may start at the same time; 0: by the number of CPUs
  * log       a function's instance wrote this; ended: what an instance died of
  */
 struct dispatch_config {
@@ -119,6 +119,7 @@ struct function_counts {
 	uint64_t invocations, cold_starts, failed_starts, refused, instances_died;
 	uint64_t cpu_ns, byte_seconds, network_bytes;
 	uint32_t replicas, ready, inflight, queued, kept;
+	uint32_t millicores; /* thousandths of a CPU, lately: over a second or more */
 };
 struct function_view {
 	struct spec *spec;
@@ -135,11 +136,13 @@ struct replica_view {
 	const struct ticket *tickets; /* that it has */
 };
 /* With what live instances have cost so far, as they told last. */
-void dispatch_view_costs(const struct function *f, struct function_view *view);
+void dispatch_view_costs(struct function *f, struct function_view *view);
 /* The state of an instance to fd (the caller's). -ENOENT; -EOPNOTSUPP; -EAGAIN: it does not run yet; -errno. */
 int dispatch_core(struct dispatcher *d, const char *instance, bool memory, int fd);
 /* What an instance is of; NULL: there is none of this name. */
 struct spec *dispatch_instance_spec(struct dispatcher *d, const char *instance);
+/* What the instance that has this address is of; NULL: none has it. */
+const struct spec *dispatch_spec_at(const struct dispatcher *d, struct in_addr address);
 struct dispatch_totals {
 	uint64_t memory_limit, memory_used;
 	uint32_t functions, replicas, ready, starting, queued;

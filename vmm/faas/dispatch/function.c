@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -32,38 +31,6 @@ struct function *dispatch_find(struct dispatcher *d, const char *name)
 	struct function *f = find(d, name);
 
 	return f && f->current ? f : NULL;
-}
-
-void revision_unref(struct revision *r)
-{
-	if (!r || --r->references > 0)
-		return;
-	if (r->image_fd >= 0)
-		close(r->image_fd);
-	if (r->initrd_fd >= 0)
-		close(r->initrd_fd);
-	spec_unref(r->spec);
-	free(r);
-}
-
-static int revision_new(struct dispatcher *d, struct spec *spec, struct revision **out)
-{
-	struct revision *r = calloc(1, sizeof *r);
-	int rc = 0;
-
-	if (!r)
-		return -ENOMEM;
-	*r = (struct revision){ .references = 1, .spec = spec_ref(spec), .initrd_fd = -1 };
-	r->image_fd = d->config.open_image(d->config.arg, spec->hash);
-	if (r->image_fd < 0)
-		rc = r->image_fd;
-	else if (spec->initrd[0] && (r->initrd_fd = d->config.open_image(d->config.arg, spec->initrd)) < 0)
-		rc = r->initrd_fd;
-	if (rc < 0)
-		revision_unref(r);
-	else
-		*out = r;
-	return rc;
 }
 
 static void on_retry(struct loop_timer *timer)
@@ -93,6 +60,7 @@ static struct function *function_new(struct dispatcher *d, const char *name)
 	f->retry.due = on_retry;
 	f->trial.due = on_trial_late;
 	f->pass = d->pass;
+	f->measured_at = loop_clock();
 	f->hash_next = d->hash[h];
 	d->hash[h] = f;
 	f->next = d->functions;

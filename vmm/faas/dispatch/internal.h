@@ -18,7 +18,7 @@ enum {
 struct revision {
 	uint32_t references;
 	struct spec *spec;
-	int image_fd, initrd_fd;
+	int image_fd, initrd_fd, disk_fd[SPEC_DISKS];
 };
 
 /* KEPT: it hung, serves nothing any more, and stands still to be looked at; one of a function at most. */
@@ -45,8 +45,9 @@ struct replica {
 	uint64_t silent_ns, silent_since;
 	struct loop_timer timer; /* start, then idle */
 	struct loop_timer probe;
-	struct loop_fd probe_fd;
+	struct loop_fd probe_first, probe_again;
 	uint32_t probes;
+	bool probe_heard; /* the guest has answered a connect */
 };
 
 struct function {
@@ -71,6 +72,7 @@ struct function {
 	uint64_t tokens_at;
 	bool removed;
 	struct function_counts counts;
+	uint64_t measured_at, measured_cpu_ns; /* when counts.millicores was */
 	struct histogram phases[PHASES];
 };
 
@@ -90,9 +92,13 @@ struct dispatcher {
 	void *empty_arg;
 };
 
+/* revision.c */
+/* One reference; it opens the spec's files. 0, -ENOMEM, or errno of opening one. */
+int revision_new(struct dispatcher *d, struct spec *spec, struct revision **out);
+void revision_unref(struct revision *r); /* NULL is ignored */
+
 /* function.c */
 void function_free_if_gone(struct function *f);
-void revision_unref(struct revision *r);
 void function_deployed(struct function *f, const char *why);
 
 /* replica.c */

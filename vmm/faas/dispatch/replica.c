@@ -86,7 +86,8 @@ static int start(struct replica *r, char *text)
 	struct dispatcher *d = r->d;
 	struct spec *spec = r->revision->spec;
 	struct ukvmm_err err = { .size = sizeof err };
-	struct instance_plan plan = { r->name, r->token, spec, r->revision->image_fd, r->revision->initrd_fd, -1 };
+	struct instance_plan plan = { r->name, r->token, spec, r->revision->image_fd, r->revision->initrd_fd, -1,
+		r->revision->disk_fd };
 	int rc = 0;
 
 	if (spec->secrets.n > 0)

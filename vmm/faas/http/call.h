@@ -52,8 +52,11 @@ const char *call_client(const struct call *call); /* its address, without the po
 int64_t call_body_len(const struct call *call);	  /* -1: not known yet */
 /* The value of the first header of that name, or NULL. */
 const char *call_header(const struct call *call, const char *name);
-/* The value of a query argument (decoded), or NULL. */
-const char *call_argument(const struct call *call, const char *name);
+/*
+ * The value of a query argument, decoded. 1: it is in `to`; 0: there is none, and `to` is ""; -EINVAL: it does not fit,
+ * or its escapes are none.
+ */
+int call_argument(const struct call *call, const char *name, char *to, size_t len);
 /* All headers in turn, until `each` returns false. */
 void call_headers(const struct call *call, bool (*each)(void *arg, const char *name, const char *value), void *arg);
 /* HTTP basic authentication: is it this user and this password? Takes as long for each wrong one. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "upstream_internal.h"
 
@@ -84,6 +85,19 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return fine ? len : 0;
 }
 
+/*
+ * A close is a reset: what was asked was answered, or is not wanted any more. A FIN would stay behind for a machine that
+ * has ended meanwhile, and be sent again and again to the one that has its address next, which answers each.
+ */
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)arg;
+	(void)purpose;
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
 /* Options that are the same for every request. No proxy, no redirect, nothing of the environment. */
 static CURL *easy_new(void)
 {
@@ -97,6 +111,7 @@ static CURL *easy_new(void)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a call says about its request. */
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,9 +47,38 @@ const char *call_header(const struct call *call, const char *name)
 	return MHD_lookup_connection_value(call->conn->mhd, MHD_HEADER_KIND, name);
 }
 
-const char *call_argument(const struct call *call, const char *name)
+static int digit_of(char c)
 {
-	return MHD_lookup_connection_value(call->conn->mhd, MHD_GET_ARGUMENT_KIND, name);
+	const char *at = c ? strchr("0123456789abcdef", tolower((unsigned char)c)) : NULL;
+
+	return at ? (int)(at - "0123456789abcdef") : -1;
+}
+
+/* The byte of "%xx"; 0, which no text can have, where it is none. */
+static char unescape(const char *at)
+{
+	int high = digit_of(at[1]), low = high < 0 ? -1 : digit_of(at[2]);
+
+	return low < 0 ? 0 : (char)(high << 4 | low);
+}
+
+int call_argument(const struct call *call, const char *name, char *to, size_t len)
+{
+	const char *at = MHD_lookup_connection_value(call->conn->mhd, MHD_GET_ARGUMENT_KIND, name);
+	bool there = at;
+	size_t n = 0;
+
+	*to = 0;
+	for (; at && *at; at++) {
+		char c = *at == '%' ? unescape(at) : *at;
+
+		if (!c || n + 1 == len)
+			return -EINVAL;
+		to[n++] = c;
+		to[n] = 0;
+		at += *at == '%' ? 2 : 0;
+	}
+	return there;
 }
 
 struct walk {

@@ -42,6 +42,17 @@ static const struct rule {
 	{ "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1" },
 };
 
+/*
+ * Only where there are rules that say what is passed on. Nobody is told of a better way: there is none. Connections to
+ * instances outlive a server that was killed, and this namespace with its uplink does with them: not for long.
+ */
+static const struct rule forwarding[] = {
+	{ "/proc/sys/net/ipv4/conf/all/send_redirects", "0" },
+	{ "/proc/sys/net/ipv4/conf/default/send_redirects", "0" },
+	{ "/proc/sys/net/ipv4/tcp_orphan_retries", "1" },
+	{ "/proc/sys/net/ipv4/conf/all/forwarding", "1" },
+};
+
 static bool holds(const struct rule *rule)
 {
 	char now[2];
@@ -70,16 +81,21 @@ static int set(const struct rule *rule)
 	return rc == 0 && !holds(rule) ? -EIO : rc;
 }
 
-static int close_in(struct ukvmm_err *err)
+static int set_all(const struct rule *list, size_t n, const char *cure, struct ukvmm_err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof rules / sizeof rules[0]; i++) {
-		rc = set(&rules[i]);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = set(&list[i]);
 		if (rc < 0)
-			fail(err, "write", rules[i].path, rc, "; --network shared goes on without");
+			fail(err, "write", list[i].path, rc, cure);
 	}
 	return rc;
+}
+
+int network_forward(struct ukvmm_err *err)
+{
+	return set_all(forwarding, sizeof forwarding / sizeof forwarding[0], "", err);
 }
 
 /* The callback may be asked to listen at 127.0.0.1. */
@@ -107,7 +123,7 @@ int network_enter(enum network how, bool *closed, struct ukvmm_err *err)
 			return 0;
 		return fail(err, "unshare", "network namespace", -errno, "; see --network");
 	}
-	rc = close_in(err);
+	rc = set_all(rules, sizeof rules / sizeof rules[0], "; --network shared goes on without", err);
 	if (rc == 0 && how != NETWORK_GIVEN)
 		rc = raise_loopback(err);
 	*closed = rc == 0;

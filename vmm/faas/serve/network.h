@@ -25,4 +25,7 @@ enum network {
  */
 int network_enter(enum network how, bool *closed, struct ukvmm_err *err);
 
+/* What comes in there is passed on as the rules of nf_tables say, which are there already. */
+int network_forward(struct ukvmm_err *err);
+
 #endif

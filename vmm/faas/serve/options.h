@@ -9,9 +9,9 @@
 #include "network.h"
 
 struct serve_options {
-	char *listen, *metrics, *callback, *state, *user, *password_file, *addresses, *config;
+	char *listen, *metrics, *callback, *state, *user, *password_file, *addresses, *config, *uplink, *resolver;
 	uint64_t memory, drain_ns, header_ns, idle_ns;
-	uint32_t starting, pool, connections;
+	uint32_t starting, pool, pool_most, connections;
 	enum network network;
 	bool json, no_sandbox, unsafe;
 };

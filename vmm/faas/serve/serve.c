@@ -144,10 +144,17 @@ static int read_password(struct server *s)
 	return 0;
 }
 
+/* Not of guests that say that they are ready, but of those that call others. */
+static void journal_calls(void *app, const struct http_record *record)
+{
+	if (strncmp(record->target, "/ready/", 7) != 0)
+		journal_request(app, record);
+}
+
 static int serve_at(struct server *s, const char *where, int given, void (*route)(void *arg, struct call *call),
 	bool journal, struct http_server **out, struct ukvmm_err *err)
 {
-	struct http_config config = { &s->app, route, journal ? journal_request : NULL, s->options.header_ns,
+	struct http_config config = { &s->app, route, journal ? journal_calls : NULL, s->options.header_ns,
 		s->options.idle_ns, s->options.connections };
 	int fd = given;
 
@@ -215,6 +222,20 @@ static int make_parts(struct server *s, const struct backend_ops *ops, struct uk
  * What clients come to is opened first, then the thread moves to where the instances are: what it opens there, guests
  * may come to.
  */
+static int enter_network(struct server *s, bool *closed, struct ukvmm_err *err)
+{
+	const struct uplink_config config = { s->options.uplink, s->options.addresses, s->options.resolver };
+	enum uplink_place place;
+	int rc = uplink_new(&config, &s->app.uplink, err);
+
+	if (rc == 0)
+		rc = network_enter(s->options.network, closed, err);
+	if (rc < 0)
+		return rc;
+	place = s->options.network == NETWORK_GIVEN ? UPLINK_GIVEN : UPLINK_OWN;
+	return uplink_join(s->app.uplink, *closed ? place : UPLINK_OUTSIDE, err);
+}
+
 static int open_doors(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
@@ -225,20 +246,20 @@ static int open_doors(struct server *s, struct ukvmm_err *err)
 		rc = serve_at(s, s->options.metrics, systemd_socket(1), route_metrics, false, &a->metrics, err);
 	systemd_notify(NULL);
 	if (rc == 0)
-		rc = network_enter(s->options.network, &closed, err);
+		rc = enter_network(s, &closed, err);
 	if (rc < 0)
 		return rc;
 	if (!closed)
 		journal_server("instances share this network namespace, what they send is not filtered%s",
 			s->options.network == NETWORK_AUTO ? " (one of their own needs CAP_SYS_ADMIN)" : "");
-	return serve_at(s, s->options.callback, closed ? -1 : systemd_socket(2), route_callback, false, &a->callback, err);
+	return serve_at(s, s->options.callback, closed ? -1 : systemd_socket(2), route_callback, true, &a->callback, err);
 }
 
 static int open_backend(struct server *s, struct ukvmm_err *err)
 {
 	struct app *a = &s->app;
-	struct backend_options options = { s->options.addresses, 0, s->options.pool, dispatch_more, a->dispatcher,
-		s->options.no_sandbox, on_lost, s };
+	struct backend_options options = { s->options.addresses, 0, s->options.pool, s->options.pool_most, dispatch_more,
+		a->dispatcher, s->options.no_sandbox, on_lost, s, s->app.uplink };
 	int rc;
 
 	options.ready_port = a->callback ? http_port(a->callback) : 0;
@@ -270,6 +291,7 @@ static void take_apart(struct server *s)
 	work_free(a->work);
 	if (a->backend)
 		a->ops->close(a->backend);
+	uplink_free(s->app.uplink);
 	dispatch_free(a->dispatcher);
 	upstream_free(a->upstream);
 	store_close(a->store);
@@ -285,11 +307,14 @@ static void take_apart(struct server *s)
 static int run(struct server *s)
 {
 	struct dispatch_totals t;
+	char egress[320];
 
+	uplink_text(s->app.uplink, egress, sizeof egress);
 	dispatch_totals(s->app.dispatcher, &t);
 	journal_server("serving at port %u, metrics at port %u, %u functions, %llu MiB for instances%s",
 		http_port(s->app.front), s->app.metrics ? http_port(s->app.metrics) : 0, t.functions,
 		(unsigned long long)(t.memory_limit >> 20), s->app.password ? "" : ", /system without a password");
+	journal_server("%s", egress);
 	if (s->app.ops->notes)
 		s->app.ops->notes(s->app.backend, journal_server);
 	systemd_notify("READY=1");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "open_below.h"
 
 /* /proc/self/fd names the folder whatever its own name is. */
 int store_image_begin(struct store *s, char path[256], struct ukvmm_err *err)
@@ -60,12 +61,7 @@ static int is_hash(const char *text)
 
 int store_image_open(const struct store *s, const char *hash)
 {
-	int fd;
-
-	if (!is_hash(hash))
-		return -ENOENT;
-	fd = openat(s->images, hash, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
+	return is_hash(hash) ? open_below(s->images, hash, false) : -ENOENT;
 }
 
 int store_image_find(struct store *s, const char *reference, char hash[65], struct ukvmm_err *err)
@@ -111,7 +107,9 @@ static int in_use(struct store *s, const char *hash, struct ukvmm_err *err)
 {
 	sqlite3_stmt *q;
 	int rc = store_prepare(s, "SELECT 1 FROM images WHERE hash=?1 UNION SELECT 1 FROM revisions WHERE"
-				  " json_extract(json, '$.ukvmm.hash')=?1 OR json_extract(json, '$.ukvmm.initrd')=?1",
+				  " json_extract(json, '$.ukvmm.hash')=?1 OR json_extract(json, '$.ukvmm.initrd')=?1"
+				  " UNION SELECT 1 FROM revisions, json_each(revisions.json, '$.ukvmm.disks') AS disk"
+				  " WHERE disk.value=?1",
 		&q, err), step;
 
 	if (rc < 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "open_below.h"
 
 enum { SCHEMA = 1 };
 
@@ -97,10 +98,29 @@ static int make_schema(struct store *s, struct ukvmm_err *err)
 	return store_result(s, rc, "faas.db", err);
 }
 
+/* SQLite would follow a link, and wait for a fifo. */
+static int check_db(struct store *s, struct ukvmm_err *err)
+{
+	static const char *const names[] = { "faas.db", "faas.db-wal", "faas.db-shm" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		int fd = open_below(s->folder, names[i], false);
+
+		if (fd < 0 && fd != -ENOENT)
+			return store_fail(err, fd, "open", names[i], strerror(-fd));
+		if (fd >= 0)
+			close(fd);
+	}
+	return 0;
+}
+
 static int open_db(struct store *s, const char *folder, struct ukvmm_err *err)
 {
 	char path[4096];
-	int rc;
+	int rc = check_db(s, err);
+
+	if (rc < 0)
+		return rc;
 
 	snprintf(path, sizeof path, "%s/faas.db", folder);
 	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
@@ -118,7 +138,8 @@ static int open_folder(int at, const char *name, struct ukvmm_err *err)
 
 	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
 		return store_fail(err, -errno, "mkdir", name, strerror(errno));
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* the operator may have a link to the folder; there is none in it */
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (at == AT_FDCWD ? 0 : O_NOFOLLOW));
 	return fd < 0 ? store_fail(err, -errno, "open", name, strerror(errno)) : fd;
 }
 
@@ -140,9 +161,9 @@ static int open_all(struct store *s, const char *folder, struct ukvmm_err *err)
 	s->folder = open_folder(AT_FDCWD, folder, err);
 	if (s->folder < 0)
 		return s->folder;
-	s->lock = openat(s->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	s->lock = open_below(s->folder, "lock", true);
 	if (s->lock < 0)
-		return store_fail(err, -errno, "open", "lock", strerror(errno));
+		return store_fail(err, s->lock, "open", "lock", strerror(-s->lock));
 	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
 		return store_fail(err, -EBUSY, "flock", folder, "another server uses this folder");
 	s->images = open_folder(s->folder, "images", err);

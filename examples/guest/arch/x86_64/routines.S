@@ -93,7 +93,7 @@ ring0_idle:
 	jz 1f
 	movl $0, (%r9)		/* the host may park us here */
 1:	sti
-	hlt
+	hlt			/* our interrupts return to ring 3 from here */
 	cli
 	iretq
 ring0_kick_idle:

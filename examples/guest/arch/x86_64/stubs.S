@@ -25,7 +25,13 @@
 1:	pushq $13
 	jmp fault
 
-	/* + 1024: interrupts, 64 bytes each: acknowledge, count, end of interrupt */
+	/*
+	 * + 1024: interrupts, 64 bytes each: acknowledge, count, end of interrupt. They go back to ring 3 also from the idle of
+	 * ring 0, whose frame for that lies where an interrupt of ring 3 has its own: at the top of the stack. So one that
+	 * comes between STI and HLT all the same, on an emulated CPU that forgets STI's shadow, ends the idle, too. RAX of the
+	 * idle is nobody's.
+	 */
+	.set RING3_FRAME, 40
 	.balign 1024
 	.macro handler n
 	.balign 64
@@ -38,6 +44,7 @@
 	movl $0xfee000b0, %eax
 	movl $0, (%rax)
 	popq %rax
+	movl $ring0_stack_top - RING3_FRAME, %esp
 	iretq
 	.endm
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files for a client whose names are a stranger's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "broker_wire.h"
+#include "open_below.h"
 
 /* One name, one file: a second name of a file may have been planted to have us write somebody else's. */
 static int check(int fd)
@@ -25,7 +25,7 @@ static int check(int fd)
 	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-int broker_open_below(int folder, const char *name, bool write)
+int open_below(int folder, const char *name, bool write)
 {
 	struct open_how how = {
 		/* O_NONBLOCK: a fifo must not hang us */
