@@ -34,8 +34,7 @@ static bool name_right(const char *name)
 
 /*
  * An owner has a lock on its folder: one that nobody has, and that is empty, was left by a program that was killed. The
- * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again. A sweep has
- * the lock for a moment, an owner for long.
+ * lock is taken after the folder is made, so somebody else's sweep may come between: then it is made again.
  */
 int cgroup_make_locked(int base, const char *name)
 {
