@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 
 	bench_parse(argc, argv, usage, &options);
 	many_files();
-	server = faas_serve(NULL, -1);
+	server = faas_serve("shared", "100", -1);
 	signal(SIGALRM, on_end);
 	signal(SIGTERM, on_end);
 	signal(SIGINT, on_end);

@@ -9,10 +9,10 @@
 #include "bench.h"
 
 /*
- * faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. network: its option
- * (NULL: shared); log: where its lines go, the caller's (-1: nowhere). Returns its process.
+ * faas_server.c: in a network namespace of its own, with its state in a folder that goes with it. network, pool_most: its
+ * options; log: where its lines go, the caller's (-1: nowhere). Returns its process.
  */
-pid_t faas_serve(const char *network, int log);
+pid_t faas_serve(const char *network, const char *pool_most, int log);
 /* Ends it; its exit status, -1: it was killed. */
 int faas_stop(void);
 /* The server's front, and the name of its process. */

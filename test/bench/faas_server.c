@@ -51,7 +51,7 @@ static int notify_socket(char *path, size_t len)
 	return fd;
 }
 
-static void become_server(const char *notify, const char *network, int log)
+static void become_server(const char *notify, const char *network, const char *pool_most, int log)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a benchmark that gives up leaves none behind */
 	setenv("NOTIFY_SOCKET", notify, 1);
@@ -59,11 +59,12 @@ static void become_server(const char *notify, const char *network, int log)
 		log = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (dup2(log, STDERR_FILENO) < 0)
 		_exit(126);
-	execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", "--network", network, (char *)NULL);
+	execl(FAAS_PROGRAM, "ukvmm-faas", "serve", "--state", folder, "--pool", "16", "--pool-most", pool_most,
+		"--network", network, (char *)NULL);
 	_exit(127);
 }
 
-pid_t faas_serve(const char *network, int log)
+pid_t faas_serve(const char *network, const char *pool_most, int log)
 {
 	char path[64], word[64];
 	int fd;
@@ -74,7 +75,7 @@ pid_t faas_serve(const char *network, int log)
 	fd = notify_socket(path, sizeof path);
 	server = fork();
 	if (server == 0)
-		become_server(path, network ? network : "shared", log);
+		become_server(path, network, pool_most, log);
 	if (recv(fd, word, sizeof word, 0) <= 0)
 		bench_die("%s did not become ready: is there a /dev/kvm?", FAAS_PROGRAM);
 	close(fd);

@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 		bench_die("%s", usage);
 	state = options.runs;
 	log = log_open();
-	server = faas_serve("own", log);
+	server = faas_serve("own", "16", log); /* MIXED_POOL: as many wait, always */
 	close(log);
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	b = bench_new("Functions under mixed load, with kills");

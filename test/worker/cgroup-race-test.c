@@ -58,10 +58,12 @@ static void one_that_is_there_has_an_owner(void **state)
 {
 	struct ukvmm_err err = { .size = sizeof err };
 	struct cgroup *mine, *other;
+	char name[40];
 
 	(void)state;
-	assert_int_equal(cgroup_make("test-owned", &mine, &err), 0);
-	assert_true(cgroup_make("test-owned", &other, &err) < 0);
+	snprintf(name, sizeof name, "test-owned-%d", (int)getpid());
+	assert_int_equal(cgroup_make(name, &mine, &err), 0);
+	assert_true(cgroup_make(name, &other, &err) < 0);
 	assert_int_equal(cgroup_remove(mine), 0);
 }
 
@@ -73,8 +75,10 @@ int main(void)
 	};
 	struct ukvmm_err err = { .size = sizeof err };
 	struct cgroup *c;
+	char name[40];
 
-	if (cgroup_make("test-first", &c, &err) < 0) {
+	snprintf(name, sizeof name, "test-first-%d", (int)getpid());
+	if (cgroup_make(name, &c, &err) < 0) {
 		printf("SKIP: no cgroups here: %s(%s): %s\n", err.call, err.object, err.text);
 		return SKIPPED;
 	}
