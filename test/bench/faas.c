@@ -10,7 +10,6 @@
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,6 @@ enum {
 	WARM = 3000, WARM_TURNS = 10,
 	LOAD = 32768, CLIENTS_MOST = 4096,
 	BURST = 100, BURST_STEP = 10,
-	IDLE = 100, IDLE_MS = 10000, IDLE_MIB = 16,
 	LONGEST_S = 600,
 };
 
@@ -126,43 +124,6 @@ static void load(struct bench *b, const char *url)
 	}
 }
 
-/* Those that are there before and after, which are all but what a pool makes and ends. */
-static void idle_rows(struct bench *b, const struct faas_worker *before, unsigned int n, const struct faas_worker *after,
-	unsigned int m)
-{
-	struct bench_series *worker = bench_series(b, "idle_worker_pss_kib", "KiB");
-	struct bench_series *guest = bench_series(b, "idle_guest_pss_kib", "KiB");
-	struct bench_series *cpu = bench_series(b, "idle_cpu_us_in_10_s", "us");
-
-	bench_spread(cpu);
-	for (unsigned int i = 0; i < n; i++) {
-		for (unsigned int j = 0; j < m; j++) {
-			if (before[i].pid != after[j].pid)
-				continue;
-			bench_add(worker, after[j].worker_kib);
-			bench_add(guest, after[j].guest_kib);
-			bench_add(cpu, after[j].cpu_us - before[i].cpu_us);
-		}
-	}
-}
-
-static void idle(struct bench *b)
-{
-	static struct faas_worker before[2 * IDLE], after[2 * IDLE];
-	unsigned int n, m;
-	char text[65536];
-
-	faas_command((const char *const[]){ "scale", "idle", "100", NULL }, NULL, 0);
-	do
-		faas_command((const char *const[]){ "describe", "idle", NULL }, text, sizeof text);
-	while (!strstr(text, "\"availableReplicas\":\t100"));
-	faas_settle();
-	n = faas_look(IDLE_MIB << 10, before, 2 * IDLE);
-	poll(NULL, 0, IDLE_MS);
-	m = faas_look(IDLE_MIB << 10, after, 2 * IDLE);
-	idle_rows(b, before, n, after, m);
-}
-
 /* It is late, or not wanted any more: the server is not left behind. */
 static void on_end(int signal)
 {
@@ -193,7 +154,7 @@ static void run(struct bench *b, unsigned int runs)
 	find_instance(url, sizeof url);
 	warm(b, url);
 	load(b, url);
-	idle(b);
+	faas_idle(b);
 	getloadavg(loads, 1);
 	bench_value(b, "load_after", loads[0]);
 	bench_value(b, "failures", failures);

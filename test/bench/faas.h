@@ -40,6 +40,9 @@ unsigned int faas_look(unsigned long ram_kib, struct faas_worker *w, unsigned in
 /* Waits until the server has made the workers that it wants, and ended those that it does not, for half a minute at most. */
 void faas_settle(void);
 
+/* faas_idle.c: instances that nobody asks anything. */
+void faas_idle(struct bench *b);
+
 /*
  * faas_ask.c: `runs` requests by `together` clients at once, each on a connection of its own that is kept if `keep`.
  * The time of each, in us, goes into s (may be NULL). Returns the wall time of all in ms; *failed counts answers other

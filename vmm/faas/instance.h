@@ -50,6 +50,7 @@ struct instance_times {
 
 struct instance_cost {
 	uint64_t cpu_ns, rx_bytes, tx_bytes;
+	uint64_t exits; /* of its vCPUs, from the guest to us */
 };
 
 enum instance_cause {

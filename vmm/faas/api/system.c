@@ -97,6 +97,7 @@ static void each(void *arg, const struct replica_view *v)
 	cJSON_AddNumberToObject(json, "inflight", v->inflight);
 	cJSON_AddNumberToObject(json, "ageSeconds", (double)(loop_clock() - v->born) / 1e9);
 	cJSON_AddNumberToObject(json, "cpuSeconds", (double)v->cost.cpu_ns / 1e9);
+	cJSON_AddNumberToObject(json, "exits", (double)v->cost.exits);
 	cJSON_AddNumberToObject(json, "memory", (double)v->memory);
 	calls = cJSON_AddArrayToObject(json, "calls");
 	for (const struct ticket *t = v->tickets; t; t = t->next)

@@ -51,7 +51,8 @@ static void keep_stats(struct instance *i, const struct message_stats *s)
 	i->times.created = s->vm.created_at;
 	i->times.loaded = s->vm.sealed_at;
 	i->times.entered = s->vm.first_entry_at;
-	i->cost = (struct instance_cost){ s->vcpus.run_cpu_ns + s->vm.io_cpu_ns, s->vm.rx_bytes, s->vm.tx_bytes };
+	i->cost = (struct instance_cost){ s->vcpus.run_cpu_ns + s->vm.io_cpu_ns, s->vm.rx_bytes, s->vm.tx_bytes,
+		s->vcpus.exits };
 }
 
 static void note_end(struct instance *i, const struct ukvmm_err *err, const char *otherwise)

@@ -22,7 +22,7 @@ bool uplink_resolves(const struct spec *spec)
 static int refuse(struct ukvmm_err *err, const char *name, const char *why)
 {
 	failure(err, -ENOTSUP, "egress", name);
-	snprintf(err->text, sizeof err->text, "%s", why);
+	snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, why);
 	return -ENOTSUP;
 }
 
