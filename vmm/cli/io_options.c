@@ -2,6 +2,7 @@
 /* --io-max KEY=VALUE[,...], with the keys of a cgroup's io.max. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -68,6 +69,8 @@ static const struct subopt table[] = {
 int options_io_max(struct cgroup_io *io, const char *text)
 {
 	char *words = device_options_copy("--io-max", text);
+	int rc = words ? subopt_parse("run", "--io-max", words, table, io) : -EINVAL;
 
-	return words ? subopt_parse("run", "--io-max", words, table, io) : -EINVAL;
+	free(words);
+	return rc;
 }
