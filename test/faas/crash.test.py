@@ -35,7 +35,7 @@ def alive(pids):
 		try:
 			with open(f"/proc/{pid}/stat") as f:
 				return f.read().rsplit(")", 1)[1].split()[0]
-		except FileNotFoundError:
+		except (FileNotFoundError, ProcessLookupError):
 			return "X"
 	return [p for p in pids if state(p) not in "XZ"]
 

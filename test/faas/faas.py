@@ -190,7 +190,7 @@ class Server:
 		for fd in os.listdir(folder):
 			try:
 				count += os.readlink(os.path.join(folder, fd)) not in half
-			except FileNotFoundError:
+			except (FileNotFoundError, ProcessLookupError):
 				pass  # closed since it was listed
 		return count
 

@@ -55,7 +55,7 @@ def born(s):
 	for pid in workers(s):
 		try:
 			exes.add(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
-		except FileNotFoundError:
+		except (FileNotFoundError, ProcessLookupError):
 			pass
 	return exes
 
@@ -82,7 +82,7 @@ def limits_of_all(s):
 	for pid in workers(s):
 		try:
 			found[pid] = limits(pid)
-		except FileNotFoundError:
+		except (FileNotFoundError, ProcessLookupError):
 			pass
 	return [found[pid] for pid in found if not gone(pid)]
 
@@ -123,7 +123,7 @@ def files(pid):
 	for fd in os.listdir(f"/proc/{pid}/fd"):
 		try:
 			found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-		except FileNotFoundError:
+		except (FileNotFoundError, ProcessLookupError):
 			pass
 	return found
 
@@ -161,7 +161,7 @@ def gone(pid):
 	try:
 		with open(f"/proc/{pid}/stat") as f:
 			return f.read().rsplit(")", 1)[1].split()[0] == "Z"
-	except FileNotFoundError:
+	except (FileNotFoundError, ProcessLookupError):
 		return True
 
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,15 +72,13 @@ static int empty_root(void)
 	return 0;
 }
 
-/* A mount namespace is known by who is in it. */
+/* A mount namespace is known by who is in it, until the other end is closed, or its owner killed. */
 __attribute__((noreturn)) static void show_mounts(int to)
 {
 	int rc = unshare(CLONE_NEWNS) < 0 ? -errno : empty_root();
+	char end;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (write(to, &rc, sizeof rc) == sizeof rc)
-		pause();
-	_exit(0);
+	_exit(write(to, &rc, sizeof rc) == sizeof rc && read(to, &end, 1) == 0 ? 0 : 1);
 }
 
 int walls_mounts(void)
@@ -88,11 +87,13 @@ int walls_mounts(void)
 	char path[64];
 	pid_t pid;
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		close(pair[0]);
 		show_mounts(pair[1]);
+	}
 	close(pair[1]);
 	if (pid < 0 || read(pair[0], &rc, sizeof rc) != sizeof rc)
 		rc = -EIO;
@@ -101,10 +102,8 @@ int walls_mounts(void)
 		rc = open(path, O_RDONLY | O_CLOEXEC);
 	rc = rc == -1 ? -errno : rc;
 	close(pair[0]);
-	if (pid > 0) {
-		kill(pid, SIGKILL);
+	if (pid > 0)
 		waitpid(pid, NULL, 0);
-	}
 	return rc;
 }
 
