@@ -30,6 +30,7 @@ const char report_program[] = "test";
 
 static struct worker_event event;
 static int tests, failed, kvm, image, program; /* program 0: this one */
+static char ours[24]; /* cgroups of this run: another preset's may be beside it */
 
 static void result(bool good, const char *who, const char *what)
 {
@@ -136,7 +137,7 @@ static void make_in_cgroups(void)
 	struct worker *w;
 	char name[32];
 
-	snprintf(name, sizeof name, "birth-%d", getpid());
+	snprintf(name, sizeof name, "%s%d", ours, getpid());
 	for (;;) {
 		if (cgroup_make(name, &cgroup, NULL) < 0)
 			continue;
@@ -157,7 +158,7 @@ static int make_some(void)
 	char name[32];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		snprintf(name, sizeof name, "birth-%d-%d", getpid(), i);
+		snprintf(name, sizeof name, "%s%d-%d", ours, getpid(), i);
 		if (cgroup_make(name, &cgroup, &err) < 0) {
 			fprintf(stderr, "%s(%s): %s\n", err.call, err.object, err.text);
 			return 1;
@@ -196,7 +197,7 @@ static void make_by_broker(void)
 
 	if (broker_start(&of_broker, &b, NULL) < 0)
 		_exit(1);
-	snprintf(name, sizeof name, "birth-%d", getpid());
+	snprintf(name, sizeof name, "%s%d", ours, getpid());
 	/* until either is killed */
 	while (broker_worker(b, &config, name, &limits, &id, &w, NULL) == 0) {
 		if (next(w, WORKER_READY) && give(w) == 0)
@@ -225,7 +226,10 @@ static pid_t child_of(pid_t pid)
 static int folders_left(void)
 {
 	static struct cgroup_place place;
+	char prefix[40];
 	int left = 0;
+
+	snprintf(prefix, sizeof prefix, "ukvmm-%s", ours);
 
 	if (cgroup_find(&place) < 0)
 		return 0;
@@ -234,7 +238,7 @@ static int folders_left(void)
 		struct dirent *e;
 
 		while (dir && (e = readdir(dir)))
-			left += strncmp(e->d_name, "ukvmm-birth-", 12) == 0;
+			left += strncmp(e->d_name, prefix, strlen(prefix)) == 0;
 		if (dir)
 			closedir(dir);
 	}
@@ -264,9 +268,11 @@ static void killed_in_cgroups(const char *who)
 {
 	struct cgroup *last;
 	unsigned int seed = 2;
+	char name[40];
 	int i, k;
 
-	if (cgroup_make("birth-first", &last, NULL) < 0) {
+	snprintf(name, sizeof name, "%sends", ours);
+	if (cgroup_make(name, &last, NULL) < 0) {
 		printf("# %s: no cgroups to be had here\n", who);
 		result(true, who, "SKIP: nobody makes cgroups");
 		result(true, who, "SKIP: controls and brokers with cgroups are not killed");
@@ -281,7 +287,7 @@ static void killed_in_cgroups(const char *who)
 		k += kill_at(point, i % 2 ? make_by_broker : make_in_cgroups, i % 4 == 1);
 	}
 	/* the next one takes away what is left */
-	if (cgroup_make("birth-last", &last, NULL) == 0)
+	if (cgroup_make(name, &last, NULL) == 0)
 		cgroup_remove(last);
 	result(k == KILLS && folders_left() == 0, who, "200 controls and brokers with cgroups were killed, and nothing is left");
 }
@@ -358,6 +364,7 @@ static int as_user(void)
 int main(int argc, char **argv)
 {
 	worker_main_if_worker(argc, argv);
+	snprintf(ours, sizeof ours, "birth-%d-", getpid());
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	image = open(HELLO_IMAGE, O_RDONLY | O_CLOEXEC);
 	if (kvm < 0) {
