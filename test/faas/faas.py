@@ -194,6 +194,15 @@ class Server:
 				pass  # closed since it was listed
 		return count
 
+	def unread(self, connection):
+		"""Bytes that a client has sent and the server has not read."""
+		ends = {f":{self.port:04X}", f":{connection.getsockname()[1]:04X}"}
+		with open(f"/proc/{self.process.pid}/net/tcp") as f:
+			for _, local, remote, _, queues, *_ in (line.split() for line in list(f)[1:]):
+				if {local[8:], remote[8:]} == ends and local[8:] == f":{self.port:04X}":
+					return int(queues.split(":")[1], 16)
+		return 0
+
 	def children(self):
 		found = []
 		for task in os.listdir(f"/proc/{self.process.pid}/task"):

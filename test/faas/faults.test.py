@@ -111,6 +111,7 @@ def killed_unheard(s):
 		held = [gate.hold(s, "idle") for _ in range(6)]
 		for _, at in held:
 			at.open()
+		# idle in the first round; in the others some still answer
 		equal({r.get().status for r, _ in held}, {200}, "six instances") if round == 0 else None
 		ok(len(instances_of(s, "idle")) == 6, "all six idle") if round == 0 else None
 		s.process.send_signal(signal.SIGSTOP)
@@ -125,6 +126,29 @@ def killed_unheard(s):
 		got = [r.get() for r in requests]
 		equal([str(g) for g in got if g.status != 200], [], "no request has met a dead instance")
 	s.ask("DELETE", "/system/functions", {"functionName": "idle"})
+
+
+def refused_before_the_body(s):
+	"""An instance takes no connection, and the request's body begins while another one starts: that one gets all of it."""
+	gate = Gate(s, "before-the-body")
+	s.image("slow", f"start={gate.path}")
+	deployed = Background(s.deploy, "slow", image="slow", max_instances=1)
+	gate.arrival().open()
+	deployed.get()
+	for size in (100, 1 << 20):
+		s.get("/function/slow/deaf")
+		with s.connect() as c:
+			c.sendall(b"POST /function/slow/count HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
+			another = gate.arrival()
+			c.sendall(b"x" * 100)
+			while s.unread(c):
+				pass
+			rest = Background(c.sendall, b"x" * (size - 100))
+			another.open()
+			answer = read_until(c, b"%d\n" % size)
+			ok(b" 200 OK" in answer, f"all of a body of {size} bytes", answer)
+			rest.get()
+	s.ask("DELETE", "/system/functions", {"functionName": "slow"})
 
 
 def reset(c):
@@ -335,6 +359,7 @@ def main():
 		killed_before_ready(s)
 		ten_gib(s)
 		killed_unheard(s)
+		refused_before_the_body(s)
 		clients(s)
 		leaves_with_its_last_bytes(s)
 		many(s)

@@ -282,6 +282,16 @@ static void early(struct request *r)
 	stall(r);
 }
 
+/* It lives, and takes no connection any more. */
+static void deaf(struct request *r)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+	shutdown(3, SHUT_RDWR);
+	put(r->fd, text, sizeof text - 1);
+	close_early(r);
+}
+
 static void hop(struct request *r)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nConnection: X-Mine, keep-alive\r\nX-Mine: gone\r\nKeep-Alive: 5\r\n"
@@ -315,8 +325,8 @@ static const struct {
 } answers[] = {
 	{ "/head", head }, { "/status/", status }, { "/echo", echo }, { "/count", count }, { "/big/", big },
 	{ "/gate/", gate }, { "/die-in-body", die_in_body }, { "/die", die }, { "/close", close_early },
-	{ "/garbage", garbage }, { "/endless", endless }, { "/stall", stall }, { "/early", early }, { "/hop", hop },
-	{ "/talk/", talk }, { "/secrets", secrets }, { "/env/", environment }, { "/", hello },
+	{ "/garbage", garbage }, { "/endless", endless }, { "/stall", stall }, { "/early", early }, { "/deaf", deaf },
+	{ "/hop", hop }, { "/talk/", talk }, { "/secrets", secrets }, { "/env/", environment }, { "/", hello },
 };
 
 /* ---- serving ---- */
@@ -408,5 +418,6 @@ int main(int argc, char **argv)
 	while ((fd = accept(3, NULL, NULL)) >= 0)
 		if (pthread_create(&t, NULL, serve, (void *)(long)fd) == 0)
 			pthread_detach(t);
-	return 0;
+	for (;;)
+		pause();
 }

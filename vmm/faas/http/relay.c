@@ -68,6 +68,7 @@ static void on_granted(struct ticket *t)
 {
 	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay, ticket));
 
+	r->asking = false;
 	call_note(r->call, r->function, ticket_instance(t));
 	loop_timer_in(r->context->loop, &r->timer, ticket_spec(t)->timeout_ns);
 	if (start_upstream(r) < 0) {
@@ -83,8 +84,17 @@ void relay_let_go(struct relay *r, enum ticket_end end)
 	if (r->upstream)
 		upstream_cancel(r->upstream);
 	r->upstream = NULL;
+	r->asking = false;
 	loop_timer_stop(r->context->loop, &r->timer);
 	ticket_done(&r->ticket, end);
+}
+
+static void ask(struct relay *r, struct function *f)
+{
+	r->asking = true;
+	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
+		.id = call_id(r->call) };
+	ticket_ask(f, &r->ticket);
 }
 
 /* It has died, and we have not heard of it yet: its last request is not its next one's trouble. */
@@ -95,14 +105,8 @@ bool relay_again(struct relay *r)
 	if (r->retried == RETRIES || r->sent || r->headed || !f)
 		return false;
 	r->retried++;
-	if (r->upstream)
-		upstream_cancel(r->upstream);
-	r->upstream = NULL;
-	loop_timer_stop(r->context->loop, &r->timer);
-	ticket_done(&r->ticket, TICKET_DEAD);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
-		.id = call_id(r->call) };
-	ticket_ask(f, &r->ticket);
+	relay_let_go(r, TICKET_DEAD);
+	ask(r, f);
 	return true;
 }
 
@@ -117,7 +121,7 @@ static size_t on_body(struct call *call, const char *bytes, size_t len)
 		relay_fail(r, 413, "the request's body is longer than the function takes");
 		return len;
 	}
-	if (r->drops_body || !r->upstream)
+	if (r->drops_body || (!r->upstream && !r->asking))
 		return len;
 	n = pipe_put(&r->up, bytes, len, &failed);
 	r->body_bytes -= len - n;
@@ -183,8 +187,6 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 	r->drops_body = strcmp(call_method(call), "HEAD") == 0;
 	r->body_max = view.spec->body_max;
 	snprintf(r->function, sizeof r->function, "%s", view.spec->name);
-	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
-		.id = call_id(r->call) };
 	context->active++;
 	call_take(call, &ops, r);
 	call_note(call, r->function, NULL);
@@ -195,5 +197,5 @@ void relay_begin(struct relay_context *context, struct call *call, struct functi
 		return;
 	}
 	call_hold(call);
-	ticket_ask(f, &r->ticket);
+	ask(r, f);
 }

@@ -18,6 +18,7 @@ struct relay {
 	char *target;
 	struct pipe_ring up, down;
 	uint64_t body_bytes, body_max;
+	bool asking;	 /* for an instance: what comes of the body meanwhile is kept for it */
 	bool up_ended;	 /* the client's body is complete */
 	bool drops_body; /* no instance gets it */
 	bool headed;	 /* the head of the instance's answer is complete */
