@@ -73,7 +73,7 @@ bool poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
 	bool wake = !p->head && !p->will_look;
 
-	if (vm->entry.queued)
+	if (vm->entry.queued || vm->entry.gone)
 		return false;
 	vm->entry.queued = true;
 	vm->entry.next = NULL;
