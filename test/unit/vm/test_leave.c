@@ -16,6 +16,8 @@ enum { QUEUE_SIZE = 8, BYTES = 16 };
 struct keeper {
 	struct ukvmm_device *dev, *other;
 	struct ukvmm_chain *chain;
+	char seen[BYTES];
+	int64_t read;
 	uint32_t destroyed;
 };
 
@@ -44,6 +46,17 @@ static void wakes_the_other(void *ctx)
 static void counts(void *ctx)
 {
 	((struct keeper *)ctx)->destroyed++;
+}
+
+static void gives_its_chain_back(void *ctx)
+{
+	struct keeper *k = ctx;
+	struct ukvmm_queue *queue = ukvmm_device_queue(k->dev, 0);
+
+	k->destroyed++;
+	k->read = ukvmm_chain_read(k->chain, k->seen, sizeof k->seen);
+	ukvmm_queue_push(queue, k->chain);
+	ukvmm_queue_notify(queue);
 }
 
 static struct ukvmm_device *add(struct drive *d, const char *name, struct keeper *k, void (*destroy)(void *ctx))
@@ -77,10 +90,40 @@ static void who_is_woken_meanwhile_is_not_served_again(void **state)
 	drive_fini(&d);
 }
 
+static bool has_chain(void *arg)
+{
+	return ((struct keeper *)arg)->chain;
+}
+
+static void a_chain_can_be_given_back_at_the_very_end(void **state)
+{
+	static const char text[BYTES] = "from the guest.";
+	struct keeper k = { 0 };
+	struct drive_dev dev;
+	struct drive d;
+	uint64_t gpa;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "keeper", &k, gives_its_chain_back);
+	drive_seal(&d);
+	drive_dev_up(&d, 0, 1, QUEUE_SIZE, 0, &dev);
+	gpa = drive_alloc(&d, BYTES);
+	memcpy(drive_at(&d, gpa, BYTES), text, BYTES);
+	drive_put(&dev, 0, &(struct drive_seg){ gpa, BYTES, false }, 1);
+	drive_kick(&dev, 0);
+	drive_until(&d, has_chain, &k);
+	drive_fini(&d);
+	assert_int_equal(k.destroyed, 1);
+	assert_int_equal(k.read, BYTES);
+	assert_memory_equal(k.seen, text, BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_woken_meanwhile_is_not_served_again),
+		cmocka_unit_test(a_chain_can_be_given_back_at_the_very_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
