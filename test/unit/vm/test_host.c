@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,6 +157,49 @@ static void pools_grow_shrink_and_go(void **state)
 	assert_int_equal(pooled(l), 5);
 }
 
+struct gate {
+	struct job job;
+	sem_t in, out;
+};
+
+static void wait_at(struct job *job)
+{
+	struct gate *g = (struct gate *)job;
+
+	sem_post(&g->in);
+	sem_wait(&g->out);
+}
+
+/* The one worker is busy: what makes up for a shell that was taken waits, and is one job however many are taken. */
+static void a_refill_that_waits_is_not_queued_again(void **state)
+{
+	const struct ukvmm_vm_config c = { .size = sizeof c, .memory = 4 << 20 };
+	const struct shell_kind kind = { .memory = 4 << 20, .vcpus = 1, .irqchip = KVM_CHIP_SPLIT };
+	struct gate gate = { .job.run = wait_at };
+	struct life *l = *state;
+	struct shell *a, *b;
+	pthread_t worker;
+
+	sem_init(&gate.in, 0, 0);
+	sem_init(&gate.out, 0, 0);
+	assert_int_equal(pthread_create(&worker, NULL, work, l), 0);
+	host_queue(l->host, &gate.job);
+	sem_wait(&gate.in);
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 2, NULL), 0);
+	a = shell_pool_get(l->host, &kind);
+	assert_int_equal(queued(l), 1);
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 2, NULL), 0);
+	b = shell_pool_get(l->host, &kind);
+	assert_int_equal(queued(l), 1);
+	sem_post(&gate.out);
+	ukvmm_host_stop(l->host);
+	pthread_join(worker, NULL);
+	host_drain(l->host);
+	assert_int_equal(pooled(l), 2);
+	shell_close(a);
+	shell_close(b);
+}
+
 static void vms_are_counted_and_limited(void **state)
 {
 	struct life *l = *state;
@@ -227,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jobs_wait_for_a_worker_but_not_without_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refill_that_waits_is_not_queued_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(vms_are_counted_and_limited, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_ring_is_made_now_or_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_configs_are_refused, setup, teardown),
