@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -133,6 +134,42 @@ static void stop_ends_every_worker(void **state)
 	host_drain(l->host); /* all workers may have seen the stop before the job */
 	assert_int_equal(ran, 1);
 	assert_true(total <= 1);
+}
+
+/* A disk whose guest never rests. */
+struct restless {
+	struct job job;
+	struct ukvmm_host *host;
+	uint64_t until; /* 0: ends the work by a stop instead */
+	uint32_t ran;
+};
+
+static void run_again(struct job *job)
+{
+	enum { ENDS = 3, MOST = 1000 };
+	struct restless *r = (struct restless *)job;
+
+	r->ran++;
+	if (r->ran == ENDS && !r->until)
+		ukvmm_host_stop(r->host);
+	while (r->ran == ENDS && ukvmm_now() < r->until)
+		sched_yield();
+	if (r->ran < MOST)
+		host_queue(r->host, job);
+}
+
+static void work_ends_between_two_jobs(void **state)
+{
+	struct life *l = *state;
+	struct restless r = { .job.run = run_again, .host = l->host, .until = ukvmm_now() + 20000000 };
+
+	host_queue(l->host, &r.job);
+	assert_in_range(ukvmm_host_work(l->host, r.until), 1, 3);
+	r.until = 0;
+	r.ran = 0;
+	assert_int_equal(ukvmm_host_work(l->host, 0), 3);
+	assert_int_equal(r.ran, 3);
+	host_drain(l->host);
 }
 
 static void pools_grow_shrink_and_go(void **state)
@@ -272,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refill_that_waits_is_not_queued_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(work_ends_between_two_jobs, setup, teardown),
 		cmocka_unit_test_setup_teardown(vms_are_counted_and_limited, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_ring_is_made_now_or_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_configs_are_refused, setup, teardown),
