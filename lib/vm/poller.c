@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "err.h"
 #include "export.h"
 #include "fd.h"
@@ -245,7 +246,7 @@ static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, 
 UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max,
 	uint64_t budget_ns)
 {
-	uint64_t until = budget_ns ? ukvmm_now() + budget_ns : 0;
+	uint64_t until = budget_ns ? add_most(ukvmm_now(), budget_ns) : 0;
 	uint32_t n;
 
 	pthread_mutex_lock(&p->lock);
