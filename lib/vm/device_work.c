@@ -208,12 +208,12 @@ UKVMM_API void ukvmm_device_timer(struct ukvmm_device *dev, uint64_t at)
 	poller_arm(dev->vm->poller, &dev->timer, at);
 }
 
-static void quiesce(struct ukvmm_device *d)
+static void quiesce(struct ukvmm_device *d, uint32_t pause)
 {
 	pthread_mutex_lock(&d->turn);
 	tell(d); /* the vCPUs are out: nothing new comes, and what is told is nobody's to save */
-	if (!d->quiescing) {
-		d->quiescing = true;
+	if (d->quiesced != pause) {
+		d->quiesced = pause;
 		atomic_store(&d->quiet, false);
 		if (!d->ops.quiesce || d->ops.quiesce(d->ctx) == 1)
 			atomic_store(&d->quiet, true);
@@ -221,20 +221,23 @@ static void quiesce(struct ukvmm_device *d)
 	pthread_mutex_unlock(&d->turn);
 }
 
-bool devices_quiesce(struct ukvmm_vm *vm)
+bool devices_quiesce(struct ukvmm_vm *vm, uint32_t pause)
 {
 	bool all = true;
 
 	for (uint32_t i = 0; i < vm->devices; i++) {
-		quiesce(vm->device[i]);
+		quiesce(vm->device[i], pause);
 		all = all && atomic_load(&vm->device[i]->quiet);
 	}
-	for (uint32_t i = 0; all && i < vm->devices; i++) {
-		vm->device[i]->quiescing = false;
+	return all;
+}
+
+void devices_hold(struct ukvmm_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->devices; i++) {
 		atomic_store(&vm->device[i]->held, true);
 		poller_watch_hold(vm->poller, vm->device[i], true);
 	}
-	return all;
 }
 
 void devices_release(struct ukvmm_vm *vm)
@@ -242,7 +245,6 @@ void devices_release(struct ukvmm_vm *vm)
 	for (uint32_t i = 0; i < vm->devices; i++) {
 		struct ukvmm_device *d = vm->device[i];
 
-		d->quiescing = false;
 		if (atomic_exchange(&d->held, false))
 			poller_watch_hold(vm->poller, d, false);
 	}

@@ -109,7 +109,7 @@ struct ukvmm_device {
 	atomic_uint tell; /* what the callbacks are to be told: device_work.c */
 	atomic_ullong features;
 	atomic_bool quiet;
-	atomic_bool quiescing;
+	uint32_t quiesced; /* the pause for which it was asked to become quiet last; the poller's thread */
 	atomic_bool held; /* the VM is paused: nothing is called */
 	struct timer timer;
 	/* kicks by eventfd: device_kick.c */
@@ -147,6 +147,7 @@ struct ukvmm_vm {
 	enum vm_state state;
 	uint32_t inside, done;
 	bool quiesce_asked;
+	uint32_t pauses; /* the number of this pause, or of the last one */
 	atomic_uint ctl;
 	struct ukvmm_vcpu *vcpu;
 	uint32_t vcpus;
@@ -233,8 +234,10 @@ void device_kick_register(struct ukvmm_device *d); /* poller's thread */
 bool device_kick_event(struct ukvmm_device *d, int fd); /* true: it was kick_fd */
 void devices_free(struct ukvmm_vm *vm);
 void devices_work(struct ukvmm_vm *vm);
-bool devices_quiesce(struct ukvmm_vm *vm); /* poller's thread; true: all quiet, and held */
-void devices_release(struct ukvmm_vm *vm); /* on resume */
+/* Poller's thread: asks each, once a pause. True: all are quiet. */
+bool devices_quiesce(struct ukvmm_vm *vm, uint32_t pause);
+void devices_hold(struct ukvmm_vm *vm); /* poller's thread, vm->lock held, no vCPU inside: nothing is called from now on */
+void devices_release(struct ukvmm_vm *vm); /* on resume; vm->lock held */
 int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);
 
 /* walk.c: all state but RAM, of a paused VM. */

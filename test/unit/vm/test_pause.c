@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pause, resume and stop while devices become quiet, or never rest. */
+#include "../kvm/test.h"
+
+#include <string.h>
+
+#include <ukvmm/device.h>
+
+#include "drive.h"
+
+struct quiet {
+	struct ukvmm_device *dev;
+	struct ukvmm_vm *vm;
+	bool resumes, busy, restless; /* what it does when asked for quiet, or woken */
+	uint32_t asked, woken, fds;
+};
+
+static void no_queue(void *ctx, uint32_t q, uint32_t budget)
+{
+	(void)ctx;
+	(void)q;
+	(void)budget;
+}
+
+static int on_quiesce(void *ctx)
+{
+	struct quiet *q = ctx;
+
+	if (!q->asked++ && q->resumes) {
+		assert_int_equal(ukvmm_vm_resume(q->vm), 0);
+		assert_int_equal(ukvmm_vm_pause(q->vm), 0);
+	}
+	return !q->busy;
+}
+
+static void on_woken(void *ctx)
+{
+	struct quiet *q = ctx;
+
+	q->woken++;
+	if (q->restless)
+		ukvmm_device_wake(q->dev);
+}
+
+static void on_fd(void *ctx, uint64_t tag, uint32_t events)
+{
+	(void)tag;
+	(void)events;
+	((struct quiet *)ctx)->fds++;
+}
+
+static void add(struct drive *d, const char *name, struct quiet *q)
+{
+	const struct ukvmm_device_ops ops = { .size = sizeof ops, .virtio_id = 63, .queues = 1, .queue_ready = no_queue,
+		.quiesce = on_quiesce, .woken = on_woken, .fd_ready = on_fd };
+
+	q->vm = d->vm;
+	assert_int_equal(ukvmm_vm_add_device(d->vm, name, &ops, q, &q->dev, NULL), 0);
+}
+
+/* Whoever was quiet in the pause before may have begun something since. */
+static void every_pause_asks_every_device(void **state)
+{
+	struct quiet first = { 0 }, second = { .resumes = true };
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "first", &first);
+	add(&d, "second", &second);
+	drive_seal(&d);
+	drive_pause(&d);
+	assert_int_equal(first.asked, 2);
+	assert_int_equal(second.asked, 2);
+	assert_true(first.dev->held && second.dev->held);
+	assert_int_equal(ukvmm_vm_resume(d.vm), 0);
+	assert_false(first.dev->held || second.dev->held);
+	drive_pause(&d);
+	assert_int_equal(first.asked, 3);
+	drive_fini(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_pause_asks_every_device),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
