@@ -66,13 +66,20 @@ static bool pausing(const struct ukvmm_device *d)
 	return atomic_load(&d->vm->ctl) & CTL_PAUSE;
 }
 
+/* Has it said so in this pause? */
+static bool is_quiet(const struct ukvmm_device *d)
+{
+	return d->quiesced == atomic_load(&d->vm->pauses) && atomic_load(&d->quiet);
+}
+
 /* A reset that is told may set free what waited for it, a DRIVER_OK or another reset: until nothing is left. A
  * guest that resets without end gets its turns like everybody. Timers wait while pausing, so that nothing new
- * begins; what has completed is told until the device is held. */
+ * begins; what has completed is told until the device is quiet: then nothing of it is under way, and it must not begin
+ * anything while others are waited for. */
 static void tell(struct ukvmm_device *d)
 {
 	enum { TURNS = 3 };
-	unsigned later = pausing(d) ? TELL_TIMER : 0;
+	unsigned later = !pausing(d) ? 0 : is_quiet(d) ? TELL_TIMER | TELL_WOKEN : TELL_TIMER;
 
 	for (int i = 0; i < TURNS; i++) {
 		unsigned what = atomic_fetch_and(&d->tell, later) & ~later;

@@ -147,7 +147,7 @@ struct ukvmm_vm {
 	enum vm_state state;
 	uint32_t inside, done;
 	bool quiesce_asked;
-	uint32_t pauses; /* the number of this pause, or of the last one */
+	atomic_uint pauses; /* the number of this pause, or of the last one */
 	atomic_uint ctl;
 	struct ukvmm_vcpu *vcpu;
 	uint32_t vcpus;

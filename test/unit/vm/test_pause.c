@@ -80,10 +80,44 @@ static void every_pause_asks_every_device(void **state)
 	drive_fini(&d);
 }
 
+/* Else it might begin something, and the pause that waits for another device would find it so. */
+static void a_device_that_is_quiet_is_left_alone(void **state)
+{
+	struct quiet first = { 0 }, second = { .busy = true };
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "first", &first);
+	add(&d, "second", &second);
+	drive_seal(&d);
+	assert_int_equal(ukvmm_vm_pause(d.vm), 0);
+	drive_poll(&d);
+	assert_int_equal(first.asked + second.asked, 2);
+	ukvmm_device_wake(first.dev);
+	ukvmm_device_wake(second.dev);
+	for (int i = 0; i < 3; i++)
+		drive_poll(&d);
+	assert_int_equal(first.woken, 0);
+	assert_int_equal(second.woken, 1); /* which may be what it waits for */
+	assert_false(d.paused);
+	ukvmm_device_quiet(second.dev);
+	for (int i = 0; i < 3; i++)
+		drive_poll(&d);
+	assert_true(d.paused);
+	assert_int_equal(first.woken, 0);
+	assert_int_equal(ukvmm_vm_resume(d.vm), 0);
+	for (int i = 0; i < 3; i++)
+		drive_poll(&d);
+	assert_int_equal(first.woken, 1);
+	drive_fini(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pause_asks_every_device),
+		cmocka_unit_test(a_device_that_is_quiet_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
