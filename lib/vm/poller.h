@@ -20,7 +20,7 @@
 struct ukvmm_device;
 struct uring;
 
-enum { NOTIFY_VALUES = 16 };
+enum { NOTIFY_VALUES = 16, STOPPED_WAITS = 64 /* turns */ };
 
 /* What waits for delivery or for the poller's thread; guarded by the poller's lock. Part of each VM. */
 struct poller_entry {
@@ -34,6 +34,8 @@ struct poller_entry {
 	uint32_t notify_head, notify_len;
 	/* work: call vm_work() */
 	bool work;
+	bool over;	  /* STOPPED was delivered */
+	uint32_t patience; /* turns for which STOPPED has waited for work to end */
 };
 
 struct watch {

@@ -113,11 +113,43 @@ static void a_device_that_is_quiet_is_left_alone(void **state)
 	drive_fini(&d);
 }
 
+/* A device that others keep busy, whose guest is long over. */
+static void the_end_is_told_however_busy_a_device_is(void **state)
+{
+	struct quiet q = { .restless = true };
+	struct ukvmm_stop stop = { .size = sizeof stop };
+	struct ukvmm_event ev[4];
+	struct ukvmm_vcpu *vcpu;
+	struct drive d;
+	uint32_t stopped = 0;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "restless", &q);
+	drive_seal(&d);
+	ukvmm_device_wake(q.dev);
+	drive_poll(&d);
+	assert_int_equal(ukvmm_vm_stop(d.vm), 0);
+	assert_int_equal(ukvmm_vm_vcpu(d.vm, 0, &vcpu), 0);
+	assert_int_equal(ukvmm_vcpu_run(vcpu, NULL, &stop, NULL), 0);
+	for (int i = 0; i < 1000; i++) {
+		int n = ukvmm_poller_run(d.poller, ev, 4, 0);
+
+		for (int e = 0; e < n; e++) {
+			assert_int_equal(stopped, 0); /* it is the last */
+			stopped += ev[e].type == UKVMM_EV_STOPPED;
+		}
+	}
+	assert_int_equal(stopped, 1);
+	drive_fini(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pause_asks_every_device),
 		cmocka_unit_test(a_device_that_is_quiet_is_left_alone),
+		cmocka_unit_test(the_end_is_told_however_busy_a_device_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
