@@ -186,12 +186,14 @@ void device_written(struct ukvmm_device *d)
 	turn_end(d);
 }
 
-void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t events)
+void device_fd_ready(const struct watch *w, uint32_t index, uint32_t events)
 {
+	struct ukvmm_device *d = w->device;
+
 	pthread_mutex_lock(&d->turn);
 	/* the watch may have gone, or the VM been paused, since the poller looked */
-	if (!atomic_load(&d->held) && !device_kick_event(d, fd))
-		d->ops.fd_ready(d->ctx, tag, events);
+	if (!atomic_load(&d->held) && poller_watched(d->vm->poller, w, index) && !device_kick_event(d, w->fd))
+		d->ops.fd_ready(d->ctx, w->tag, events);
 	turn_end(d);
 }
 

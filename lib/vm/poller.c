@@ -136,14 +136,14 @@ static void call_fire(void *arg)
 
 struct fd_call {
 	struct watch watch;
-	uint32_t events;
+	uint32_t index, events;
 };
 
 static void call_fd(void *arg)
 {
 	const struct fd_call *c = arg;
 
-	device_fd_ready(c->watch.device, c->watch.fd, c->watch.tag, c->events);
+	device_fd_ready(&c->watch, c->index, c->events);
 }
 
 static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
@@ -155,7 +155,7 @@ static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
 	w = index < p->watches_len ? &p->watches[index] : NULL;
 	/* one that was removed after epoll_wait reported it has another generation */
 	if (w && w->device && w->generation == data >> 32) {
-		struct fd_call call = { *w, events };
+		struct fd_call call = { *w, index, events };
 
 		inside(p, w->device->vm, call_fd, &call);
 	}

@@ -94,6 +94,8 @@ enum { POLLER_WAKE, POLLER_TIMER, POLLER_RING, POLLER_WATCHES };
 int poller_ring(struct ukvmm_poller *p, struct uring *ring);
 
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
+/* Is it there still? For who has got the device's turn meanwhile. */
+bool poller_watched(struct ukvmm_poller *p, const struct watch *w, uint32_t index);
 /* Takes the device's watches out of the set while it is held, and puts them back. Also a hang-up is silent then. */
 void poller_watch_hold(struct ukvmm_poller *p, const struct ukvmm_device *device, bool hold);
 void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device);

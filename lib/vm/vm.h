@@ -222,7 +222,7 @@ struct ukvmm_device *device_named(struct ukvmm_vm *vm, const char *name); /* NUL
 struct ukvmm_device *device_of_kind(struct ukvmm_vm *vm, enum device_kind kind); /* the first; NULL: none */
 extern const struct virtio_host device_host; /* device_work.c */
 void device_timer_fire(struct timer *timer);
-void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t events);
+void device_fd_ready(const struct watch *w, uint32_t index, uint32_t events); /* of the poller's watches */
 /* A vCPU wrote a register: what the device is to do now, or the poller. */
 void device_written(struct ukvmm_device *d);
 /* device_kick.c */

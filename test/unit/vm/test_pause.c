@@ -2,7 +2,11 @@
 /* Pause, resume and stop while devices become quiet, or never rest. */
 #include "../kvm/test.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <ukvmm/device.h>
 
@@ -144,12 +148,62 @@ static void the_end_is_told_however_busy_a_device_is(void **state)
 	drive_fini(&d);
 }
 
+struct poll_once {
+	struct drive *d;
+	pthread_t thread;
+};
+
+static void *poll_once(void *arg)
+{
+	drive_poll(((struct poll_once *)arg)->d);
+	return NULL;
+}
+
+static bool is_inside(struct drive *d)
+{
+	bool is;
+
+	pthread_mutex_lock(&d->poller->lock);
+	is = d->poller->current == d->vm;
+	pthread_mutex_unlock(&d->poller->lock);
+	return is;
+}
+
+/* The poller has found its fd ready, and waits for the turn of who takes the watch away: a vCPU, served inline. */
+static void a_watch_that_is_gone_is_not_told(void **state)
+{
+	struct quiet q = { 0 };
+	struct poll_once p;
+	struct drive d;
+	int fd = eventfd(1, EFD_CLOEXEC);
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "watches", &q);
+	assert_int_equal(ukvmm_device_watch(q.dev, fd, EPOLLIN, 0), 0);
+	drive_seal(&d);
+	drive_poll(&d);
+	assert_int_equal(q.fds, 1);
+	pthread_mutex_lock(&q.dev->turn);
+	p.d = &d;
+	assert_int_equal(pthread_create(&p.thread, NULL, poll_once, &p), 0);
+	while (!is_inside(&d))
+		sched_yield();
+	assert_int_equal(ukvmm_device_watch(q.dev, fd, 0, 0), 0);
+	pthread_mutex_unlock(&q.dev->turn);
+	pthread_join(p.thread, NULL);
+	assert_int_equal(q.fds, 1);
+	drive_fini(&d);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pause_asks_every_device),
 		cmocka_unit_test(a_device_that_is_quiet_is_left_alone),
 		cmocka_unit_test(the_end_is_told_however_busy_a_device_is),
+		cmocka_unit_test(a_watch_that_is_gone_is_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
