@@ -199,7 +199,8 @@ static void serve_timers(struct ukvmm_poller *p)
 	pthread_mutex_lock(&p->lock);
 	if (p->armed && p->armed <= now)
 		p->armed = 0;
-	while ((timer = timers_pop(&p->timers, now)))
+	/* one that is set to a time that is past comes again in the next run, not in this one for ever */
+	for (size_t left = p->timers.len; left && (timer = timers_pop(&p->timers, now)); left--)
 		inside(p, timer->owner, call_fire, timer);
 	poller_timerfd_follow(p);
 	pthread_mutex_unlock(&p->lock);

@@ -12,11 +12,13 @@
 
 #include "drive.h"
 
+enum { MOST = 1000 };
+
 struct quiet {
 	struct ukvmm_device *dev;
 	struct ukvmm_vm *vm;
-	bool resumes, busy, restless; /* what it does when asked for quiet, or woken */
-	uint32_t asked, woken, fds;
+	bool resumes, busy, restless, late; /* what it does when asked for quiet, or woken, or its time has come */
+	uint32_t asked, woken, fds, timers;
 };
 
 static void no_queue(void *ctx, uint32_t q, uint32_t budget)
@@ -53,10 +55,18 @@ static void on_fd(void *ctx, uint64_t tag, uint32_t events)
 	((struct quiet *)ctx)->fds++;
 }
 
+static void on_timer(void *ctx)
+{
+	struct quiet *q = ctx;
+
+	if (++q->timers < MOST && q->late)
+		ukvmm_device_timer(q->dev, 1);
+}
+
 static void add(struct drive *d, const char *name, struct quiet *q)
 {
 	const struct ukvmm_device_ops ops = { .size = sizeof ops, .virtio_id = 63, .queues = 1, .queue_ready = no_queue,
-		.quiesce = on_quiesce, .woken = on_woken, .fd_ready = on_fd };
+		.quiesce = on_quiesce, .woken = on_woken, .fd_ready = on_fd, .timer = on_timer };
 
 	q->vm = d->vm;
 	assert_int_equal(ukvmm_vm_add_device(d->vm, name, &ops, q, &q->dev, NULL), 0);
@@ -148,6 +158,23 @@ static void the_end_is_told_however_busy_a_device_is(void **state)
 	drive_fini(&d);
 }
 
+static void a_timer_that_is_always_late_has_its_turns(void **state)
+{
+	struct quiet q = { .late = true };
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "late", &q);
+	drive_seal(&d);
+	ukvmm_device_timer(q.dev, 1);
+	drive_poll(&d);
+	assert_int_equal(q.timers, 1);
+	drive_poll(&d);
+	assert_int_equal(q.timers, 2);
+	drive_fini(&d);
+}
+
 struct poll_once {
 	struct drive *d;
 	pthread_t thread;
@@ -203,6 +230,7 @@ int main(void)
 		cmocka_unit_test(every_pause_asks_every_device),
 		cmocka_unit_test(a_device_that_is_quiet_is_left_alone),
 		cmocka_unit_test(the_end_is_told_however_busy_a_device_is),
+		cmocka_unit_test(a_timer_that_is_always_late_has_its_turns),
 		cmocka_unit_test(a_watch_that_is_gone_is_not_told),
 	};
 
