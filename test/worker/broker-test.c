@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "broker_wire.h"
+#include "cgroup_files.h"
 #include "impostor.h"
 
 enum { PATIENCE_MS = 100000, MANY = 80, ROUNDS = 150 };
@@ -371,6 +372,65 @@ static void without_descriptors_it_goes_on(void **state)
 	unplant();
 }
 
+/* The youngest child's. */
+static pid_t broker_pid(void)
+{
+	char path[64], line[256] = "", *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	fclose(f);
+	while ((at = strrchr(line, ' ')) && !at[1])
+		*at = '\0';
+	return (pid_t)atoi(at ? at + 1 : line);
+}
+
+static void put_into(const struct cgroup *c, pid_t pid)
+{
+	char text[16];
+
+	assert_int_equal(cgroup_place(c, pid, NULL), 0);
+	snprintf(text, sizeof text, "%d", pid);
+	if (c->unified)
+		assert_int_equal(cgroup_write(c->dir[0], "cgroup.procs", text), 0);
+}
+
+static enum worker_event_type first_word(struct broker *b)
+{
+	uint64_t id;
+	struct worker *w = spawn(b, HARM_DEAF, NULL, &id);
+	enum worker_event_type type = next(w);
+
+	worker_free(w);
+	return type;
+}
+
+/* The kernel refuses a process when it has made most of it: the next birth is not worse off for that. */
+static void a_birth_at_the_limit_of_tasks_is_only_refused(void **state)
+{
+	const struct cgroup_limits none = { .tasks = 1 }, many = { .tasks = 100 };
+	struct cgroup *c = NULL;
+	struct broker *b;
+
+	(void)state;
+	if (cgroup_make("no-tasks", &c, NULL) < 0)
+		skip();
+	b = begin(0);
+	put_into(c, broker_pid());
+	assert_int_equal(first_word(b), WORKER_READY);
+	assert_int_equal(cgroup_limit(c, &none, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(first_word(b), WORKER_FAILED);
+	assert_int_equal(cgroup_limit(c, &many, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(first_word(b), WORKER_READY);
+	broker_stop(b);
+	assert_int_equal(cgroup_remove(c), 0);
+}
+
 /* A client that was taken over is no better than its workers. */
 static void what_is_no_request_is_its_end(void **state)
 {
@@ -519,6 +579,7 @@ int main(int argc, char **argv)
 		TEST(ids_that_cannot_be_cgroups_are_refused),
 		TEST(a_worker_in_its_cgroup_is_limited),
 		TEST(without_descriptors_it_goes_on),
+		TEST(a_birth_at_the_limit_of_tasks_is_only_refused),
 		TEST(what_is_no_request_is_its_end),
 		TEST(any_bytes_are_answered_or_its_end),
 	};

@@ -162,6 +162,16 @@ static pid_t clone_with(uint64_t namespaces, struct child *c, int *pidfd)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* A birth that is refused late, at a limit of tasks, has left us the number of a descriptor that is not there. */
+static pid_t clone_or_none(uint64_t namespaces, struct child *c, int *pidfd)
+{
+	pid_t pid = clone_with(namespaces, c, pidfd);
+
+	if (pid < 0)
+		*pidfd = -1;
+	return pid;
+}
+
 static bool not_allowed(pid_t rc)
 {
 	return rc == -EPERM || rc == -EACCES || rc == -ENOSPC || rc == -EUSERS || rc == -EINVAL;
@@ -223,7 +233,7 @@ static int try_all(struct child *c, int mounts, int to, struct birth *b, struct 
 		c->user_ns = attempts[i].flags & BIRTH_USER_NS;
 		c->net = attempts[i].for_root ? c->config->net : 0;
 		c->mounts = attempts[i].for_root ? mounts : -1;
-		b->pid = clone_with(attempts[i].namespaces & ~given(c), c, &b->pidfd);
+		b->pid = clone_or_none(attempts[i].namespaces & ~given(c), c, &b->pidfd);
 		if (b->pid < 0 && not_allowed(b->pid))
 			continue;
 		if (b->pid < 0)
