@@ -65,6 +65,22 @@ static struct worker *spawn(struct broker *b, enum harm harm, const char *cgroup
 	return w;
 }
 
+/* The youngest child's. */
+static pid_t broker_pid(void)
+{
+	char path[64], line[256] = "", *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	fclose(f);
+	while ((at = strrchr(line, ' ')) && !at[1])
+		*at = '\0';
+	return (pid_t)atoi(at ? at + 1 : line);
+}
+
 static enum worker_event_type next(struct worker *w)
 {
 	struct pollfd p = { .fd = worker_fd(w), .events = POLLIN };
@@ -126,6 +142,54 @@ static void workers_are_as_others(void **state)
 	dies(spawn(b, HARM_EXIT_7, NULL, &id), CAUSE_EXIT, 125);
 	worker_free(w);
 	worker_free(spawn(b, HARM_STALL, NULL, &id));
+	broker_stop(b);
+}
+
+/* It has said something: READY, or what no worker says. */
+static void is_heard(struct worker *w)
+{
+	struct pollfd p = { .fd = worker_fd(w), .events = POLLIN };
+
+	assert_true(poll(&p, 1, PATIENCE_MS) > 0);
+	assert_false(worker_next(w, &event) && event.type != WORKER_READY);
+}
+
+/* What a job brought is somebody else's once it is told to be dead: a tap above all. */
+static void a_death_is_told_when_it_has_happened(void **state)
+{
+	static const struct {
+		enum harm harm;
+		bool lies;
+	} cases[] = {
+		{ HARM_DEAD, true }, { HARM_FLOOD, true }, { HARM_EMPTY, true }, { HARM_GARBAGE, true },
+		{ HARM_NOTIFY, false }, { HARM_DEAF, false },
+	};
+	struct broker *b = begin(0);
+	struct worker_job job;
+	struct worker *w;
+	uint64_t id;
+
+	(void)state;
+	worker_job_init(&job);
+	job.config.image_fd = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		w = spawn(b, cases[i].harm, NULL, &id);
+		/* an answer: the birth is done */
+		assert_int_equal(broker_open(b, 0, "none", false, NULL), -ENOENT);
+		kill(broker_pid(), SIGSTOP);
+		is_heard(w);
+		if (cases[i].harm == HARM_NOTIFY)
+			assert_int_equal(worker_start(w, &job, NULL), 0);
+		if (!cases[i].lies)
+			worker_kill(w);
+		for (int n = 0; n < 500; n++)
+			assert_false(worker_next(w, &event) && event.type == WORKER_DEAD);
+		kill(broker_pid(), SIGCONT);
+		while (next(w) != WORKER_DEAD)
+			;
+		assert_int_equal(event.death.cause, cases[i].lies ? CAUSE_LIES : CAUSE_KILLED);
+		worker_free(w);
+	}
 	broker_stop(b);
 }
 
@@ -372,22 +436,6 @@ static void without_descriptors_it_goes_on(void **state)
 	unplant();
 }
 
-/* The youngest child's. */
-static pid_t broker_pid(void)
-{
-	char path[64], line[256] = "", *at;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-	f = fopen(path, "re");
-	assert_non_null(f);
-	assert_non_null(fgets(line, sizeof line, f));
-	fclose(f);
-	while ((at = strrchr(line, ' ')) && !at[1])
-		*at = '\0';
-	return (pid_t)atoi(at ? at + 1 : line);
-}
-
 static void put_into(const struct cgroup *c, pid_t pid)
 {
 	char text[16];
@@ -573,6 +621,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(workers_are_as_others),
+		TEST(a_death_is_told_when_it_has_happened),
 		TEST(nothing_outlives_it),
 		TEST(a_broker_that_is_killed_leaves_nothing),
 		TEST(planted_files_are_not_opened),

@@ -140,6 +140,10 @@ static void do_harm(enum harm harm)
 	case HARM_DEAF:
 		say_ready();
 		break;
+	case HARM_DEAD:
+		say_ready();
+		say(MESSAGE_DEAD, &(struct message_dead){ .cause = 0 });
+		break;
 	case HARM_NOTIFY:
 		take_job();
 		flood(MESSAGE_NOTIFY, &notify);

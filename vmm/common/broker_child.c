@@ -25,7 +25,7 @@ int broker_watch(const struct server *s, int fd, uint32_t events, struct child *
 static void tell_death(const struct child *c, const siginfo_t *end, bool known)
 {
 	struct worker_death d = worker_death_of(end->si_code, end->si_status, known);
-	struct message_dead m = { .cause = d.cause, .number = d.number };
+	struct message_dead m = { .cause = d.cause, .number = d.number, .proof = c->proof };
 
 	if (d.cause == CAUSE_SIGNAL && d.number == SIGKILL && c->cgroup && cgroup_ran_out(c->cgroup))
 		m.cause = CAUSE_MEMORY;
@@ -85,12 +85,12 @@ static bool bury(struct server *s, struct child *c, int options)
 
 void broker_serve_child(struct server *s, struct child *c)
 {
-	struct pollfd p = { .fd = c->sock };
+	struct pollfd p = { .fd = c->sock, .events = POLLRDHUP };
 
 	if (bury(s, c, WNOHANG))
 		return;
-	/* its control has let go */
-	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+	/* its control has let go, or wants it gone */
+	if (poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR))
 		pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 }
 
@@ -151,8 +151,8 @@ static int spawn(struct server *s, const struct broker_request *r, struct child 
 		return rc;
 	rc = broker_watch(s, c->pidfd, EPOLLIN, c);
 	if (rc == 0)
-		/* no events: what is left is a hang-up */
-		rc = broker_watch(s, c->sock, EPOLLET, c);
+		/* a hang-up of half of it: its control wants to hear of its end */
+		rc = broker_watch(s, c->sock, EPOLLRDHUP | EPOLLET, c);
 	return rc < 0 ? failure(err, rc, "epoll_ctl", "worker") : 0;
 }
 
@@ -168,7 +168,7 @@ void broker_spawn(struct server *s, const struct broker_request *r, const int fd
 		close(fds[1]);
 		return;
 	}
-	*c = (struct child){ .next = s->children, .id = r->id, .sock = fds[0], .pidfd = -1, .net = -1 };
+	*c = (struct child){ .next = s->children, .id = r->id, .proof = r->proof, .sock = fds[0], .pidfd = -1, .net = -1 };
 	s->children = c;
 	s->len++;
 	rc = spawn(s, r, c, fds[1], &m.err);

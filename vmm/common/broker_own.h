@@ -12,7 +12,7 @@ enum { BROKER_LOW_FDS = 6 /* as many as a birth opens */ };
 
 struct child {
 	struct child *next;
-	uint64_t id;
+	uint64_t id, proof;
 	int sock, pidfd; /* its end of its socket, a copy; -1: none */
 	pid_t pid;
 	int net;

@@ -201,10 +201,11 @@ struct message_stopped {
 	struct message_stats stats;
 };
 
-/* cause: enum worker_cause. */
+/* cause: enum worker_cause. proof: known to the broker and its client; a worker that says this of itself lies. */
 struct message_dead {
 	uint32_t cause;
 	int32_t number;
+	uint64_t proof;
 };
 
 struct message {

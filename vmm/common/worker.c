@@ -75,7 +75,7 @@ int worker_new(const struct worker_config *config, struct worker **out, struct u
 	return 0;
 }
 
-int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
+int worker_adopt(int sock, uint64_t proof, struct worker **out, struct ukvmm_err *err)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	int rc = 0;
@@ -90,6 +90,7 @@ int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
 		return rc;
 	}
 	w->brokered = true;
+	w->proof = proof;
 	w->pidfd = -1;
 	w->sock = sock;
 	w->death = worker_death_of(0, 0, false);
