@@ -88,7 +88,7 @@ struct instance {
 	struct gate *gate; /* of its tap, if it has egress */
 	bool opening;	   /* the gate is; nothing starts before */
 	bool ended;	   /* the guest did, by itself */
-	bool heard;   /* the guest did something */
+	bool heard;   /* the guest did something, or serves */
 	uint32_t lost; /* workers that died before that */
 };
 

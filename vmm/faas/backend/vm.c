@@ -99,6 +99,32 @@ static int vm_core(struct instance *i, bool memory, int fd)
 	return i->worker && i->heard ? worker_core(i->worker, memory ? CORE_MEMORY : 0, fd) : -EAGAIN;
 }
 
+static void on_lost(struct loop_task *task)
+{
+	struct instance *i = (struct instance *)((char *)task - offsetof(struct instance, gone));
+
+	vm_gone(i, DIED_CRASHED, "it died when it had become ready");
+}
+
+/*
+ * A guest that knows nothing of us says nothing: its machine is not exchanged for another any more when it dies. Nor the
+ * one that has died already when we hear that it serves.
+ */
+static void vm_serves(struct instance *i)
+{
+	if (i->heard)
+		return;
+	i->heard = true;
+	if (i->worker) {
+		instance_begun(i);
+		worker_ask(i->worker);
+		return;
+	}
+	vm_leave_queue(i);
+	i->gone.run = on_lost;
+	loop_defer(i->b->loop, &i->gone);
+}
+
 static void vm_hold(struct instance *i)
 {
 	if (!i->worker || worker_hold(i->worker) < 0)
@@ -142,4 +168,4 @@ static void vm_close(struct backend *b)
 }
 
 const struct backend_ops vm_backend = { "microvm", vm_open, vm_close, vm_check, vm_start, vm_stop, vm_address, vm_times,
-	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes, vm_admit };
+	vm_cost, OVERHEAD, vm_core, vm_hold, makers_early, makers_notes, vm_admit, vm_serves };
