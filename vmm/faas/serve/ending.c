@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "api/logs.h"
 #include "internal.h"
 #include "journal.h"
 #include "systemd.h"
@@ -47,6 +48,7 @@ static void on_signal(struct loop_fd *watch, uint32_t events)
 	journal_server("signal %u: ending once all requests are answered", info.ssi_signo);
 	systemd_notify("STOPPING=1");
 	loop_timer_in(s->app.loop, &s->deadline, s->options.drain_ns);
+	logs_end(s->app.logs);
 	http_drain(s->app.front, on_drained, s);
 }
 
