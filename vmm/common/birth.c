@@ -177,6 +177,11 @@ static bool not_allowed(pid_t rc)
 	return rc == -EPERM || rc == -EACCES || rc == -ENOSPC || rc == -EUSERS || rc == -EINVAL;
 }
 
+static bool is_moved(const struct worker_config *config)
+{
+	return config->cgroup && cgroup_birth_fd(config->cgroup) < 0;
+}
+
 /* What it is to become is in its socket before it lives. */
 static int announce(const struct child *c, int to, uint32_t flags)
 {
@@ -202,6 +207,8 @@ static int announce(const struct child *c, int to, uint32_t flags)
 		m.flags |= BIRTH_INSPECT;
 	if (config->flags & WORKER_TRACE)
 		m.flags |= BIRTH_TRACE;
+	if (is_moved(config))
+		m.flags |= BIRTH_PLACED;
 	return message_send(to, MESSAGE_BIRTH, &m);
 }
 
@@ -276,5 +283,15 @@ int birth_give(const struct worker_config *config, int to, int sock, int kvm, st
 		close(c.program);
 	if (mounts >= 0)
 		close(mounts);
+	return rc;
+}
+
+int birth_place(const struct worker_config *config, int to, pid_t pid, struct ukvmm_err *err)
+{
+	int rc = is_moved(config) ? cgroup_place(config->cgroup, pid, err) : 0;
+
+	/* one that is gone already is told of otherwise */
+	if (rc == 0 && is_moved(config))
+		message_send(to, MESSAGE_PLACED, NULL);
 	return rc;
 }

@@ -145,8 +145,8 @@ static int spawn(struct server *s, const struct broker_request *r, struct child 
 	}
 	c->pid = b.pid > 0 ? b.pid : 0;
 	c->pidfd = b.pidfd;
-	if (rc == 0 && c->cgroup)
-		rc = cgroup_place(c->cgroup, c->pid, err);
+	if (rc == 0)
+		rc = birth_place(&config, to, c->pid, err);
 	if (rc < 0)
 		return rc;
 	rc = broker_watch(s, c->pidfd, EPOLLIN, c);

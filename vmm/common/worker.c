@@ -38,8 +38,8 @@ static int start(struct worker *w, const struct worker_config *config, int their
 		close(kvm);
 	w->pid = b.pid > 0 ? b.pid : 0;
 	w->pidfd = b.pidfd;
-	if (rc == 0 && config->cgroup)
-		rc = cgroup_place(config->cgroup, w->pid, err);
+	if (rc == 0)
+		rc = birth_place(config, w->sock, w->pid, err);
 	if (rc < 0)
 		return rc;
 	rc = watch(w, w->sock);
