@@ -24,12 +24,18 @@ guest() # IMAGE OPTION...
 	"$UKVMM" run --timeout 500s --mem 64M "${@:2}" "$GUESTS/$1.elf" >"$dir/said" 2>&1 &
 	server=$!
 }
-# Until it is answered, for ever longer; a connection that is made before the guest has an address is lost.
+# Until it is answered, for ever longer; a connection that is made before the guest has an address is lost. Where nobody
+# listens yet (7) no time has passed.
 ask() # URL
 {
-	local time
+	local time rc end=$((SECONDS + 200))
 	for time in 1 1 1 1 2 2 4 8 16 32 64 128; do
-		curl -sSf --max-time $time "$1" >"$dir/answer" 2>"$dir/err" && cat "$dir/answer" && return
+		rc=7
+		while [ $rc = 7 ] && [ $SECONDS -lt $end ]; do
+			curl -sSf --max-time $time "$1" >"$dir/answer" 2>"$dir/err"
+			rc=$?
+		done
+		[ $rc = 0 ] && cat "$dir/answer" && return
 	done
 }
 

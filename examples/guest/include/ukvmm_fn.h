@@ -35,7 +35,7 @@ struct fn_request {
 /* Comes as 200 with an empty body of type text/plain. */
 struct fn_response {
 	int status;
-	const char *type; /* a constant */
+	const char *type; /* read when handle() returns */
 	const void *body; /* stays as it is until release(arg), which is called once the peer has acknowledged it all */
 	size_t body_len;
 	void (*release)(void *arg); /* NULL: the body stays for good */
@@ -93,7 +93,7 @@ int fn_disk_read(uint64_t off, void *to, size_t len);
  * function that makes such a call handle() has 128 KiB of stack; more ends the guest. They are for handle(), and what it
  * calls, only.
  *
- * They return 0 or more, or one of errno.h, negative:
+ * They return 0 or more, or one of errno.h, negative (doc/functions.md has the bounds):
  *	-ETIMEDOUT	`until` has come, or nobody answered TCP or lookups for long before
  *	-ECONNREFUSED	nobody listens there
  *	-ECONNRESET	the other end broke it off
