@@ -10,6 +10,7 @@
  *	/drop				closes that
  *	/get?MS,URL			the status, how many bytes, their sum
  *	/body?MS,MOST,URL		the body
+ *	/gather?MS,N,URL		calls N times, and only then reads all of them
  *	/waiting			how many requests are being answered beside this one
  */
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 #include "ukvmm_fn.h"
 
-enum { PIECE = 10000, TALK_MOST = 16 << 20 };
+enum { PIECE = 10000, GATHER_MOST = 64 };
 
 static struct fn_conn *held;
 static int waiting, setup_said;
@@ -147,6 +148,27 @@ static int64_t body(const char *url, size_t most, const struct fn_request *r, ui
 	return 0;
 }
 
+static int64_t gather(const char *url, size_t n, uint64_t until, struct fn_response *response)
+{
+	struct fn_call call = { .url = url, .until = until };
+	struct fn_answer *answer[GATHER_MOST] = { NULL };
+	struct sum s = { 0, 1, 0 };
+	unsigned char piece[PIECE];
+	int64_t rc = n > GATHER_MOST ? -EINVAL : 0;
+
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = fn_call(&call, &answer[i]);
+	for (size_t i = 0; !rc && i < n; i++) {
+		while ((rc = fn_answer_read(answer[i], piece, sizeof piece)) > 0)
+			add(&s, piece, (size_t)rc);
+	}
+	for (size_t i = 0; i < n && i < GATHER_MOST; i++)
+		fn_hang_up(answer[i]);
+	if (!rc)
+		fn_text(response, "%lu %u", s.bytes, s.b << 16 | s.a);
+	return rc;
+}
+
 static int64_t lookup(const char *name, uint64_t until, struct fn_response *response)
 {
 	uint8_t a[4];
@@ -204,9 +226,11 @@ static int64_t obey(const struct fn_request *r, struct fn_response *response)
 		return echo(r, until, response);
 	if (!strcmp(what, "get"))
 		return get(url, until, response);
-	if (strcmp(what, "body"))
+	if (strcmp(what, "body") && strcmp(what, "gather"))
 		return brief(what, until, response);
 	most = strtoul(url, &url, 10);
+	if (!strcmp(what, "gather"))
+		return gather(url + 1, most, until, response);
 	return body(url + 1, most, r, until, response);
 }
 

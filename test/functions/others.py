@@ -269,6 +269,11 @@ def pressure(f):
 	equal(sent and sent[0] < len(BODY), True, "one who is not read has to wait")
 	equal(f.ask("/held"), f"{len(BODY)} {zlib.adler32(BODY)}", "then all of it comes")
 	f.ask("/drop")
+	# more than all of them may keep together
+	many_of = says(b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:1000000])
+	equal(f.ask(f"/gather?0,60,{many_of.url}"), f"{60 * 1000000} {zlib.adler32(BODY[:1000000] * 60)}",
+		"60 answers of 1 MB that are read one after the other")
+	equal(f.ask(f"/get?0,{many_of.url}"), told(BODY[:1000000]), "and another one")
 
 
 def gathers(n):

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * lwIP's resolver, whose clock goes only while somebody asks: who waits for an answer lets it tick, and what has passed
- * since is made up for first.
- */
+/* lwIP's resolver, whose clock goes only while a question is open; what has passed since is made up for by the next. */
 #define LWIP_DNS 1
 #include "lwip/dns.h"
 
@@ -10,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net.h"
 #include "peer.h"
 #include "ukvmm_rt.h"
 #include "wait.h"
@@ -24,6 +22,7 @@ struct question {
 };
 
 static uint64_t ticked;
+static uint32_t n_open;
 
 static void tick(void)
 {
@@ -33,6 +32,14 @@ static void tick(void)
 		ticked = now - (uint64_t)DNS_MAX_TTL * TICK_NS;
 	for (; now - ticked >= TICK_NS; ticked += TICK_NS)
 		dns_tmr();
+}
+
+uint64_t lookup_turn(void)
+{
+	if (!n_open)
+		return UINT64_MAX;
+	tick();
+	return ticked + TICK_NS;
 }
 
 /* dns=A.B.C.D[,A.B.C.D] goes before what DHCP told. */
@@ -80,6 +87,7 @@ static void on_answer(const char *name, const ip_addr_t *to, void *arg)
 	struct question *q = arg;
 
 	(void)name;
+	n_open--;
 	if (!q->task) {
 		free(q);
 		return;
@@ -93,14 +101,13 @@ static void on_answer(const char *name, const ip_addr_t *to, void *arg)
 
 static int wait_for(struct question *q, ip4_addr_t *to, uint64_t until)
 {
+	n_open++;
+	net_wake(0); /* for lookup_turn to be called */
 	while (!q->answered) {
-		uint64_t next = ticked + TICK_NS;
-
-		if (!task_wait(next < until ? next : until) && !q->answered && rt_now() >= until) {
+		if (!task_wait(until) && !q->answered) {
 			q->task = NULL;
 			return -ETIMEDOUT;
 		}
-		tick();
 	}
 	*to = q->to;
 	return q->known ? 0 : -ENOENT;

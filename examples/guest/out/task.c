@@ -188,6 +188,7 @@ static void turn(void)
 	struct task *last, *t;
 	struct conn *c;
 
+	net_wake(lookup_turn());
 	look_at_clock();
 	last = all.ready.last;
 	do {

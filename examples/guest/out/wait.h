@@ -14,6 +14,8 @@ struct task *task_now(void);
 bool task_wait(uint64_t until);
 /* NULL, and one that does not wait: nothing. */
 void task_wake(struct task *task);
+/* What is asked of names goes on, also what nobody waits for any more: when this is to be called again. */
+uint64_t lookup_turn(void);
 /* When a call ends whose function said `until`. */
 uint64_t task_until(uint64_t until);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stacks beside the first one: what a call keeps is on them, and where the stack goes on is all there is to keep of one. */
-	.text
+	.section .text.rt_switch, "ax"
 	/* void (void **from, void *to) */
 	.globl rt_switch
 rt_switch:
@@ -20,6 +20,7 @@ rt_switch:
 	popq %rbp
 	ret
 
+	.section .text.rt_stack, "ax"
 	/* void *(void *top, void (*entry)(void)): the entry finds the stack as a call leaves it, with nowhere to return to */
 	.globl rt_stack
 rt_stack:
