@@ -7,6 +7,7 @@ changes nothing, what the server itself waits for has a bound that is no shorter
 """
 
 import base64
+import ctypes
 import http.client
 import json
 import os
@@ -181,17 +182,28 @@ class Server:
 		n = {e: m[f'ukvmm_requests_total{{end="{e}"}}'] for e in ("accepted", "answered", "refused", "aborted")}
 		return n["accepted"] - n["answered"] - n["refused"] - n["aborted"] - m["http_requests_in_flight"]
 
+	def reset(self, pidfd, fd):
+		"""A connection to an instance that was reset is in no table any more."""
+		copy = ctypes.CDLL(None).syscall(438, pidfd, fd, 0)  # pidfd_getfd
+		if copy < 0:
+			return False
+		with socket.socket(fileno=copy) as s:
+			return s.proto == socket.IPPROTO_TCP and s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x07" and \
+				s.getsockname()[1] not in (self.port, self.metrics_port)
+
 	def fds(self):
 		"""Without connections whose other end is gone: libcurl closes those it keeps when it looks at them next."""
 		with open(f"/proc/{self.process.pid}/net/tcp") as f:
 			half = {f"socket:[{line.split()[9]}]" for line in list(f)[1:] if line.split()[3] == "08"}
 		folder = f"/proc/{self.process.pid}/fd"
-		count = 0
+		pidfd, count = os.pidfd_open(self.process.pid), 0
 		for fd in os.listdir(folder):
 			try:
-				count += os.readlink(os.path.join(folder, fd)) not in half
+				link = os.readlink(os.path.join(folder, fd))
+				count += link not in half and not (link.startswith("socket:") and self.reset(pidfd, int(fd)))
 			except (FileNotFoundError, ProcessLookupError):
 				pass  # closed since it was listed
+		os.close(pidfd)
 		return count
 
 	def unread(self, connection):
