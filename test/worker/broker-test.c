@@ -382,10 +382,12 @@ static void a_worker_in_its_cgroup_is_limited(void **state)
 	struct cgroup_limits limits = { .memory = 1 << 20, .tasks = 9 };
 	struct broker *b = begin(0);
 	struct worker *w;
+	char name[40];
 	uint64_t id;
 
 	(void)state;
-	w = spawn(b, HARM_DEAF, "broker-test", &id);
+	snprintf(name, sizeof name, "broker-test-%d", (int)getpid());
+	w = spawn(b, HARM_DEAF, name, &id);
 	if (next(w) == WORKER_FAILED) {
 		print_message("no cgroup here: %s\n", event.message.failed.err.text);
 	} else {

@@ -106,6 +106,7 @@ void vm_serve_queue(struct loop_task *task)
 	struct ukvmm_err err = { .size = sizeof err };
 	struct instance **at = &b->waiting;
 	struct worker *worker;
+	int rc;
 
 	while (*at) {
 		struct instance *i = *at;
@@ -116,10 +117,15 @@ void vm_serve_queue(struct loop_task *task)
 			at = &i->next;
 			continue;
 		}
+		rc = worker ? vm_give_job(i, worker, &err) : -ENOENT;
+		if (rc == -EPIPE) { /* it has died since it was looked at: the next one */
+			worker_free(worker);
+			continue;
+		}
 		*at = i->next;
 		if (!i->next)
 			b->waiting_end = at;
-		if (worker && vm_give_job(i, worker, &err) == 0)
+		if (rc == 0)
 			continue;
 		worker_free(worker);
 		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
