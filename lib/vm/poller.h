@@ -36,6 +36,7 @@ struct poller_entry {
 	bool work;
 	bool over;	  /* STOPPED was delivered */
 	uint32_t patience; /* turns for which STOPPED has waited for work to end */
+	uint64_t pass; /* of the poller's, that served it last */
 };
 
 struct watch {
@@ -56,6 +57,7 @@ struct ukvmm_poller {
 	pthread_t dispatcher;
 	struct ukvmm_vm *current;
 	struct ukvmm_vm *head, **tail;
+	uint64_t pass; /* over the queue */
 	struct timers timers;
 	size_t timers_max; /* reserved */
 	uint64_t armed;	   /* what the timerfd is set to */
