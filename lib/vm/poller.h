@@ -34,9 +34,9 @@ struct poller_entry {
 	uint32_t notify_head, notify_len;
 	/* work: call vm_work() */
 	bool work;
-	uint64_t pass; /* of the poller's, that served it last */
 	bool over;	  /* STOPPED was delivered */
 	uint32_t patience; /* turns for which STOPPED has waited for work to end */
+	uint64_t pass; /* of the poller's, that served it last */
 };
 
 struct watch {
