@@ -24,6 +24,7 @@ import tempfile
 import threading
 
 LIMIT = 100
+SYS_PIDFD_GETFD, TCP_CLOSE, TCP_CLOSE_WAIT = 438, 7, 8
 done = 0
 failed = False
 # some tests have more connections than a shell lets them have
@@ -182,28 +183,29 @@ class Server:
 		n = {e: m[f'ukvmm_requests_total{{end="{e}"}}'] for e in ("accepted", "answered", "refused", "aborted")}
 		return n["accepted"] - n["answered"] - n["refused"] - n["aborted"] - m["http_requests_in_flight"]
 
-	def reset(self, pidfd, fd):
-		"""A connection to an instance that was reset is in no table any more."""
-		copy = ctypes.CDLL(None).syscall(438, pidfd, fd, 0)  # pidfd_getfd
+	def left_behind(self, server, fd):
+		"""Is this a connection whose other end has closed or reset it? The latter are in no table of connections."""
+		copy = ctypes.CDLL(None).syscall(SYS_PIDFD_GETFD, server, int(fd), 0)
 		if copy < 0:
 			return False
-		with socket.socket(fileno=copy) as s:
-			return s.proto == socket.IPPROTO_TCP and s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x07" and \
-				s.getsockname()[1] not in (self.port, self.metrics_port)
+		try:
+			with socket.socket(fileno=copy) as s:
+				return s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in (TCP_CLOSE, TCP_CLOSE_WAIT)
+		except OSError:
+			return False  # no TCP
 
 	def fds(self):
 		"""Without connections whose other end is gone: libcurl closes those it keeps when it looks at them next."""
-		with open(f"/proc/{self.process.pid}/net/tcp") as f:
-			half = {f"socket:[{line.split()[9]}]" for line in list(f)[1:] if line.split()[3] == "08"}
 		folder = f"/proc/{self.process.pid}/fd"
-		pidfd, count = os.pidfd_open(self.process.pid), 0
+		server = os.pidfd_open(self.process.pid)
+		count = 0
 		for fd in os.listdir(folder):
 			try:
-				link = os.readlink(os.path.join(folder, fd))
-				count += link not in half and not (link.startswith("socket:") and self.reset(pidfd, int(fd)))
+				is_socket = os.readlink(os.path.join(folder, fd)).startswith("socket:")
+				count += not (is_socket and self.left_behind(server, fd))
 			except (FileNotFoundError, ProcessLookupError):
 				pass  # closed since it was listed
-		os.close(pidfd)
+		os.close(server)
 		return count
 
 	def unread(self, connection):
