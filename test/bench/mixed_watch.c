@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "faas.h"
 #include "mixed.h"
 
-enum { INODES = 1024, WORKERS = 1024, DEPTH = 8, FRONT = 8080, METRICS = 8082 };
+enum { INODES = 1024, WORKERS = 1024, DEPTH = 8 };
 
 static unsigned int children(pid_t pid, pid_t *pids, unsigned int n)
 {
@@ -60,6 +60,19 @@ static unsigned int read_inodes(pid_t server, unsigned long *inodes)
 	return n;
 }
 
+/* One that the other end has reset is in no list, and libcurl closes those it keeps when it looks at them next. */
+static bool is_reset(int server, const char *name)
+{
+	int copy = (int)syscall(SYS_pidfd_getfd, server, atoi(name), 0);
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+	bool reset = copy >= 0 && getsockopt(copy, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_CLOSE;
+
+	if (copy >= 0)
+		close(copy);
+	return reset;
+}
+
 static bool is_upstream(const char *link, const unsigned long *inodes, unsigned int n)
 {
 	unsigned long inode;
@@ -72,26 +85,6 @@ static bool is_upstream(const char *link, const unsigned long *inodes, unsigned 
 	return false;
 }
 
-/*
- * One to an instance that was reset, as by a machine that has the address of one before: it is in no table any more, and
- * libcurl closes it when it looks at it next. Those of clients have the server's ports.
- */
-static bool is_reset(int pidfd, int fd, const char *link)
-{
-	int copy = strncmp(link, "socket:", 7) == 0 ? (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0) : -1, protocol = 0;
-	socklen_t protocol_len = sizeof protocol, info_len = sizeof(struct tcp_info), len = sizeof(struct sockaddr_in);
-	struct tcp_info info = { 0 };
-	struct sockaddr_in own = { 0 };
-	bool is;
-
-	is = copy >= 0 && getsockopt(copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_len) == 0 && protocol == IPPROTO_TCP &&
-		getsockopt(copy, IPPROTO_TCP, TCP_INFO, &info, &info_len) == 0 && info.tcpi_state == TCP_CLOSE &&
-		getsockname(copy, (struct sockaddr *)&own, &len) == 0 && ntohs(own.sin_port) != FRONT && ntohs(own.sin_port) != METRICS;
-	if (copy >= 0)
-		close(copy);
-	return is;
-}
-
 /* The broker keeps cgroups and network namespaces of dead workers for those to come: how many is said by `cgroups`. */
 static bool is_kept(const char *link)
 {
@@ -102,7 +95,7 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 {
 	unsigned long inodes[INODES];
 	unsigned int n = upstream ? read_inodes(pid, inodes) : 0;
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 	char path[64], link[128];
 	struct dirent *e;
 	ssize_t len;
@@ -115,21 +108,22 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 		if (len < 0)
 			continue;
 		link[len] = 0;
-		if (upstream && (is_upstream(link, inodes, n) || is_reset(pidfd, atoi(e->d_name), link)))
+		if (upstream && (is_upstream(link, inodes, n) || is_reset(process, e->d_name)))
 			(*upstream)++;
 		else if (upstream || !is_kept(link))
 			(*others)++;
 	}
 	if (dir)
 		closedir(dir);
-	close(pidfd);
+	if (process >= 0)
+		close(process);
 }
 
 void watch_tell(pid_t pid)
 {
-	static unsigned long inside[INODES], outside[INODES];
-	unsigned int n = read_inodes(pid, inside), m = read_inodes(getpid(), outside);
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	static unsigned long inodes[INODES];
+	unsigned int n = read_inodes(pid, inodes);
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 	char path[64], link[128];
 	struct dirent *e;
 	ssize_t len;
@@ -140,13 +134,13 @@ void watch_tell(pid_t pid)
 	while (dir && (e = readdir(dir))) {
 		len = readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
 		link[len < 0 ? 0 : len] = 0;
-		if (len >= 0 && !is_upstream(link, inside, n) && !strstr(link, "/net/tun"))
-			fprintf(stderr, "%s %s%s%s\n", e->d_name, link, is_upstream(link, outside, m) ? ", TCP of clients" : "",
-				is_reset(pidfd, atoi(e->d_name), link) ? ", reset" : "");
+		if (len >= 0 && !is_upstream(link, inodes, n) && !is_reset(process, e->d_name) && !strstr(link, "/net/tun"))
+			fprintf(stderr, "%s %s\n", e->d_name, link);
 	}
 	if (dir)
 		closedir(dir);
-	close(pidfd);
+	if (process >= 0)
+		close(process);
 }
 
 static unsigned int count_taps(pid_t server)

@@ -11,7 +11,7 @@
 #include "x86_map.h"
 
 enum { KICKS = 100000, RESETS = 300, ACKS = 100000, PINGS = 200, SOME_BYTES = 4 << 20,
-	TURN = 2 * (1 + 3) * 64 /* of a call of the poller: two rounds, for a kick and for what is woken meanwhile */ };
+	TURN = 2 * 64 /* of a pass of the poller: for a kick, and for what was woken */ };
 
 /* The device's pin of the IOAPIC: edge, vector 0x40, unmasked. */
 static void unmask(struct hostile *h)
