@@ -223,9 +223,9 @@ static void release(struct upstream_call *call)
 {
 	struct upstream *up = call->up;
 
+	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL); /* of its socket's end nobody is told */
 	curl_multi_remove_handle(up->multi, call->easy);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL);
 	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;
