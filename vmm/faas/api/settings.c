@@ -200,6 +200,14 @@ static int set(struct spec *spec, const struct setting *s, const char *text, cha
 	return 0;
 }
 
+bool settings_has(const char *key)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		if (strcmp(settings[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 int settings_set(struct spec *spec, const char *key, const char *value, char *why)
 {
 	for (int i = 0; i < SETTINGS; i++)
