@@ -174,14 +174,16 @@ static const struct {
 int client_main(int argc, char **argv)
 {
 	struct client c;
-	int rc = 2;
+	int rc;
 
 	if (client_helps(argc, argv))
 		return 0;
-	if (client_open(&c, &argc, argv) < 0) {
+	rc = client_open(&c, &argc, argv);
+	if (rc < 0) {
 		client_close(&c);
-		return 1;
+		return rc == -EINVAL ? 2 : 1;
 	}
+	rc = 2;
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(argv[0], commands[i].name) == 0) {
 			rc = commands[i].run(&c, argc, argv);

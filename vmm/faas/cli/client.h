@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Options of every command, taken from argv, which loses them. -1: one was wrong, said so. */
+/* Options of every command, taken from argv, which loses them. Negative: one was wrong, said so; -EINVAL: as usage. */
 struct client {
 	char *url, *user, password[256];
 	bool json; /* --json: as the server said it */

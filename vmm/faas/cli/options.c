@@ -68,7 +68,7 @@ int client_open(struct client *c, int *argc, char **argv)
 
 	*c = (struct client){ 0 };
 	if (lacks_value(*argc, argv))
-		return -1;
+		return -EINVAL;
 	if (!server)
 		server = getenv("UKVMM_FAAS_SERVER");
 	if (!server)
