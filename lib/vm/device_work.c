@@ -67,8 +67,9 @@ static bool pausing(const struct ukvmm_device *d)
 }
 
 /* A reset that is told may set free what waited for it, a DRIVER_OK or another reset: until nothing is left. A
- * guest that resets without end gets its turns like everybody. Timers wait while pausing, so that nothing new
- * begins; what has completed is told until the device is held. */
+ * guest that resets without end gets its turns like everybody, and so does a device that wakes itself: that is told
+ * once a turn. Timers wait while pausing, so that nothing new begins; what has completed is told until the device is
+ * held. */
 static void tell(struct ukvmm_device *d)
 {
 	enum { TURNS = 3 };
@@ -90,6 +91,7 @@ static void tell(struct ukvmm_device *d)
 			d->ops.woken(d->ctx);
 		if (what & TELL_TIMER && d->ops.timer)
 			d->ops.timer(d->ctx);
+		later |= TELL_WOKEN | TELL_TIMER;
 	}
 	poller_work(d->vm->poller, d->vm);
 }

@@ -211,6 +211,7 @@ static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
 	bool took;
 
 	poller_entry_unqueue(p, vm);
+	vm->entry.pass = p->pass;
 	if (vm->entry.work) {
 		vm->entry.work = false;
 		inside(p, vm, call_work, vm);
@@ -222,16 +223,17 @@ static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
 }
 
 /* Every VM that waits gets a turn; with a budget, then a second one..., until the buffer is full or time is
- * up. Without one, one pass: a guest that kicks without end must not hold the caller. */
+ * up. Without one, one pass, up to the first that has had its turn: a guest that kicks without end must not hold the
+ * caller. */
 static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max, uint64_t until)
 {
-	uint32_t n = 0, turns = 0;
+	uint32_t n = 0;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->head && (n < max || p->head->entry.work)) {
+	p->pass++;
+	while (p->head && (n < max || p->head->entry.work) && (until || p->head->entry.pass != p->pass)) {
 		n += serve_one(p, n < max ? &events[n] : NULL);
-		turns++;
-		if (until ? ukvmm_now() >= until : turns >= p->vms)
+		if (until && ukvmm_now() >= until)
 			break;
 	}
 	/* the fd must stay readable for what is left */

@@ -34,6 +34,7 @@ struct poller_entry {
 	uint32_t notify_head, notify_len;
 	/* work: call vm_work() */
 	bool work;
+	uint64_t pass; /* of the poller's, that served it last */
 };
 
 struct watch {
@@ -54,6 +55,7 @@ struct ukvmm_poller {
 	pthread_t dispatcher;
 	struct ukvmm_vm *current;
 	struct ukvmm_vm *head, **tail;
+	uint64_t pass; /* over the queue */
 	struct timers timers;
 	size_t timers_max; /* reserved */
 	uint64_t armed;	   /* what the timerfd is set to */

@@ -139,7 +139,7 @@ static void answers_without_acknowledge_raise_one_interrupt(void **state)
 	assert_recovers(h);
 }
 
-/* However much is offered at once, a turn does a piece of it: then it is somebody else's. */
+/* However much is offered at once, a pass of the poller does a piece of it: then it is somebody else's. */
 static void one_turn_is_a_bounded_piece_of_work(void **state)
 {
 	struct hostile *h = *state;
