@@ -237,6 +237,8 @@ def mistakes(s):
 			(("deploy", "x", "--env", "A", "--image", "x"), ("--env", "NAME=VALUE")), (("logs", "x", "--frob"), ("--frob",)),
 			(("invoke", "-z"), ("-z", "no such option")), (("invoke", "x", "-X"), ("-X", "value")), (("list", "--user"), ("--user", "value"))):
 		refused(words, 2, *texts)
+	refused(("deploy", "x", "--image", "plain", "--memory", "1M"), 1, "ukvmm.memory", "from 2M to 64G")
+	refused(("secret", "remove", "nothing"), 1, "none of this name\n")
 	refused(("deploy", "x", "--image", "/tmp"), 1, "open(/tmp)", "directory")
 	refused(("list", "--server", "http://127.0.0.1:1"), 1, "127.0.0.1:1", "serve")
 	rc, out, err = s.command("deploy", "equals", "--image=plain", "--env=A=b=c", "--memory=4M")

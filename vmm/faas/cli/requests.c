@@ -151,6 +151,8 @@ static int send_secret(struct client *c, const char *method, const char *name, c
 	rc = client_ask(c, &r, &a);
 	explicit_bzero(body, r.body_len);
 	free(body);
+	if (a.text)
+		a.text[strcspn(a.text, "\r\n")] = 0;
 	if (rc == 0 && a.status >= 400 && a.status != 409)
 		report(method, name, "%ld: %s", a.status, a.text ? a.text : "");
 	free(a.text);
