@@ -55,11 +55,12 @@ struct ukvmm_device_ops {
 	int (*load)(void *ctx, struct ukvmm_state *state, uint32_t version);
 	void (*woken)(void *ctx);   /* once or more after ukvmm_device_wake */
 	void (*timer)(void *ctx);   /* the time set by ukvmm_device_timer has come; it is unset before */
-	void (*destroy)(void *ctx); /* last call, exactly once, also when add failed */
+	/* Last call, exactly once, also when add failed. Chains can still be given back. */
+	void (*destroy)(void *ctx);
 };
 
 /* Adds a device, before seal. `dev` is unique in the VM (-EEXIST). ops is copied. *out is written before
- * any callback; on failure it is not written and ctx has been destroyed. */
+ * any callback; on failure it is NULL and ctx has been destroyed. */
 int ukvmm_vm_add_device(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_device_ops *ops, void *ctx,
 	struct ukvmm_device **out, struct ukvmm_err *err);
 

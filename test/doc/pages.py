@@ -57,7 +57,7 @@ def declared():
 def tests():
 	out = subprocess.run(["ctest", "--test-dir", build, "-N"], capture_output=True, text=True, check=True, timeout=100)
 	fuzz = re.findall(r"\bukvmm_fuzz\((\w+)", (source / "test/fuzz/CMakeLists.txt").read_text())
-	return set(re.findall(r"#\d+: (\S+)", out.stdout)) | {f"fuzz-{name}" for name in fuzz} | {"faas-cli"}  # OpenFaaS's
+	return set(re.findall(r"#\d+: (\S+)", out.stdout)) | {f"fuzz-{name}" for name in fuzz} | {"faas-cli", "sandbox-gen"}  # programs
 
 
 def names(text, known):

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import urllib.request
 
-from faas import LIMIT, Background, Server, equal, finish, ok
+from faas import LIMIT, Background, Gate, Server, equal, finish, ok
 
 
 def contract(s):
@@ -120,6 +120,35 @@ def images(s):
 	equal(s.ask("POST", "/system/images/empty", b"").status, 400, "an empty image")
 	equal(s.ask("POST", "/system/images/" + "x" * 64, b"test").status, 400, "a name too long")
 	equal([n for n in os.listdir(os.path.join(s.state, "store", "images")) if n.startswith(".")], [], "no half upload is left")
+
+
+def image_files(s):
+	return set(os.listdir(os.path.join(s.state, "store", "images")))
+
+
+def images_go(s):
+	"""Files that nobody refers to, and one that goes while a function of it starts."""
+	before = image_files(s)
+	for n in range(4):
+		s.image("again", f"version={n}")
+	equal(len(image_files(s) - before), 1, "a name that is given anew leaves no file behind")
+	s.deploy("holder", image="again")
+	s.image("again", "version=next")
+	equal(len(image_files(s) - before), 2, "a function's file stays when its name goes")
+	ok(s.get("/function/holder/").text.startswith("3"), "and serves")
+	s.ask("DELETE", "/system/functions", {"functionName": "holder"})
+	equal(len(image_files(s) - before), 1, "until the function goes")
+	s.ask("DELETE", "/system/images/again")
+	equal(image_files(s), before, "and the last one with its name")
+	gate = Gate(s, "image-gate")
+	s.image("gated", f"start={gate.path}")
+	deploy = Background(s.deploy, "gated", image="gated")
+	starts = gate.arrival()
+	equal(s.ask("DELETE", "/system/images/gated").status, 200, "an image is removed while a function of it starts")
+	starts.open()
+	got = deploy.get()
+	ok(got.status == 409 and "meanwhile" in got.text, "the function is not kept: it would not be there after a restart", str(got))
+	equal(s.get("/system/function/gated").status, 404, "nor does it serve")
 
 
 def logs(s):
@@ -355,11 +384,16 @@ def main():
 		revisions(s)
 		secrets(s)
 		images(s)
+		images_go(s)
 		logs(s)
 		commands(s)
 		mistakes(s)
 		equal(s.balance(), 0, "requests balance")
+		follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=1", timeout=LIMIT)
+		equal(json.loads(follow.readline())["text"], "these are my last words", "somebody follows a log")
 		equal(s.stop(), 0, "it ends")
+		equal(follow.read(), b"", "and so does what is followed")
+		ok(not any("still under way" in line for line in s.seen), "which is not waited for", str(s.seen[-5:]))
 	password()
 	survival()
 	json_log()

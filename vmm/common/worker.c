@@ -47,8 +47,8 @@ static int start(struct worker *w, const struct worker_config *config, int their
 		close(kvm);
 	w->pid = b.pid > 0 ? b.pid : 0;
 	w->pidfd = b.pidfd;
-	if (rc == 0 && config->cgroup)
-		rc = cgroup_place(config->cgroup, w->pid, err);
+	if (rc == 0)
+		rc = birth_place(config, w->sock, w->pid, err);
 	if (rc < 0)
 		return rc;
 	rc = watch(w, w->sock);
@@ -84,7 +84,7 @@ int worker_new(const struct worker_config *config, struct worker **out, struct u
 	return 0;
 }
 
-int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
+int worker_adopt(int sock, uint64_t proof, struct worker **out, struct ukvmm_err *err)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	int rc = 0;
@@ -99,6 +99,7 @@ int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
 		return rc;
 	}
 	w->brokered = true;
+	w->proof = proof;
 	w->pidfd = -1;
 	w->sock = sock;
 	w->death = worker_death_of(0, 0, false);

@@ -93,7 +93,7 @@ static void ask(struct relay *r, struct function *f)
 {
 	r->asking = true;
 	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
-		.id = call_id(r->call) };
+		.id = call_id(r->call), .again = r->retried > 0 };
 	ticket_ask(f, &r->ticket);
 }
 
