@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,13 +27,21 @@ static int open_kvm(int given)
 	return given >= 0 ? given : open("/dev/kvm", O_RDWR | O_CLOEXEC);
 }
 
+static int no_kvm(struct ukvmm_err *err, int rc)
+{
+	failure(err, rc, "open", "/dev/kvm");
+	if (err)
+		snprintf(err->text, sizeof err->text, "%s; `ukvmm doctor` says what to do", strerror(-rc));
+	return rc;
+}
+
 static int start(struct worker *w, const struct worker_config *config, int theirs, struct ukvmm_err *err)
 {
 	struct birth b = { .pid = 0, .pidfd = -1 };
 	int kvm = open_kvm(config->kvm_fd), rc;
 
 	if (kvm < 0)
-		return failure(err, -errno, "open", "/dev/kvm");
+		return no_kvm(err, -errno);
 	rc = birth_give(config, w->sock, theirs, kvm, &b, err);
 	if (config->kvm_fd < 0)
 		close(kvm);

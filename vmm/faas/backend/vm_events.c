@@ -113,7 +113,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 	case WORKER_STOPPED:
 		keep_stats(i, &e->message.stopped.stats);
 		i->ended = e->message.stopped.stop.reason != UKVMM_STOP_STOPPED;
-		note_end(i, &e->message.stopped.err, "the guest ended by itself");
+		note_end(i, &e->message.stopped.err, i->stopping ? "as it was told to" : "the guest ended by itself");
 		return true;
 	case WORKER_DEAD:
 		on_dead(i, &e->death);
