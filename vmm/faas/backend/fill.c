@@ -61,11 +61,13 @@ static bool add_missing(struct backend *b, bool for_later)
 		rc = spares_add(b, memory, vcpus);
 		if (rc == 0)
 			return true;
-		/* a broker with a full socket is asked again by and by */
-		if (rc == -EAGAIN)
+		/* a broker with a full socket is asked again by and by; else those that wait are told, if it stays so */
+		if (rc == -EAGAIN) {
 			fill_later(b);
-		else
+		} else if (b->waiting) {
 			b->failures++;
+			loop_defer(b->loop, &b->serve);
+		}
 		return false;
 	}
 	return false;

@@ -155,7 +155,9 @@ int gate_open(struct instance *i, const struct spec *spec);
 void gate_close(struct instance *i);
 
 /* vm_events.c */
-void vm_watch(struct instance *i, int console);
+/* Its end is heard of from now on: before it is given its job. */
+int vm_watch(struct instance *i, struct worker *worker, int console);
+void vm_unwatch(struct instance *i);
 void vm_gone(struct instance *i, enum instance_cause cause, const char *text);
 void vm_ask_end(struct instance *i);
 

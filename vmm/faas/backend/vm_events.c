@@ -139,15 +139,25 @@ static void on_late(struct loop_timer *timer)
 	worker_kill(((struct instance *)((char *)timer - offsetof(struct instance, deadline)))->worker);
 }
 
-void vm_watch(struct instance *i, int console)
+int vm_watch(struct instance *i, struct worker *worker, int console)
 {
+	int rc;
+
 	i->watch.ready = on_event;
 	i->console.ready = on_console;
 	i->deadline.due = on_late;
-	i->console.fd = console;
-	loop_watch(i->b->loop, &i->console, console, EPOLLIN);
-	if (loop_watch(i->b->loop, &i->watch, worker_fd(i->worker), EPOLLIN) < 0)
-		worker_kill(i->worker); /* nobody would hear of its end: the start's deadline does */
+	rc = loop_watch(i->b->loop, &i->console, console, EPOLLIN);
+	if (rc == 0)
+		rc = loop_watch(i->b->loop, &i->watch, worker_fd(worker), EPOLLIN);
+	if (rc < 0)
+		vm_unwatch(i);
+	return rc;
+}
+
+void vm_unwatch(struct instance *i)
+{
+	loop_unwatch(i->b->loop, &i->console);
+	loop_unwatch(i->b->loop, &i->watch);
 }
 
 void vm_ask_end(struct instance *i)

@@ -62,16 +62,20 @@ int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err
 	fill_card(&job.config, i->tap);
 	fill_disks(&job.config, i);
 	job.texts.cmdline = i->cmdline;
-	rc = worker_start(worker, &job, err);
+	rc = vm_watch(i, worker, pair[0]);
+	if (rc < 0)
+		failure(err, rc, "epoll_ctl", i->name);
+	else
+		rc = worker_start(worker, &job, err);
 	close(pair[1]);
 	if (rc < 0) {
+		vm_unwatch(i);
 		close(pair[0]);
 		return rc;
 	}
 	i->worker = worker;
 	i->times.taken = loop_clock();
 	instance_begins(i);
-	vm_watch(i, pair[0]);
 	return 0;
 }
 
@@ -99,37 +103,47 @@ void vm_leave_queue(struct instance *i)
 	}
 }
 
+/* Out of the queue with its job: 0. -EAGAIN: there is none for it now. Another errno: nothing comes of it. */
+static int serve_one(struct instance *i, struct ukvmm_err *err)
+{
+	struct backend *b = i->b;
+	struct worker *worker;
+	int rc;
+
+	while (!i->opening && (worker = spares_take(b, i->memory, i->vcpus))) {
+		rc = vm_give_job(i, worker, err);
+		if (rc == 0)
+			return 0;
+		worker_free(worker);
+		/* it died just now */
+		if (rc != -EPIPE || i->lost++ >= FAILURES)
+			return rc;
+	}
+	if (i->opening || b->failures < FAILURES) /* one is on its way */
+		return -EAGAIN;
+	return failure(err, -ENOEXEC, "worker", "none could be made: see `ukvmm doctor`");
+}
+
 /* Workers that have got ready go to those that wait, in order of their kinds. */
 void vm_serve_queue(struct loop_task *task)
 {
 	struct backend *b = (struct backend *)((char *)task - offsetof(struct backend, serve));
 	struct ukvmm_err err = { .size = sizeof err };
-	struct instance **at = &b->waiting;
-	struct worker *worker;
+	struct instance *next;
+	char text[END_TEXT];
 	int rc;
 
-	while (*at) {
-		struct instance *i = *at;
-		char text[END_TEXT];
-
-		worker = i->opening ? NULL : spares_take(b, i->memory, i->vcpus);
-		if (i->opening || (!worker && b->failures < FAILURES)) { /* one is on its way */
-			at = &i->next;
+	for (struct instance *i = b->waiting; i; i = next) {
+		next = i->next;
+		rc = serve_one(i, &err);
+		if (rc == -EAGAIN)
 			continue;
-		}
-		rc = worker ? vm_give_job(i, worker, &err) : -ENOENT;
-		if (rc == -EPIPE) { /* it has died since it was looked at: the next one */
-			worker_free(worker);
-			continue;
-		}
-		*at = i->next;
-		if (!i->next)
-			b->waiting_end = at;
+		vm_leave_queue(i);
 		if (rc == 0)
 			continue;
-		worker_free(worker);
 		snprintf(text, sizeof text, "%s(%s): %s", err.call, err.object, err.text);
-		vm_gone(i, DIED_FAILED, worker ? text : "no worker could be made: see `ukvmm doctor`");
+		vm_gone(i, DIED_FAILED, text);
+		next = b->waiting; /* whoever was told may have had others leave */
 	}
 	fill_now(b);
 	fill_later(b);
