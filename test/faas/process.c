@@ -196,13 +196,34 @@ static int sockets(struct instance *i, int *sock, int output[2], int doorbell[2]
 	return pipe2(output, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(doorbell, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+/*
+ * Until it has closed what it has of ours: a socket that we close meanwhile would stay in the loop's epoll set, as it is open
+ * there still, and its events would be told to whom is no more. Machines are started by another process.
+ */
+static pid_t launch(const struct launch *l, int secrets_fd, int sock, int doorbell, int output)
+{
+	pid_t server = getpid(), pid;
+	int closed[2];
+	char byte;
+
+	if (pipe2(closed, O_CLOEXEC) < 0)
+		abort();
+	pid = fork();
+	if (pid == 0)
+		become(l, secrets_fd, server, sock, doorbell, output);
+	close(closed[1]);
+	while (read(closed[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	close(closed[0]);
+	return pid;
+}
+
 static int process_start(struct backend *b, const struct instance_plan *plan, void *user, struct instance **out,
 	struct ukvmm_err *err)
 {
 	struct instance *i = calloc(1, sizeof *i);
 	int sock = -1, output[2], doorbell[2], rc;
 	struct launch l = { .env = NULL };
-	pid_t server = getpid();
 
 	if (!i)
 		return put(err, "malloc", -ENOMEM);
@@ -214,9 +235,7 @@ static int process_start(struct backend *b, const struct instance_plan *plan, vo
 	rc = launch_init(&l, b, plan);
 	if (rc < 0)
 		return put(err, "malloc", rc);
-	i->pid = fork();
-	if (i->pid == 0)
-		become(&l, plan->secrets_fd, server, sock, doorbell[1], output[1]);
+	i->pid = launch(&l, plan->secrets_fd, sock, doorbell[1], output[1]);
 	launch_fini(&l);
 	close(sock);
 	close(output[1]);

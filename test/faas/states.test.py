@@ -26,9 +26,15 @@ def not_twice(s):
 		s.get("/function/once/")
 		equal(s.ask("POST", f"/function/once/play/{id}/close", body).status, 502, f"POST, {id}: 502")
 		equal(asked(s, id), 1, "it is not sent once more")
-	s.get("/function/once/")
-	equal(s.get("/function/once/play/get/close").status, 502, "GET: 502")
-	ok(asked(s, "get") <= 2, "which may be repeated")
+	s.deploy("wide", max_instances=1, concurrency=8)
+	gate = Gate(s, "wide")
+	for id, ask, most in (("several", lambda path: s.ask("POST", path, b""), 1), ("get", s.get, 2)):
+		held = [gate.hold(s, "wide") for _ in range(4)] # as many connections are kept
+		for _, at in held:
+			at.open()
+		equal({request.get().status for request, _ in held}, {200}, "four connections")
+		equal(ask(f"/function/wide/play/{id}/close").status, 502, f"{id}: 502")
+		ok(asked(s, id) <= most, f"it is sent {most} times at most", str(asked(s, id)))
 
 
 def served_during_a_deploy(s, gate):

@@ -85,19 +85,6 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return fine ? len : 0;
 }
 
-/* A connection is there, which may have been used before: only from now on libcurl tells of this request. */
-static int on_connected(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
-{
-	struct upstream_call *call = arg;
-
-	(void)to_ip;
-	(void)from_ip;
-	(void)to_port;
-	(void)from_port;
-	call->begun = true;
-	return CURL_PREREQFUNC_OK;
-}
-
 /* Of the head. Before there is a connection, libcurl tells what the handle's last request was. */
 static long sent_bytes(const struct upstream_call *call)
 {
@@ -109,18 +96,33 @@ static long sent_bytes(const struct upstream_call *call)
 }
 
 /*
+ * A connection is there, and the request is about to go out. Perhaps once more: where a connection that was used before is
+ * closed without an answer, libcurl takes another one. Not with what the instance may have done already.
+ */
+static int on_connected(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+	struct upstream_call *call = arg;
+
+	(void)to_ip;
+	(void)from_ip;
+	(void)to_port;
+	(void)from_port;
+	if (sent_bytes(call) != 0 && call->repeats-- == 0)
+		return CURL_PREREQFUNC_ABORT;
+	call->begun = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/*
  * A close is a reset: what was asked was answered, or is not wanted any more. A FIN would stay behind for a machine that
  * has ended meanwhile, and be sent again and again to the one that has its address next, which answers each.
  */
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-	const struct upstream_call *call = arg;
 
+	(void)arg;
 	(void)purpose;
-	/* the connection that it used again has ended, and libcurl sends it anew: not what the instance may have done already */
-	if (!call->repeatable && sent_bytes(call) != 0)
-		return CURL_SOCKOPT_ERROR;
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
@@ -202,7 +204,7 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	char url[128];
 
 	call->uploads = r->body_len != 0;
-	call->repeatable = repeatable(r->method);
+	call->repeats = repeatable(r->method) ? 1 : 0;
 	snprintf(url, sizeof url, "http://%s/", r->instance);
 	set_method(e, r);
 	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, r->last ? 1L : 0L);
@@ -210,7 +212,6 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
 	curl_easy_setopt(e, CURLOPT_CONNECT_TO, call->to);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->fields);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, call);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(e, CURLOPT_READDATA, call);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);

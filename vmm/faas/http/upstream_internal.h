@@ -38,7 +38,7 @@ struct upstream_call {
 	curl_socket_t fd; /* while libcurl waits for it */
 	bool begun; /* it has or had a connection */
 	bool clean; /* its handle can be used again */
-	bool repeatable; /* once more, on another connection to its instance */
+	uint32_t repeats; /* how often it may go out once more, on another connection to its instance */
 	bool uploads, headed, too_much, read_waits, write_waits;
 	char why[CURL_ERROR_SIZE];
 };
