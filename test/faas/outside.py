@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world for functions to connect to, in a network namespace of its own. Run as a program it is that world: it takes
-connections, answers datagrams and DNS queries, and tells who came. Standard input: "serve", then "seen" or its end."""
+connections, answers GET requests with who was asked, datagrams and DNS queries, and tells who came. Standard input: "serve", then "seen" or its end."""
 
 import ctypes
 import json
@@ -112,6 +112,9 @@ def on_bytes(s, loop):
 		more = s.recv(65536)
 	except OSError:  # its guest was killed
 		more = b""
+	if more.startswith(b"GET "):
+		text = "%s:%d\n" % s.getsockname()
+		s.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
 	if not more:
 		loop.unregister(s)
 		s.close()
