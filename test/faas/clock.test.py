@@ -65,7 +65,8 @@ def steps(s, clock):
 def deadlines(s, days):
 	"""And those that are due come: a clock that went back does not keep them."""
 	# each has one that is short: a busy machine takes its time for what has none
-	for name, settings in (("idle", {"idle_timeout": "100ms"}), ("late", {"timeout": "200ms"}), ("full", {"queue_timeout": "100ms"})):
+	for name, settings in (("idle", {"idle_timeout": "100ms"}), ("late", {"timeout": "200ms"}),
+			("full", {"queue_timeout": "100ms"})):
 		s.deploy(f"{name}{days}", **{"idle_timeout": "10h", "max_instances": 1, **settings})
 	s.line(f"of idle{days}: idle")
 	equal(s.get(f"/function/late{days}/stall").status, 504, "deadlines that are due come")

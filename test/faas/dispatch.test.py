@@ -253,9 +253,9 @@ def impatient(s):
 		with s.connect() as c:
 			c.sendall(b"GET /function/impatient/stall HTTP/1.1\r\nHost: h\r\n\r\n")
 			# or until its answer: on a busy machine we may be as late as its timeout
-			while s.describe("impatient")["ukvmm"]["inflight"] + s.describe("impatient")["ukvmm"]["queued"] == 0 and not select.select(
-					[c], [], [], 0)[0]:
-				pass
+			while s.describe("impatient")["ukvmm"]["inflight"] + s.describe("impatient")["ukvmm"]["queued"] == 0:
+				if select.select([c], [], [], 0)[0]:
+					break
 		names = [i["name"] for i in of(s, "impatient")]
 		left += 1
 		s.line('GET /function/impatient/stall" ')
