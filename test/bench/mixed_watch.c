@@ -119,6 +119,30 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 		close(process);
 }
 
+void watch_tell(pid_t pid)
+{
+	static unsigned long inodes[INODES];
+	unsigned int n = read_inodes(pid, inodes);
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	char path[64], link[128];
+	struct dirent *e;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		len = readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
+		link[len < 0 ? 0 : len] = 0;
+		if (len >= 0 && !is_upstream(link, inodes, n) && !is_reset(process, e->d_name) && !strstr(link, "/net/tun"))
+			fprintf(stderr, "%s %s\n", e->d_name, link);
+	}
+	if (dir)
+		closedir(dir);
+	if (process >= 0)
+		close(process);
+}
+
 static unsigned int count_taps(pid_t server)
 {
 	char path[64], line[512];
@@ -165,6 +189,8 @@ void watch_look(pid_t server, struct holding *h)
 
 	*h = (struct holding){ .server_kib = faas_number(server, "smaps_rollup", "Pss:"),
 		.broker_kib = faas_number(broker, "smaps_rollup", "Pss:"),
+		.server_anon = faas_number(server, "smaps_rollup", "Anonymous:"),
+		.broker_anon = faas_number(broker, "smaps_rollup", "Anonymous:"),
 		.own_kib = faas_number(server, "smaps_rollup", "Private_Dirty:") };
 	count_fds(server, &h->fds, &h->upstream);
 	count_fds(broker, &h->broker_fds, NULL);

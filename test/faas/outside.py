@@ -46,6 +46,14 @@ class World:
 		"""Who came since the last time: sorted (protocol, where, port, from)."""
 		return sorted(tuple(x) for x in json.loads(self.ask("seen")))
 
+	def has_seen(self, wanted, what):
+		"""These came since the last time, and no others. A guest is answered a moment before it is seen here."""
+		end = time.monotonic() + LIMIT
+		seen = self.seen()
+		while not set(wanted) <= set(seen) and time.monotonic() < end:
+			seen = sorted(seen + self.seen())
+		equal(seen, sorted(wanted), what)
+
 	def end(self):
 		self.process.stdin.close()
 		self.process.wait()

@@ -44,7 +44,7 @@ struct fn_response {
 
 void handle(const struct fn_request *request, struct fn_response *response);
 /* A function may define it, too: called once, before the network is up and before the host is told that the guest can
- * serve. What is done here is in every snapshot and clone. Other than 0 ends the guest. */
+ * serve. Other than 0 ends the guest. */
 int fn_setup(void) __attribute__((weak));
 
 /* Are these bytes that word? ASCII letters of either case are equal. */
