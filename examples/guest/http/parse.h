@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 requests, and answers to our own, out of bytes. It allocates nothing, refuses what two readers could understand differently
- * (RFC 9112 §11.2), and needs no more of a C library than memchr and memmove. */
+/* HTTP/1.1 requests, and answers to our own, out of bytes. It allocates nothing, refuses what two readers could understand
+ * differently (RFC 9112 §11.2), and needs no more of a C library than memchr and memmove. */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
 

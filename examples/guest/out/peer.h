@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of a connection to somebody else: connect.c has its begin and end and what lwIP tells of it, transfer.c the bytes. */
+/* Inside of a connection to somebody else: connect.c has its begin and end and what lwIP tells of it, transfer.c its
+ * bytes. All of it on the guest's one thread; errors are negative errnos. */
 #ifndef OUT_PEER_H
 #define OUT_PEER_H
 

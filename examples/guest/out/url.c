@@ -22,7 +22,7 @@ static bool port(struct fn_str digits, uint16_t *out)
 static bool is_plain(const char *text)
 {
 	for (; *text; text++) {
-		if (*text <= ' ' || *text > '~' || *text == '#' || *text == '@')
+		if (*text <= ' ' || *text > '~' || *text == '#')
 			return false;
 	}
 	return true;
