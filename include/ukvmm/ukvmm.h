@@ -113,7 +113,8 @@ int ukvmm_host_prepare(struct ukvmm_host *host, const struct ukvmm_vm_config *ki
 
 /*
  * Runs blocking jobs (closing KVM fds, which can take 20 ms; making shells) on the calling thread
- * until `until` (0: until ukvmm_host_stop). Any number of threads. Returns how many jobs it ran.
+ * until `until` (0: until ukvmm_host_stop), and what waits when it is called in any case. Any number of threads.
+ * Returns how many jobs it ran.
  * Without a thread in here, jobs wait; past 64 of them a destroy runs its own inline.
  */
 int ukvmm_host_work(struct ukvmm_host *host, uint64_t until);

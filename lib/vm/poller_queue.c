@@ -147,8 +147,10 @@ void poller_timerfd_follow(struct ukvmm_poller *p)
 
 void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline)
 {
+	const struct ukvmm_vm *vm = timer->owner;
+
 	pthread_mutex_lock(&p->lock);
-	timers_set(&p->timers, timer, deadline);
+	timers_set(&p->timers, timer, vm->entry.gone ? 0 : deadline);
 	poller_timerfd_follow(p);
 	pthread_mutex_unlock(&p->lock);
 }

@@ -4,8 +4,9 @@
 import os
 import re
 import signal
+import socket
 
-from faas import Background, Gate, Server, equal, finish, ok
+from faas import Background, Gate, Server, equal, finish, ok, read_all
 
 
 def journal(s):
@@ -101,6 +102,21 @@ def heads(s):
 	equal((got.count(b"HTTP/1.1 200 OK"), got.count(b"Content-Length: 1000")), (3, 2), "one of known length keeps the connection")
 
 
+def leaves_at_once(s):
+	"""A request, or a part of its head, and the connection's end right behind it: the server finds both at once."""
+	for sent in (b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: h\r\n"):
+		s.process.send_signal(signal.SIGSTOP)
+		with s.connect() as c:
+			c.sendall(sent)
+			c.shutdown(socket.SHUT_WR)
+			s.process.send_signal(signal.SIGCONT)
+			got = read_all(c)
+			ok(got == b"" or got.endswith(b"OK"), f"a client that leaves behind {len(sent)} bytes is let go", got)
+	while s.metrics()["ukvmm_connections"] > 1:
+		pass
+	ok(True, "no connection stays behind")
+
+
 def many_that_do_not_fit(s):
 	"""Requests whose headers no instance is given wait in a queue, and all get a slot at once."""
 	gate = Gate(s, "many")
@@ -145,6 +161,7 @@ def main():
 		others_of_a_deaf_one(s)
 		admitted_once(s)
 		heads(s)
+		leaves_at_once(s)
 		many_that_do_not_fit(s)
 		equal(s.balance(), 0, "requests balance")
 		equal(s.stop(signal.SIGTERM), 0, "it ends")

@@ -11,6 +11,7 @@
  *	/get?MS,URL			the status, how many bytes, their sum
  *	/body?MS,MOST,URL		the body
  *	/gather?MS,N,URL		calls N times, and only then reads all of them
+ *	/deep				uses more stack than there is
  *	/waiting			how many requests are being answered beside this one
  */
 #include <errno.h>
@@ -179,6 +180,14 @@ static int64_t lookup(const char *name, uint64_t until, struct fn_response *resp
 	return rc;
 }
 
+static __attribute__((noinline)) size_t deep(size_t bytes)
+{
+	volatile char frame[1024];
+
+	frame[bytes % sizeof frame] = 1;
+	return bytes ? deep(bytes - sizeof frame) + (size_t)frame[bytes % sizeof frame] : 0;
+}
+
 static int64_t brief(const char *what, uint64_t until, struct fn_response *response)
 {
 	struct fn_conn *c;
@@ -194,6 +203,9 @@ static int64_t brief(const char *what, uint64_t until, struct fn_response *respo
 		held = NULL;
 	} else if (!strcmp(what, "setup")) {
 		rc = setup_said;
+	} else if (!strcmp(what, "deep")) {
+		fn_text(response, "%zu", deep(132 << 10));
+		return 0;
 	} else if (!strcmp(what, "waiting")) {
 		fn_text(response, "%d", waiting - 1);
 		return 0;

@@ -15,11 +15,11 @@
 
 #include "../arch/arch.h"
 
-enum { STACK = 128 << 10, LEAST = 4, MOST = 256 };
+enum { STACK = 128 << 10, LEAST = 4, MOST = 256, MARKS = 256 };
 #define MARK 0x7461736b2773206cu
 #define PATIENCE_NS 30000000000u
 
-/* Lowest first: the stack grows down to the mark. */
+/* Lowest first: the stack grows down to the marks. */
 struct task {
 	struct task *next, *prev; /* in one of the lists below */
 	struct conn *conn;	  /* NULL: the client has left */
@@ -29,7 +29,7 @@ struct task {
 	struct fn_response response;
 	struct input_aside aside;
 	struct http_head head;
-	uint64_t mark;
+	uint64_t mark[MARKS]; /* as much as a frame of some arrays, which may be written here and there only */
 	_Alignas(16) char stack[STACK];
 };
 
@@ -78,7 +78,8 @@ static struct task *make(void)
 	if (!t)
 		return NULL;
 	all.n++;
-	t->mark = MARK;
+	for (uint32_t i = 0; i < MARKS; i++)
+		t->mark[i] = MARK;
 	t->goes_on = rt_stack(t->stack + STACK, run);
 	return t;
 }
@@ -93,12 +94,21 @@ static void keep(struct task *t)
 	all.n--;
 }
 
+static bool is_overrun(const struct task *t)
+{
+	uint64_t other = 0;
+
+	for (uint32_t i = 0; i < MARKS; i++)
+		other |= t->mark[i] ^ MARK;
+	return other;
+}
+
 static void go_on(struct task *t)
 {
 	all.now = t;
 	rt_switch(&all.home, t->goes_on);
 	all.now = NULL;
-	if (t->mark != MARK)
+	if (is_overrun(t))
 		rt_panic("handle() has used more than the %u KiB of its stack", STACK >> 10);
 }
 

@@ -18,11 +18,13 @@ void peer_budget(size_t bytes)
 	budget = bytes;
 }
 
+/* One of which nothing is kept gets what has come: others may wait for as long as nobody receives on them. */
 static bool resize(struct fn_conn *c, size_t room)
 {
+	size_t more = room > c->room ? room - c->room : 0;
 	char *store;
 
-	if (room > c->room && room - c->room > budget - kept)
+	if (c->len && (kept > budget || more > budget - kept))
 		return false;
 	store = malloc(room);
 	if (!store)

@@ -90,6 +90,30 @@ static void who_is_woken_meanwhile_is_not_served_again(void **state)
 	drive_fini(&d);
 }
 
+static void sets_its_timer(void *ctx)
+{
+	struct keeper *k = ctx;
+
+	k->destroyed++;
+	ukvmm_device_timer(k->dev, ukvmm_now() + 1000000000u);
+}
+
+static void a_timer_that_is_set_at_the_end_is_not_kept(void **state)
+{
+	struct keeper k = { 0 };
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	add(&d, "late", &k, sets_its_timer);
+	drive_seal(&d);
+	assert_int_equal(ukvmm_vm_destroy(d.vm), 0);
+	d.vm = NULL;
+	assert_int_equal(k.destroyed, 1);
+	assert_int_equal(d.poller->timers.len, 0);
+	drive_fini(&d);
+}
+
 static bool has_chain(void *arg)
 {
 	return ((struct keeper *)arg)->chain;
@@ -123,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_woken_meanwhile_is_not_served_again),
+		cmocka_unit_test(a_timer_that_is_set_at_the_end_is_not_kept),
 		cmocka_unit_test(a_chain_can_be_given_back_at_the_very_end),
 	};
 

@@ -85,7 +85,20 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return fine ? len : 0;
 }
 
-/* Of the head. Before there is a socket, libcurl tells what the handle's last request was. */
+/* A connection is there, which may have been used before: only from now on libcurl tells of this request. */
+static int on_connected(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+	struct upstream_call *call = arg;
+
+	(void)to_ip;
+	(void)from_ip;
+	(void)to_port;
+	(void)from_port;
+	call->begun = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Of the head. Before there is a connection, libcurl tells what the handle's last request was. */
 static long sent_bytes(const struct upstream_call *call)
 {
 	long bytes = 0;
@@ -125,6 +138,7 @@ static CURL *easy_new(void)
 	curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
@@ -197,6 +211,7 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	curl_easy_setopt(e, CURLOPT_CONNECT_TO, call->to);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->fields);
 	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, call);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(e, CURLOPT_READDATA, call);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
@@ -208,9 +223,9 @@ static void release(struct upstream_call *call)
 {
 	struct upstream *up = call->up;
 
+	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL); /* of its socket's end nobody is told */
 	curl_multi_remove_handle(up->multi, call->easy);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL);
 	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;

@@ -103,7 +103,6 @@ static void note_socket(CURL *easy, curl_socket_t fd, int what)
 	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) != CURLE_OK || !call)
 		return;
 	call->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
-	call->begun = true;
 	if (call->headed && call->uploads && !call->write_waits && (what == CURL_POLL_REMOVE || !(what & CURL_POLL_IN)))
 		call->ops->complete(call->user);
 }
