@@ -234,9 +234,9 @@ int ukvmm_image_segment(const struct ukvmm_image *image, uint32_t index, struct 
 
 struct ukvmm_vm_config {
 	uint32_t size, flags;
-	uint64_t memory;	/* bytes, a multiple of 4096; 0: 128 MiB */
+	uint64_t memory;	/* bytes, 2 MiB to 16 TiB, a multiple of 4096; 0: 128 MiB */
 	uint64_t cookie;	/* handed back in events */
-	uint32_t vcpus;		/* 0: 1 */
+	uint32_t vcpus;		/* at most 64, or what KVM takes; 0: 1 */
 	uint32_t console_bytes; /* ring size, rounded up to a power of two; 0: 64 KiB */
 	uint32_t hugepages;	/* UKVMM_HUGEPAGES_* */
 	uint32_t kicks;		/* UKVMM_KICKS_* */

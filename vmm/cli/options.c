@@ -17,7 +17,7 @@
 const char options_usage[] =
 	"usage: ukvmm run [OPTION...] IMAGE [-- ARG...]\n"
 	"  --mem SIZE           guest memory, as 64M or 1G (default 128M)\n"
-	"  --cpus N             virtual CPUs (default 1)\n"
+	"  --cpus N             virtual CPUs, at most 64 (default 1)\n"
 	"  --initrd FILE        initial ramdisk, or multiboot module\n"
 	"  --cmdline TEXT       kernel command line; ARGs follow it after \" -- \"\n"
 	"  --boot PROTOCOL      auto, linux, pvh or multiboot (default auto)\n"
