@@ -86,15 +86,21 @@ static void give(struct request *r, const char *all, size_t len, bool in_chunks)
 	put(r->fd, "0\r\n\r\n", 5);
 }
 
-static void mirror(struct request *r, bool in_chunks)
+static void give_back(struct request *r, char *all, bool in_chunks)
 {
-	char *all = malloc(MOST);
 	size_t len = 0, n;
 
-	pthread_cleanup_push(free, all);
 	while ((n = body(r, all + len, MOST - len)))
 		len += n;
 	give(r, all, len, in_chunks);
+}
+
+static void mirror(struct request *r, bool in_chunks)
+{
+	char *all = malloc(MOST);
+
+	pthread_cleanup_push(free, all);
+	give_back(r, all, in_chunks);
 	pthread_cleanup_pop(1);
 }
 
