@@ -9,6 +9,8 @@
 
 #include "open_below.h"
 
+enum { TRIES = 1000 };
+
 /* One name, one file: a second name of a file may have been planted to have us write somebody else's. */
 static int check(int fd)
 {
@@ -33,9 +35,13 @@ int open_below(int folder, const char *name, bool write)
 		.mode = write ? 0600 : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
-	long fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
-	int rc;
+	long fd;
+	int rc, tries = 0;
 
+	/* openat2(2): where something was renamed or mounted meanwhile, anywhere, ".." cannot be told to stay below */
+	do
+		fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
+	while (fd < 0 && errno == EAGAIN && ++tries < TRIES);
 	if (fd < 0)
 		return -errno;
 	rc = check((int)fd);
