@@ -149,7 +149,8 @@ class Round:
 		for plan, result in self.results:
 			why = judge(plan, result, self.world, may[plan.function])
 			if why:
-				wrong.append(f"{plan}\n#   ended with {result}: {why}; log {self.world.over.get(plan.id)}, given to {self.world.served.get(plan.id)}")
+				log, given = self.world.over.get(plan.id), self.world.served.get(plan.id)
+				wrong.append(f"{plan}\n#   ended with {result}: {why}; log {log}, given to {given}")
 		return wrong + [f"{id} was told as over more than once" for id in self.world.twice]
 
 
@@ -158,7 +159,7 @@ def quiet(s):
 	end = time.monotonic() + LIMIT
 	while True:
 		functions = s.get("/system/functions").json()
-		left = [(f["name"], f["ukvmm"]["inflight"], f["ukvmm"]["queued"]) for f in functions if f["ukvmm"]["inflight"] or f["ukvmm"]["queued"]]
+		left = [(f["name"], u["inflight"], u["queued"]) for f in functions for u in (f["ukvmm"],) if u["inflight"] or u["queued"]]
 		m = s.metrics()
 		if not left and m["http_requests_in_flight"] == 0 and m["ukvmm_connections"] <= 1 and s.balance() == 0:
 			return True

@@ -26,7 +26,8 @@ class Plan:
 		self.harms = False  # the instance that gets it is a victim of it
 
 	def head(self):
-		lines = [f"{self.method} /function/{self.function}/play/{self.id}/{self.steps} HTTP/1.1", "Host: h", f"X-Call-Id: {self.id}"]
+		target = f"/function/{self.function}/play/{self.id}/{self.steps}"
+		lines = [f"{self.method} {target} HTTP/1.1", "Host: h", f"X-Call-Id: {self.id}"]
 		if self.chunked:
 			lines.append("Transfer-Encoding: chunked")
 		elif self.body or self.method in ("POST", "PUT"):
