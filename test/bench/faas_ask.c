@@ -10,7 +10,7 @@
 
 #include "faas.h"
 
-/* Of clients that share a handle: it looks at all its connections with each request, which is to be no part of the figures. */
+/* GROUP: clients that share a handle, which looks at all its connections with each request: not to be measured, too. */
 enum { EVENTS = 256, LONGEST_MS = 1000, PATIENCE_MS = 60000, GROUP = 32 };
 
 struct group {

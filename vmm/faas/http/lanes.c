@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which lane a request goes by: the first that its instance has not filled, where the connections are that it had before. */
+/* Which lane a request goes by: the first that its instance has not filled, where connections of before are. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

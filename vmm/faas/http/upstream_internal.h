@@ -9,18 +9,19 @@
 
 enum {
 	MAX_IDLE = 1024, /* connections that are kept while no request uses them */
-	MAX_OPEN = 1 << 20, /* libcurl's own limit counts those in use, too: beyond it each answer would close its connection */
+	/* libcurl's own limit, which counts those in use, too: beyond it each answer would close its connection */
+	MAX_OPEN = 1 << 20,
 	SPARES = 64,	 /* easy handles that are kept, with the options that are always the same */
 	LANES = 64,
 	LANE_CALLS = 64, /* of one instance in one lane, as long as there are others */
 	HOSTS_HASH = 256,
 };
-/* A lane that has no request for so long is closed, with its connections: older ones are not used anyway. The first one stays. */
+/* A lane but the first that has no request for so long is closed, with its connections: none so old is used again. */
 #define LANE_IDLE_NS UINT64_C(5000000000)
 
 /*
- * A multi handle of libcurl's with connections of its own. It looks at all of them with each request that ends, and at
- * all to an instance with each that begins: many are spread over several handles.
+ * A multi handle of libcurl's with connections of its own. It looks at all of them with each request that ends, and
+ * through those to an instance with each that begins: many are spread over several handles.
  */
 struct lane {
 	struct upstream *up;
