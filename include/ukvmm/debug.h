@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking into a VM that is paused or has ended: copies only, -EBADFD in any other state. */
+/*
+ * Looking into a VM that is paused or has ended: copies only, -EBADFD in any other state. One thread at a time for a VM.
+ */
 #ifndef UKVMM_DEBUG_H
 #define UKVMM_DEBUG_H
 
@@ -9,7 +11,8 @@
 extern "C" {
 #endif
 
-/* Copies min(bytes, what there is) of the architecture's register structure (struct ukvmm_x86_regs). */
+/* Copies min(bytes, what there is) of the architecture's register structure (struct ukvmm_x86_regs): 0, or the negative
+ * errno of KVM's ioctl. */
 int ukvmm_debug_regs(struct ukvmm_vcpu *vcpu, void *regs, size_t bytes);
 
 /* Copies guest-physical memory; returns len, or -EFAULT where the range is not wholly RAM. */

@@ -4,8 +4,9 @@
  * transport (virtio-mmio, virtio 1.2 section 4.2), the split queues and every access to guest memory.
  *
  * Callbacks run on the thread that is inside ukvmm_poller_run for the VM's poller, one at a time per
- * device, with no lock of the library held. Exceptions: save, load run inside the snapshot call (the VM
- * is paused); destroy runs inside ukvmm_vm_destroy, or inside a failing ukvmm_vm_add_device; and with
+ * device, with no lock of the library held. Exceptions: save, load run while the VM is paused (the library's own tests
+ * do that; no public call saves a VM yet); destroy runs inside ukvmm_vm_destroy, or inside a failing
+ * ukvmm_vm_add_device; and with
  * UKVMM_DEVICE_INLINE, below. "Callback thread" means: inside a callback of this device.
  */
 #ifndef UKVMM_DEVICE_H
@@ -54,11 +55,12 @@ struct ukvmm_device_ops {
 	int (*load)(void *ctx, struct ukvmm_state *state, uint32_t version);
 	void (*woken)(void *ctx);   /* once or more after ukvmm_device_wake */
 	void (*timer)(void *ctx);   /* the time set by ukvmm_device_timer has come; it is unset before */
-	void (*destroy)(void *ctx); /* last call, exactly once, also when add failed */
+	/* Last call, exactly once, also when add failed. Chains can still be given back. */
+	void (*destroy)(void *ctx);
 };
 
 /* Adds a device, before seal. `dev` is unique in the VM (-EEXIST). ops is copied. *out is written before
- * any callback; on failure it is not written and ctx has been destroyed. */
+ * any callback; on failure it is NULL and ctx has been destroyed. */
 int ukvmm_vm_add_device(struct ukvmm_vm *vm, const char *dev, const struct ukvmm_device_ops *ops, void *ctx,
 	struct ukvmm_device **out, struct ukvmm_err *err);
 
@@ -87,29 +89,30 @@ void ukvmm_device_quiet(struct ukvmm_device *dev);
 struct ukvmm_queue *ukvmm_device_queue(struct ukvmm_device *dev, uint32_t q);
 
 /* The next chain of buffers, checked whole; NULL: none, or the driver broke the protocol (the device
- * then needs a reset, the VM lives on, the reason is counted). Valid until pushed or the device's reset. */
+ * then needs a reset, the VM lives on, the reason is counted). Valid until pushed or the device's reset. Callback thread. */
 struct ukvmm_chain *ukvmm_queue_pop(struct ukvmm_queue *queue);
 
 /* Copies from the device-readable, to the device-writable part, from where the last call ended. Short at
- * the end of it; 0 when nothing is left. Never a pointer into guest memory. */
+ * the end of it; 0 when nothing is left. Never a pointer into guest memory. Callback thread. */
 int64_t ukvmm_chain_read(struct ukvmm_chain *chain, void *dst, size_t len);
 int64_t ukvmm_chain_write(struct ukvmm_chain *chain, const void *src, size_t len);
 
 /* Leaves out up to `len` bytes of the device-writable part, for a status byte at its end: how many. They are not
- * counted as written, and keep what is in them. */
+ * counted as written, and keep what is in them. Callback thread. */
 int64_t ukvmm_chain_skip(struct ukvmm_chain *chain, uint64_t len);
 
-/* How many bytes are left to read, to write. */
+/* How many bytes are left to read, to write. Callback thread. */
 uint64_t ukvmm_chain_readable(const struct ukvmm_chain *chain);
 uint64_t ukvmm_chain_writable(const struct ukvmm_chain *chain);
 
-/* Gives the chain back, with the count of bytes written. Frees it. */
+/* Gives the chain back to the driver, with the count of bytes written, and frees it. Callback thread. */
 void ukvmm_queue_push(struct ukvmm_queue *queue, struct ukvmm_chain *chain);
 
 /* Interrupts the guest if it wants to know of what was pushed. Any thread. */
 void ukvmm_queue_notify(struct ukvmm_queue *queue);
 
-/* Saves or loads `len` bytes at `p`, whichever the walk is doing. 0, or -EINVAL when a load has fewer. */
+/* Saves or loads `len` bytes at `p`, whichever the walk is doing; of save and load only. 0, or -EINVAL when a load has
+ * fewer. */
 int ukvmm_state_bytes(struct ukvmm_state *state, void *p, size_t len);
 
 #ifdef __cplusplus

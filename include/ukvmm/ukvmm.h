@@ -113,7 +113,8 @@ int ukvmm_host_prepare(struct ukvmm_host *host, const struct ukvmm_vm_config *ki
 
 /*
  * Runs blocking jobs (closing KVM fds, which can take 20 ms; making shells) on the calling thread
- * until `until` (0: until ukvmm_host_stop). Any number of threads. Returns how many jobs it ran.
+ * until `until` (0: until ukvmm_host_stop), and what waits when it is called in any case. Any number of threads.
+ * Returns how many jobs it ran.
  * Without a thread in here, jobs wait; past 64 of them a destroy runs its own inline.
  */
 int ukvmm_host_work(struct ukvmm_host *host, uint64_t until);
@@ -256,7 +257,7 @@ int ukvmm_vm_set_cmdline(struct ukvmm_vm *vm, const char *text, struct ukvmm_err
  * (devices.h). -ENOMEM, -ENOSPC: guest RAM too small; err says how much is needed. */
 int ukvmm_vm_seal(struct ukvmm_vm *vm, struct ukvmm_err *err);
 
-/* How many file descriptors it holds. Any thread. */
+/* How many file descriptors the VM holds, for RLIMIT_NOFILE. Any thread. */
 int ukvmm_vm_fds(const struct ukvmm_vm *vm);
 
 /*
@@ -270,13 +271,14 @@ int64_t ukvmm_vm_console_read(struct ukvmm_vm *vm, uint32_t port, void *buf, siz
 int64_t ukvmm_vm_console_write(struct ukvmm_vm *vm, uint32_t port, const void *buf, size_t len);
 
 /* Asks for a pause: EV_PAUSED follows when every vCPU is out and devices are quiet. Runs return PAUSED.
- * Any thread. */
+ * 0 also when it is paused already. -EBADFD: not sealed, or ended. Any thread. */
 int ukvmm_vm_pause(struct ukvmm_vm *vm);
-/* Ends a pause: EV_RUNNABLE follows for each vCPU that returned PAUSED. Any thread. */
+/* Ends a pause, also one that is still on its way: EV_RUNNABLE follows for each vCPU that returned PAUSED.
+ * -EBADFD: not paused. Any thread. */
 int ukvmm_vm_resume(struct ukvmm_vm *vm);
 
 /* Ends the VM: each vCPU returns STOPPED (or its own last stop) exactly once through ukvmm_vcpu_run;
- * a parked or paused one gets EV_RUNNABLE first. Any thread, repeatable. */
+ * a parked or paused one gets EV_RUNNABLE first. Repeatable. -EBADFD: not sealed. Any thread. */
 int ukvmm_vm_stop(struct ukvmm_vm *vm);
 
 /* Frees a VM in any state. -EBUSY while a thread is inside one of its vCPUs, or from one of its own
@@ -290,11 +292,11 @@ int ukvmm_vm_destroy(struct ukvmm_vm *vm);
 int ukvmm_vm_trap(struct ukvmm_vm *vm, uint64_t addr, uint64_t len, uint32_t space, struct ukvmm_err *err);
 
 /* An edge-triggered interrupt line for a device of the embedder's (with ukvmm_vm_trap). Before seal;
- * owned by the VM. -ENOSPC: no line left. */
+ * owned by the VM, valid until its destruction. `name`: 1 to 31 bytes, copied. -ENOSPC: no line left. */
 int ukvmm_vm_irq(struct ukvmm_vm *vm, const char *name, struct ukvmm_irq **out, struct ukvmm_err *err);
 /* The line as the guest knows it (x86: GSI). Any thread. */
 uint32_t ukvmm_irq_number(const struct ukvmm_irq *irq);
-/* Raises the line, one edge. Any thread, until the VM is destroyed. */
+/* Raises the line, one edge. -EBADFD: not sealed. Any thread, until the VM is destroyed. */
 int ukvmm_irq_pulse(struct ukvmm_irq *irq);
 
 struct ukvmm_vm_stats {
@@ -367,7 +369,8 @@ int ukvmm_vm_vcpu(struct ukvmm_vm *vm, uint32_t index, struct ukvmm_vcpu **out);
 int ukvmm_vcpu_run(struct ukvmm_vcpu *vcpu, const struct ukvmm_limits *limits, struct ukvmm_stop *stop,
 	struct ukvmm_err *err);
 
-/* Completes a TRAP; value is what a read yields, ignored for a write. */
+/* Completes a TRAP; value is what a read yields, ignored for a write. -EBADFD: the last run did not return TRAP, it was
+ * answered already, or a thread is inside. */
 int ukvmm_vcpu_answer(struct ukvmm_vcpu *vcpu, uint64_t value);
 
 struct ukvmm_vcpu_stats {
@@ -380,7 +383,8 @@ struct ukvmm_vcpu_stats {
 /* Accounting; fills in what fits stats->size, takes no lock, makes no system call on the vCPU. Any thread. */
 int ukvmm_vcpu_stats(const struct ukvmm_vcpu *vcpu, struct ukvmm_vcpu_stats *stats);
 
-/* A counted handle that outlives the VM; kicking afterwards does nothing. NULL: out of memory. */
+/* A counted handle that outlives the VM; kicking afterwards does nothing. The caller's, until ukvmm_kicker_unref.
+ * NULL: out of memory. */
 struct ukvmm_kicker *ukvmm_vcpu_kicker(struct ukvmm_vcpu *vcpu);
 /* Makes the vCPU's run return KICKED. Any thread, async-signal-safe, sticky: an early kick ends the
  * next run. */

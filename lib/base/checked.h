@@ -11,6 +11,14 @@ static inline bool add_wraps(uint64_t a, uint64_t b, uint64_t *sum)
 	return __builtin_add_overflow(a, b, sum);
 }
 
+/* The largest number there is, where the sum has no place. */
+static inline uint64_t add_most(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return add_wraps(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 static inline bool mul_wraps(uint64_t a, uint64_t b, uint64_t *product)
 {
 	return __builtin_mul_overflow(a, b, product);

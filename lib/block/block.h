@@ -25,7 +25,8 @@ struct block_backend;
 /*
  * rw       BLOCK_READ or BLOCK_WRITE of exactly [off, off + len): 0, or a negative errno (-EIO for a read that ended
  *          short: the file shrank). A partial result is continued, never replayed.
- * flush    everything written before is on the medium when it returns (fdatasync).
+ * flush    everything written before is on the medium when it returns (fdatasync). Once it has failed it fails for good,
+ *          until a rebind: the kernel may have dropped what it could not write, and would not say so a second time.
  * zero     reads as zero from then on; BLOCK_UNMAP as above. -EOPNOTSUPP never: it falls back to writing zeroes.
  * discard  content undefined from then on; 0 also where the medium cannot.
  * rebind   the same back end over another fd (dup'ed); -EINVAL: other size.
@@ -48,6 +49,7 @@ struct block_backend {
 	uint64_t bytes; /* capacity, whole sectors */
 	bool read_only, can_discard, flush_free;
 	uint32_t fds; /* that it holds */
+	_Atomic int lost; /* 0, or why a flush has failed, negative */
 	int ring_fd;
 	int ring_slot;	   /* these two are the engine's, from its `add` to its `remove` */
 	void *engine_disk;

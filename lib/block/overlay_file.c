@@ -192,7 +192,7 @@ static int bits_write(struct overlay *o, uint64_t pages)
 	for (uint64_t i = 0; !rc && i < pages; i++)
 		if (atomic_load(&o->page[i]) != PAGE_CLEAN)
 			rc = page_write(o, i);
-	return rc ? rc : file_flush(o->fd);
+	return rc ? rc : file_flush_of(&o->b, o->fd, false);
 }
 
 int top_file_flush(struct overlay *o)
@@ -203,7 +203,7 @@ int top_file_flush(struct overlay *o)
 	pthread_mutex_lock(&o->flush_lock);
 	for (uint64_t i = 0; i < pages; i++)
 		taken += page_take(o, i);
-	rc = file_flush(o->fd);
+	rc = file_flush_of(&o->b, o->fd, false);
 	if (!rc && taken)
 		rc = bits_write(o, pages);
 	pages_end(o, pages, rc);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -54,6 +55,18 @@ int file_flush(int fd)
 	return rc ? -errno : 0;
 }
 
+int file_flush_of(struct block_backend *b, int fd, bool direct)
+{
+	int rc = atomic_load(&b->lost);
+
+	if (rc)
+		return rc;
+	rc = file_flush(fd);
+	if (rc && !direct)
+		atomic_store(&b->lost, rc);
+	return rc;
+}
+
 int file_bytes(int fd, uint64_t *bytes)
 {
 	struct stat st;
@@ -102,7 +115,9 @@ static int raw_rw(struct block_backend *b, enum block_op op, uint64_t off, void 
 
 static int raw_flush(struct block_backend *b)
 {
-	return file_flush(((struct raw *)b)->fd);
+	struct raw *r = (struct raw *)b;
+
+	return file_flush_of(b, r->fd, r->direct);
 }
 
 static int raw_zero(struct block_backend *b, uint64_t off, uint64_t len, uint32_t flags)
@@ -110,7 +125,7 @@ static int raw_zero(struct block_backend *b, uint64_t off, uint64_t len, uint32_
 	int fd = ((struct raw *)b)->fd;
 	int rc = file_zero(fd, off, len, flags & BLOCK_UNMAP);
 
-	return rc || !(flags & BLOCK_SYNC) ? rc : file_flush(fd);
+	return rc || !(flags & BLOCK_SYNC) ? rc : raw_flush(b);
 }
 
 static int raw_discard(struct block_backend *b, uint64_t off, uint64_t len, uint32_t flags)
@@ -118,7 +133,7 @@ static int raw_discard(struct block_backend *b, uint64_t off, uint64_t len, uint
 	int fd = ((struct raw *)b)->fd;
 	int rc = file_discard(fd, off, len);
 
-	return rc || !(flags & BLOCK_SYNC) ? rc : file_flush(fd);
+	return rc || !(flags & BLOCK_SYNC) ? rc : raw_flush(b);
 }
 
 /* A checked duplicate of fd, or a negative errno; *call is who failed. */
@@ -155,6 +170,7 @@ static int raw_rebind(struct block_backend *b, int fd)
 	fd_close(r->fd);
 	r->fd = b->ring_fd = copy;
 	r->direct = file_direct(copy);
+	atomic_store(&b->lost, 0);
 	return 0;
 }
 

@@ -14,6 +14,8 @@ struct raw {
 /* The whole range, or a negative errno; flags as for block_ops.rw. -EIO: the file ended before. */
 int file_rw(int fd, enum block_op op, uint64_t off, void *buf, uint64_t len, uint32_t flags);
 int file_flush(int fd);
+/* The flush of a back end whose bytes are in fd: see block_ops. With O_DIRECT nothing is dropped: another try is fair. */
+int file_flush_of(struct block_backend *b, int fd, bool direct);
 /* [off, off + len) reads as zero from then on. unmap: its space may be given back. */
 int file_zero(int fd, uint64_t off, uint64_t len, bool unmap);
 /* The same for a range whose content does not matter any more. */

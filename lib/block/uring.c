@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/falloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "err.h"
@@ -21,8 +22,8 @@ static bool fits(const struct block_io *io)
 	case BLOCK_READ:
 	case BLOCK_WRITE:
 		return io->len && io->len <= INT32_MAX;
-	case BLOCK_FLUSH:
-		return true;
+	case BLOCK_FLUSH: /* the back end remembers one that failed */
+		return !atomic_load(&io->backend->lost);
 	default: /* fallocate, and fdatasync after it */
 		return io->len && !(io->flags & BLOCK_SYNC);
 	}
@@ -202,6 +203,8 @@ static bool settle(struct block_io *io)
 {
 	uint64_t n = io->result > 0 ? (uint64_t)io->result : 0;
 
+	if (io->op == BLOCK_FLUSH && io->result < 0 && !others(io))
+		atomic_store(&io->backend->lost, io->result);
 	if (io->op > BLOCK_WRITE || io->result < 0)
 		return !others(io);
 	if (!n) { /* the file shrank */

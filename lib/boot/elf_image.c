@@ -97,6 +97,16 @@ static int add_segment(
 	return check_overlaps(file, elf);
 }
 
+/* Headers may name the same bytes, each of them the whole file: 65534 times 1 GiB. All of it once is enough for any that
+ * is sound. */
+static void use_notes(const struct boot_file *file, struct boot_elf *elf, const struct phdr *p)
+{
+	if (out_of(elf->noted, p->filesz, file->len))
+		return;
+	elf->noted += p->filesz;
+	boot_notes_scan(file, p->offset, p->filesz, p->align == 8 ? 8 : 4, &elf->notes);
+}
+
 static int use_phdr(
 	const struct boot_file *file, struct boot_elf *elf, const struct phdr *p, uint32_t index)
 {
@@ -104,7 +114,7 @@ static int use_phdr(
 	case PT_LOAD:
 		return add_segment(file, elf, p, index);
 	case PT_NOTE:
-		boot_notes_scan(file, p->offset, p->filesz, p->align == 8 ? 8 : 4, &elf->notes);
+		use_notes(file, elf, p);
 		return 0;
 	case PT_INTERP:
 		elf->wants_interpreter = true;

@@ -41,6 +41,7 @@ struct boot_elf {
 	struct boot_segment segment[BOOT_SEGMENTS];
 	uint64_t vaddr[BOOT_SEGMENTS];
 	uint32_t segments;
+	uint64_t noted; /* bytes that were looked through for notes */
 	struct boot_notes notes;
 };
 

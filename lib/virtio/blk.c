@@ -95,8 +95,8 @@ static void on_queue_ready(void *ctx, uint32_t q, uint32_t budget)
 
 	(void)q;
 	b->quiescing = false; /* it is not called while pausing */
-	blk_turn_begin(b);
-	blk_pump(b, budget);
+	blk_turn_begin(b, budget);
+	blk_pump(b);
 	blk_turn_end(b);
 }
 
@@ -104,9 +104,9 @@ static void on_woken(void *ctx)
 {
 	struct virtio_blk *b = ctx;
 
-	blk_turn_begin(b);
+	blk_turn_begin(b, BLK_BUDGET);
 	blk_retry_stalled(b, false);
-	if (blk_pump(b, BLK_BUDGET))
+	if (blk_pump(b))
 		ukvmm_device_wake(b->dev);
 	blk_turn_end(b);
 }
@@ -130,7 +130,7 @@ static void on_reset(void *ctx)
 	struct virtio_blk *b = ctx;
 
 	blk_void_all(b);
-	blk_turn_begin(b);
+	blk_turn_begin(b, BLK_BUDGET);
 	b->features = 0;
 	blk_give_back(b);
 	blk_turn_end(b);
@@ -143,7 +143,7 @@ static int on_quiesce(void *ctx)
 
 	b->quiescing = true;
 	ukvmm_device_timer(b->dev, ukvmm_now());
-	blk_turn_begin(b);
+	blk_turn_begin(b, BLK_BUDGET);
 	blk_retry_stalled(b, true);
 	blk_turn_end(b);
 	return !b->busy;

@@ -99,7 +99,8 @@ struct virtio_blk {
 	struct blk_list flush_next; /* these by the one after */
 	bool never_now[2];	   /* READ, WRITE: BLOCK_NOW is -EOPNOTSUPP */
 	bool quiescing, pushed, submitted;
-	uint32_t turn_left;	   /* of BLK_TURN */
+	uint32_t turn_left;	   /* of BLK_TURN; */
+	uint32_t turn_chains;	   /* of its budget */
 
 	pthread_mutex_t lock;
 	struct block_io *done, **done_tail;
@@ -117,9 +118,9 @@ struct virtio_blk {
 /* blk_parse.c: reads the chain's header and fills in op, range and flags. BLK_S_NONE, or the answer. */
 uint8_t blk_parse(struct blk_req *req);
 /* blk_run.c, callback thread */
-void blk_turn_begin(struct virtio_blk *b);
-/* Begins what waits in the ring; true: the budget ended it. */
-bool blk_pump(struct virtio_blk *b, uint32_t budget);
+void blk_turn_begin(struct virtio_blk *b, uint32_t budget);
+/* Begins what waits in the ring; true: the turn's budget ended it. */
+bool blk_pump(struct virtio_blk *b);
 void blk_retry_stalled(struct virtio_blk *b, bool free_of_limit);
 void blk_turn_end(struct virtio_blk *b);
 void blk_void_all(struct virtio_blk *b); /* no chain is there any more */

@@ -199,16 +199,16 @@ static bool may_begin(const struct virtio_blk *b)
 	return b->busy < b->depth && !b->voided && !b->stalled && !b->quiescing;
 }
 
-bool blk_pump(struct virtio_blk *b, uint32_t budget)
+bool blk_pump(struct virtio_blk *b)
 {
-	for (; budget && may_begin(b); budget--) {
+	for (; b->turn_chains && may_begin(b); b->turn_chains--) {
 		struct ukvmm_chain *chain = ukvmm_queue_pop(b->queue);
 
 		if (!chain)
 			return false;
 		begin(b, chain);
 	}
-	return !budget;
+	return may_begin(b);
 }
 
 static void completed(struct virtio_blk *b, struct blk_req *req)
@@ -240,9 +240,10 @@ static void completed_all(struct virtio_blk *b)
 	}
 }
 
-void blk_turn_begin(struct virtio_blk *b)
+void blk_turn_begin(struct virtio_blk *b, uint32_t budget)
 {
 	b->turn_left = BLK_TURN;
+	b->turn_chains = budget;
 	completed_all(b);
 }
 
@@ -253,7 +254,7 @@ static void go(struct virtio_blk *b)
 	b->submitted = false;
 }
 
-/* What the engine has done meanwhile is taken along, within limits. */
+/* What the engine has done meanwhile is taken along, within the turn's limits: it may be as fast as we are. */
 void blk_turn_end(struct virtio_blk *b)
 {
 	enum { TURNS = 8 };
@@ -263,7 +264,7 @@ void blk_turn_end(struct virtio_blk *b)
 	left = blk_done_leave(b, false);
 	for (int i = 1; !left && i <= TURNS; i++) {
 		completed_all(b);
-		more = blk_pump(b, BLK_BUDGET);
+		more = blk_pump(b);
 		go(b);
 		left = blk_done_leave(b, i == TURNS);
 	}

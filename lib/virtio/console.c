@@ -25,6 +25,7 @@ struct virtio_console {
 	struct ukvmm_device *dev;
 	struct ukvmm_queue *q[QUEUES];
 	struct ukvmm_chain *tx; /* read as far as a callback got */
+	bool tx_more;		/* the callback's bounds ended it: there may be further chains */
 	pthread_mutex_t lock;	/* of the next three, which any thread may set */
 	uint16_t cols, rows;
 	bool resized;
@@ -109,7 +110,8 @@ static void output(struct virtio_console *c, uint32_t budget)
 		budget--;
 	}
 	ukvmm_queue_notify(c->q[Q_TX]);
-	if (!budget || !limit)
+	c->tx_more = !budget || !limit;
+	if (c->tx_more)
 		ukvmm_device_wake(c->dev);
 }
 
@@ -157,7 +159,7 @@ static void on_woken(void *ctx)
 	pthread_mutex_unlock(&c->lock);
 	if (resized)
 		size_tell(c);
-	if (c->tx)
+	if (c->tx_more)
 		output(c, CALL_CHAINS);
 	input(c, CALL_CHAINS);
 }
@@ -167,6 +169,7 @@ static void on_reset(void *ctx)
 	struct virtio_console *c = ctx;
 
 	c->tx = NULL; /* input that waits is the next driver's */
+	c->tx_more = false;
 }
 
 /* A chain under way cannot be saved half read. Its rest is output like what came before, up to a bound that is more

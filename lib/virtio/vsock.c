@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "err.h"
 #include "fd.h"
@@ -85,7 +84,7 @@ int virtio_vsock_attach(struct virtio_vsock *v, struct ukvmm_device *dev)
 	for (uint32_t i = 0; i < VSOCK_QUEUES; i++)
 		v->q[i] = ukvmm_device_queue(dev, i);
 	if (!rc && v->listener >= 0)
-		rc = ukvmm_device_watch(dev, v->listener, EPOLLIN, VSOCK_TAG_LISTENER);
+		rc = vsock_listener_watch(v);
 	return rc;
 }
 
@@ -134,7 +133,7 @@ static void on_fd(void *ctx, uint64_t tag, uint32_t events)
 	struct virtio_vsock *v = ctx;
 
 	if (tag == VSOCK_TAG_LISTENER)
-		vsock_listener_event(v);
+		vsock_listener_event(v, events);
 	else if (tag >= VSOCK_TAG_CLIENT)
 		vsock_client_event(v, &v->client[tag - VSOCK_TAG_CLIENT]);
 	else

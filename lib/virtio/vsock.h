@@ -211,7 +211,8 @@ int vsock_listen(struct virtio_vsock *v, const char *object, struct ukvmm_err *e
 /* A socket that listens already. dup'ed. */
 int vsock_listen_given(struct virtio_vsock *v, int fd, const char *object, struct ukvmm_err *err);
 void vsock_unlisten(struct virtio_vsock *v);
-void vsock_listener_event(struct virtio_vsock *v);
+int vsock_listener_watch(struct virtio_vsock *v);
+void vsock_listener_event(struct virtio_vsock *v, uint32_t events); /* of epoll */
 void vsock_listener_timer(struct virtio_vsock *v);
 void vsock_client_event(struct virtio_vsock *v, struct vsock_client *c);
 /* A connected socket for the guest's connect to `port`, or a negative errno. */

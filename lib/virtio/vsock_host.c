@@ -160,7 +160,7 @@ static bool out_of_fds(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-void vsock_listener_event(struct virtio_vsock *v)
+static void accept_some(struct virtio_vsock *v)
 {
 	for (uint32_t i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -178,9 +178,22 @@ void vsock_listener_event(struct virtio_vsock *v)
 	}
 }
 
+void vsock_listener_event(struct virtio_vsock *v, uint32_t events)
+{
+	accept_some(v);
+	/* shut down by its owner: it stays readable, and nobody will ever come */
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		ukvmm_device_watch(v->dev, v->listener, 0, 0);
+}
+
+int vsock_listener_watch(struct virtio_vsock *v)
+{
+	return ukvmm_device_watch(v->dev, v->listener, EPOLLIN | EPOLLRDHUP, VSOCK_TAG_LISTENER);
+}
+
 void vsock_listener_timer(struct virtio_vsock *v)
 {
-	if (v->listener >= 0 && ukvmm_device_watch(v->dev, v->listener, EPOLLIN, VSOCK_TAG_LISTENER))
+	if (v->listener >= 0 && vsock_listener_watch(v))
 		ukvmm_device_timer(v->dev, ukvmm_now() + RETRY_NS);
 }
 

@@ -183,7 +183,8 @@ bool vsock_tx(struct virtio_vsock *v, uint32_t budget)
 		ukvmm_queue_push(q, chain);
 		budget--;
 	}
-	v->tx_waits = v->rst_len == VSOCK_RSTS;
+	/* or of a budget of ours, after which nobody else need come back here */
+	v->tx_waits = v->rst_len == VSOCK_RSTS || !budget;
 	ukvmm_queue_notify(q);
 	return !budget;
 }

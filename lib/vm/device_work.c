@@ -66,13 +66,20 @@ static bool pausing(const struct ukvmm_device *d)
 	return atomic_load(&d->vm->ctl) & CTL_PAUSE;
 }
 
+/* Has it said so in this pause? */
+static bool is_quiet(const struct ukvmm_device *d)
+{
+	return d->quiesced == atomic_load(&d->vm->pauses) && atomic_load(&d->quiet);
+}
+
 /* A reset that is told may set free what waited for it, a DRIVER_OK or another reset: until nothing is left. A
- * guest that resets without end gets its turns like everybody. Timers wait while pausing, so that nothing new
- * begins; what has completed is told until the device is held. */
+ * guest that resets without end gets its turns like everybody, and so does a device that wakes itself: that is told
+ * once a turn. Timers wait while pausing, so that nothing new begins; what has completed is told until the device is
+ * quiet: then nothing of it is under way, and it must not begin anything while others are waited for. */
 static void tell(struct ukvmm_device *d)
 {
 	enum { TURNS = 3 };
-	unsigned later = pausing(d) ? TELL_TIMER : 0;
+	unsigned later = !pausing(d) ? 0 : is_quiet(d) ? TELL_TIMER | TELL_WOKEN : TELL_TIMER;
 
 	for (int i = 0; i < TURNS; i++) {
 		unsigned what = atomic_fetch_and(&d->tell, later) & ~later;
@@ -90,6 +97,7 @@ static void tell(struct ukvmm_device *d)
 			d->ops.woken(d->ctx);
 		if (what & TELL_TIMER && d->ops.timer)
 			d->ops.timer(d->ctx);
+		later |= TELL_WOKEN | TELL_TIMER;
 	}
 	poller_work(d->vm->poller, d->vm);
 }
@@ -179,12 +187,14 @@ void device_written(struct ukvmm_device *d)
 	turn_end(d);
 }
 
-void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t events)
+void device_fd_ready(const struct watch *w, uint32_t index, uint32_t events)
 {
+	struct ukvmm_device *d = w->device;
+
 	pthread_mutex_lock(&d->turn);
 	/* the watch may have gone, or the VM been paused, since the poller looked */
-	if (!atomic_load(&d->held) && !device_kick_event(d, fd))
-		d->ops.fd_ready(d->ctx, tag, events);
+	if (!atomic_load(&d->held) && poller_watched(d->vm->poller, w, index) && !device_kick_event(d, w->fd))
+		d->ops.fd_ready(d->ctx, w->tag, events);
 	turn_end(d);
 }
 
@@ -208,12 +218,12 @@ UKVMM_API void ukvmm_device_timer(struct ukvmm_device *dev, uint64_t at)
 	poller_arm(dev->vm->poller, &dev->timer, at);
 }
 
-static void quiesce(struct ukvmm_device *d)
+static void quiesce(struct ukvmm_device *d, uint32_t pause)
 {
 	pthread_mutex_lock(&d->turn);
 	tell(d); /* the vCPUs are out: nothing new comes, and what is told is nobody's to save */
-	if (!d->quiescing) {
-		d->quiescing = true;
+	if (d->quiesced != pause) {
+		d->quiesced = pause;
 		atomic_store(&d->quiet, false);
 		if (!d->ops.quiesce || d->ops.quiesce(d->ctx) == 1)
 			atomic_store(&d->quiet, true);
@@ -221,20 +231,23 @@ static void quiesce(struct ukvmm_device *d)
 	pthread_mutex_unlock(&d->turn);
 }
 
-bool devices_quiesce(struct ukvmm_vm *vm)
+bool devices_quiesce(struct ukvmm_vm *vm, uint32_t pause)
 {
 	bool all = true;
 
 	for (uint32_t i = 0; i < vm->devices; i++) {
-		quiesce(vm->device[i]);
+		quiesce(vm->device[i], pause);
 		all = all && atomic_load(&vm->device[i]->quiet);
 	}
-	for (uint32_t i = 0; all && i < vm->devices; i++) {
-		vm->device[i]->quiescing = false;
+	return all;
+}
+
+void devices_hold(struct ukvmm_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->devices; i++) {
 		atomic_store(&vm->device[i]->held, true);
 		poller_watch_hold(vm->poller, vm->device[i], true);
 	}
-	return all;
 }
 
 void devices_release(struct ukvmm_vm *vm)
@@ -242,7 +255,6 @@ void devices_release(struct ukvmm_vm *vm)
 	for (uint32_t i = 0; i < vm->devices; i++) {
 		struct ukvmm_device *d = vm->device[i];
 
-		d->quiescing = false;
 		if (atomic_exchange(&d->held, false))
 			poller_watch_hold(vm->poller, d, false);
 	}

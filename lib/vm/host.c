@@ -203,15 +203,25 @@ static bool work_wait(struct ukvmm_host *host, uint64_t until)
 	return pthread_cond_timedwait(&host->work, &host->lock, &t) != ETIMEDOUT;
 }
 
+/* Between two jobs, since those of a busy disk never end. What waited when the caller came is done in any case, or an
+ * `until` that is past would do nothing. With the lock held. */
+static bool work_over(const struct ukvmm_host *host, uint64_t until, uint32_t left)
+{
+	return host->stopping || (until && !left && until <= ukvmm_now());
+}
+
 UKVMM_API int ukvmm_host_work(struct ukvmm_host *host, uint64_t until)
 {
 	struct job *job;
+	uint32_t left;
 	int done = 0;
 
 	pthread_mutex_lock(&host->lock);
 	host->workers++;
-	for (;;) {
+	left = host->jobs_len;
+	while (!work_over(host, until, left)) {
 		job = job_take(host);
+		left -= left > 0;
 		if (job) {
 			pthread_mutex_unlock(&host->lock);
 			job->run(job);
@@ -219,10 +229,13 @@ UKVMM_API int ukvmm_host_work(struct ukvmm_host *host, uint64_t until)
 			pthread_mutex_lock(&host->lock);
 			continue;
 		}
-		if (host->stopping || !work_wait(host, until))
+		if (!work_wait(host, until))
 			break;
 	}
 	host->workers--;
+	/* who leaves may have been woken for a job that is another's now */
+	if (host->jobs)
+		pthread_cond_signal(&host->work);
 	pthread_mutex_unlock(&host->lock);
 	return done;
 }

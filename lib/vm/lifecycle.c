@@ -49,29 +49,33 @@ void vm_try_paused(struct ukvmm_vm *vm)
 	poller_work(vm->poller, vm);
 }
 
+/* Lock held. Not where it was resumed or stopped while devices became quiet: what they said then was of a pause that is
+ * over, and the next one asks them anew. A vCPU that is inside, to be told of the pause, asks again when it leaves. */
+static void pause_done(struct ukvmm_vm *vm, uint32_t pause)
+{
+	if (!vm->quiesce_asked || vm->pauses != pause || vm->state != VM_PAUSING || vm->inside)
+		return;
+	vm->quiesce_asked = false;
+	devices_hold(vm);
+	machine_freeze(vm);
+	vm->state = VM_PAUSED;
+	poller_post(vm->poller, vm, UKVMM_EV_PAUSED, 0);
+}
+
 static void try_quiet(struct ukvmm_vm *vm)
 {
-	bool asked, quiet;
+	uint32_t pause;
+	bool asked;
 
 	pthread_mutex_lock(&vm->lock);
 	asked = vm->quiesce_asked;
+	pause = vm->pauses;
 	pthread_mutex_unlock(&vm->lock);
-	quiet = asked && devices_quiesce(vm);
-	if (!quiet)
+	if (!asked || !devices_quiesce(vm, pause))
 		return;
-	machine_freeze(vm);
 	pthread_mutex_lock(&vm->lock);
-	asked = vm->quiesce_asked && vm->state == VM_PAUSING;
-	vm->quiesce_asked = false;
-	if (asked) {
-		vm->state = VM_PAUSED;
-		poller_post(vm->poller, vm, UKVMM_EV_PAUSED, 0);
-	}
+	pause_done(vm, pause);
 	pthread_mutex_unlock(&vm->lock);
-	if (!asked) { /* resumed or stopped in between */
-		devices_release(vm);
-		machine_thaw(vm);
-	}
 }
 
 void vm_work(struct ukvmm_vm *vm)
@@ -87,6 +91,7 @@ UKVMM_API int ukvmm_vm_pause(struct ukvmm_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	if (vm->state == VM_SEALED) {
 		vm->state = VM_PAUSING;
+		vm->pauses++;
 		atomic_fetch_or(&vm->ctl, CTL_PAUSE);
 		poke_all(vm);
 		vm_try_paused(vm);
@@ -113,13 +118,12 @@ UKVMM_API int ukvmm_vm_resume(struct ukvmm_vm *vm)
 				post_runnable(&vm->vcpu[i]);
 			vm->vcpu[i].paused = false;
 		}
-	}
-	pthread_mutex_unlock(&vm->lock);
-	if (!rc) {
+		/* under the lock: or it might undo what the next pause does */
 		devices_release(vm);
 		machine_thaw(vm);
 		poller_work(vm->poller, vm);
 	}
+	pthread_mutex_unlock(&vm->lock);
 	return rc;
 }
 

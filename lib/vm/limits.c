@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "checked.h"
+
 /* How often CPU time is looked at near its limit: it cannot pass faster than wall time. */
 #define CPU_STEP_NS 4000000u
 
@@ -17,7 +19,7 @@ static uint64_t wake_at(const struct ukvmm_vcpu *vcpu, const struct run_limits *
 		at = l->deadline;
 	if (l->cpu_ns) {
 		uint64_t used = stats_cpu(vcpu), left = used < l->cpu_ns ? l->cpu_ns - used : 0;
-		uint64_t cpu_at = ukvmm_now() + (left > CPU_STEP_NS ? left : CPU_STEP_NS);
+		uint64_t cpu_at = add_most(ukvmm_now(), left > CPU_STEP_NS ? left : CPU_STEP_NS);
 
 		if (!at || cpu_at < at)
 			at = cpu_at;

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "err.h"
 #include "export.h"
 #include "fd.h"
@@ -135,14 +136,14 @@ static void call_fire(void *arg)
 
 struct fd_call {
 	struct watch watch;
-	uint32_t events;
+	uint32_t index, events;
 };
 
 static void call_fd(void *arg)
 {
 	const struct fd_call *c = arg;
 
-	device_fd_ready(c->watch.device, c->watch.fd, c->watch.tag, c->events);
+	device_fd_ready(&c->watch, c->index, c->events);
 }
 
 static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
@@ -154,7 +155,7 @@ static void serve_fd(struct ukvmm_poller *p, uint64_t data, uint32_t events)
 	w = index < p->watches_len ? &p->watches[index] : NULL;
 	/* one that was removed after epoll_wait reported it has another generation */
 	if (w && w->device && w->generation == data >> 32) {
-		struct fd_call call = { *w, events };
+		struct fd_call call = { *w, index, events };
 
 		inside(p, w->device->vm, call_fd, &call);
 	}
@@ -198,7 +199,8 @@ static void serve_timers(struct ukvmm_poller *p)
 	pthread_mutex_lock(&p->lock);
 	if (p->armed && p->armed <= now)
 		p->armed = 0;
-	while ((timer = timers_pop(&p->timers, now)))
+	/* one that is set to a time that is past comes again in the next run, not in this one for ever */
+	for (size_t left = p->timers.len; left && (timer = timers_pop(&p->timers, now)); left--)
 		inside(p, timer->owner, call_fire, timer);
 	poller_timerfd_follow(p);
 	pthread_mutex_unlock(&p->lock);
@@ -211,6 +213,7 @@ static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
 	bool took;
 
 	poller_entry_unqueue(p, vm);
+	vm->entry.pass = p->pass;
 	if (vm->entry.work) {
 		vm->entry.work = false;
 		inside(p, vm, call_work, vm);
@@ -222,16 +225,17 @@ static bool serve_one(struct ukvmm_poller *p, struct ukvmm_event *ev)
 }
 
 /* Every VM that waits gets a turn; with a budget, then a second one..., until the buffer is full or time is
- * up. Without one, one pass: a guest that kicks without end must not hold the caller. */
+ * up. Without one, one pass, up to the first that has had its turn: a guest that kicks without end must not hold the
+ * caller. */
 static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max, uint64_t until)
 {
-	uint32_t n = 0, turns = 0;
+	uint32_t n = 0;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->head && (n < max || p->head->entry.work)) {
+	p->pass++;
+	while (p->head && (n < max || p->head->entry.work) && (until || p->head->entry.pass != p->pass)) {
 		n += serve_one(p, n < max ? &events[n] : NULL);
-		turns++;
-		if (until ? ukvmm_now() >= until : turns >= p->vms)
+		if (until && ukvmm_now() >= until)
 			break;
 	}
 	/* the fd must stay readable for what is left */
@@ -245,7 +249,7 @@ static uint32_t serve_queue(struct ukvmm_poller *p, struct ukvmm_event *events, 
 UKVMM_API int ukvmm_poller_run(struct ukvmm_poller *p, struct ukvmm_event *events, uint32_t max,
 	uint64_t budget_ns)
 {
-	uint64_t until = budget_ns ? ukvmm_now() + budget_ns : 0;
+	uint64_t until = budget_ns ? add_most(ukvmm_now(), budget_ns) : 0;
 	uint32_t n;
 
 	pthread_mutex_lock(&p->lock);

@@ -20,7 +20,7 @@
 struct ukvmm_device;
 struct uring;
 
-enum { NOTIFY_VALUES = 16 };
+enum { NOTIFY_VALUES = 16, STOPPED_WAITS = 64 /* turns */ };
 
 /* What waits for delivery or for the poller's thread; guarded by the poller's lock. Part of each VM. */
 struct poller_entry {
@@ -34,6 +34,9 @@ struct poller_entry {
 	uint32_t notify_head, notify_len;
 	/* work: call vm_work() */
 	bool work;
+	bool over;	  /* STOPPED was delivered */
+	uint32_t patience; /* turns for which STOPPED has waited for work to end */
+	uint64_t pass; /* of the poller's, that served it last */
 };
 
 struct watch {
@@ -54,6 +57,7 @@ struct ukvmm_poller {
 	pthread_t dispatcher;
 	struct ukvmm_vm *current;
 	struct ukvmm_vm *head, **tail;
+	uint64_t pass; /* over the queue */
 	struct timers timers;
 	size_t timers_max; /* reserved */
 	uint64_t armed;	   /* what the timerfd is set to */
@@ -92,6 +96,8 @@ enum { POLLER_WAKE, POLLER_TIMER, POLLER_RING, POLLER_WATCHES };
 int poller_ring(struct ukvmm_poller *p, struct uring *ring);
 
 int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, uint32_t events, uint64_t tag);
+/* Is it there still? For who has got the device's turn meanwhile. */
+bool poller_watched(struct ukvmm_poller *p, const struct watch *w, uint32_t index);
 /* Takes the device's watches out of the set while it is held, and puts them back. Also a hang-up is silent then. */
 void poller_watch_hold(struct ukvmm_poller *p, const struct ukvmm_device *device, bool hold);
 void poller_unwatch_all(struct ukvmm_poller *p, struct ukvmm_device *device);

@@ -73,7 +73,7 @@ bool poller_entry_queue(struct ukvmm_poller *p, struct ukvmm_vm *vm)
 {
 	bool wake = !p->head && !p->will_look;
 
-	if (vm->entry.queued)
+	if (vm->entry.queued || vm->entry.gone)
 		return false;
 	vm->entry.queued = true;
 	vm->entry.next = NULL;
@@ -97,6 +97,10 @@ void poller_post(struct ukvmm_poller *p, struct ukvmm_vm *vm, uint32_t type, uin
 	struct poller_entry *e = &vm->entry;
 
 	pthread_mutex_lock(&p->lock);
+	if (e->over) { /* nothing comes behind it */
+		pthread_mutex_unlock(&p->lock);
+		return;
+	}
 	switch (type) {
 	case UKVMM_EV_CONSOLE:
 		e->console = true;
@@ -143,8 +147,10 @@ void poller_timerfd_follow(struct ukvmm_poller *p)
 
 void poller_arm(struct ukvmm_poller *p, struct timer *timer, uint64_t deadline)
 {
+	const struct ukvmm_vm *vm = timer->owner;
+
 	pthread_mutex_lock(&p->lock);
-	timers_set(&p->timers, timer, deadline);
+	timers_set(&p->timers, timer, vm->entry.gone ? 0 : deadline);
 	poller_timerfd_follow(p);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -174,9 +180,11 @@ bool poller_entry_take(struct poller_entry *e, struct ukvmm_event *ev)
 	} else if (e->paused) {
 		ev->type = UKVMM_EV_PAUSED;
 		e->paused = false;
-	} else if (e->stopped && !e->work) {
+	} else if (e->stopped && (!e->work || e->patience++ == STOPPED_WAITS)) {
+		/* what the guest left is dealt with first, but others may keep its devices busy for ever */
 		ev->type = UKVMM_EV_STOPPED;
 		e->stopped = false;
+		e->over = true;
 	} else {
 		return false;
 	}

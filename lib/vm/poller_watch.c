@@ -80,6 +80,16 @@ int poller_watch(struct ukvmm_poller *p, struct ukvmm_device *device, int fd, ui
 	return rc;
 }
 
+bool poller_watched(struct ukvmm_poller *p, const struct watch *w, uint32_t index)
+{
+	bool is;
+
+	pthread_mutex_lock(&p->lock);
+	is = p->watches[index].device == w->device && p->watches[index].generation == w->generation;
+	pthread_mutex_unlock(&p->lock);
+	return is;
+}
+
 void poller_watch_hold(struct ukvmm_poller *p, const struct ukvmm_device *device, bool hold)
 {
 	pthread_mutex_lock(&p->lock);

@@ -195,6 +195,17 @@ static void run_all(struct runner *r, struct runner_cpu *cpu, uint64_t deadline,
 	take_output(r->vm, cap);
 }
 
+/* One that has ended tells nobody so again: whoever waited for it would wait for ever. */
+static const char *not_runnable(struct ukvmm_vm *vm)
+{
+	enum vm_state state;
+
+	pthread_mutex_lock(&vm->lock);
+	state = vm->state;
+	pthread_mutex_unlock(&vm->lock);
+	return state == VM_NEW ? "the VM is not sealed" : state == VM_ENDED ? "the VM has ended" : NULL;
+}
+
 UKVMM_API int ukvmm_vm_run(struct ukvmm_vm *vm, uint64_t deadline, struct ukvmm_capture *capture,
 	struct ukvmm_stop *stop, struct ukvmm_err *err)
 {
@@ -205,8 +216,8 @@ UKVMM_API int ukvmm_vm_run(struct ukvmm_vm *vm, uint64_t deadline, struct ukvmm_
 
 	if (rc)
 		return err_set(err, rc, "ukvmm_vm_run", vm->name, "bad ukvmm_capture");
-	if (!vm->shell)
-		return err_set(err, -EBADFD, "ukvmm_vm_run", vm->name, "the VM is not sealed");
+	if (not_runnable(vm))
+		return err_set(err, -EBADFD, "ukvmm_vm_run", vm->name, "%s", not_runnable(vm));
 	cap.used = cap.lost = 0;
 	cpu = calloc(vm->vcpus, sizeof *cpu);
 	if (!cpu)

@@ -33,8 +33,9 @@ static void pool_put(struct shell_pool *pool, struct shell *shell)
 	pthread_mutex_unlock(&host->lock);
 }
 
-/* Makes or frees shells until the pool has its target. */
-static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
+/* Makes or frees shells until the pool has its target. `refill`: for the pool's job, which may be queued again from then
+ * on. Others fill, too, while it waits in the queue. */
+static int pool_fill(struct shell_pool *pool, bool refill, struct ukvmm_err *err)
 {
 	struct ukvmm_host *host = pool->host;
 	struct shell *shell;
@@ -51,7 +52,7 @@ static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
 			pool->shells = shell->next;
 			pool->ready--;
 		}
-		if (!more && !shell)
+		if (!more && !shell && refill)
 			pool->refilling = false;
 		pthread_mutex_unlock(&host->lock);
 		if (shell) {
@@ -66,7 +67,8 @@ static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
 		pool_put(pool, shell);
 	}
 	pthread_mutex_lock(&host->lock);
-	pool->refilling = false;
+	if (refill)
+		pool->refilling = false;
 	pthread_mutex_unlock(&host->lock);
 	return rc;
 }
@@ -74,7 +76,7 @@ static int pool_fill(struct shell_pool *pool, struct ukvmm_err *err)
 static void pool_refill_job(struct job *job)
 {
 	/* A refill that fails is tried again after the next take; that one makes its own shell and reports. */
-	pool_fill((struct shell_pool *)job, NULL);
+	pool_fill((struct shell_pool *)job, true, NULL);
 }
 
 struct shell *shell_pool_get(struct ukvmm_host *host, const struct shell_kind *kind)
@@ -146,5 +148,5 @@ UKVMM_API int ukvmm_host_prepare(struct ukvmm_host *host, const struct ukvmm_vm_
 	pthread_mutex_unlock(&host->lock);
 	if (!pool)
 		return shells ? err_set(err, -ENOMEM, "calloc", "shell", "out of memory") : 0;
-	return pool_fill(pool, err);
+	return pool_fill(pool, false, err);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "err.h"
 #include "export.h"
 #include "structs.h"
@@ -150,7 +151,7 @@ UKVMM_API int ukvmm_vcpu_run(struct ukvmm_vcpu *vcpu, const struct ukvmm_limits 
 	rc = claim(vcpu, err);
 	if (rc)
 		return rc;
-	r.limits = (struct run_limits){ l.slice_ns ? now + l.slice_ns : 0, l.deadline, l.cpu_ns };
+	r.limits = (struct run_limits){ l.slice_ns ? add_most(now, l.slice_ns) : 0, l.deadline, l.cpu_ns };
 	if (!atomic_load_explicit(&vcpu->vm->first_entry_at, memory_order_relaxed))
 		atomic_store(&vcpu->vm->first_entry_at, now);
 	do

@@ -303,6 +303,8 @@ UKVMM_API int ukvmm_vm_destroy(struct ukvmm_vm *vm)
 	for (uint32_t i = 0; i < vm->vcpus; i++)
 		if (vm->vcpu[i].timer_tid)
 			timer_delete(vm->vcpu[i].timer);
+	/* while there is RAM, and a vCPU to interrupt: a device may give back what it holds */
+	devices_free(vm);
 	kickers_free(vm);
 	shell_retire(vm->shell);
 	vm_free(vm);

@@ -109,7 +109,7 @@ struct ukvmm_device {
 	atomic_uint tell; /* what the callbacks are to be told: device_work.c */
 	atomic_ullong features;
 	atomic_bool quiet;
-	atomic_bool quiescing;
+	uint32_t quiesced; /* the pause for which it was asked to become quiet last; the poller's thread */
 	atomic_bool held; /* the VM is paused: nothing is called */
 	struct timer timer;
 	/* kicks by eventfd: device_kick.c */
@@ -147,6 +147,7 @@ struct ukvmm_vm {
 	enum vm_state state;
 	uint32_t inside, done;
 	bool quiesce_asked;
+	atomic_uint pauses; /* the number of this pause, or of the last one */
 	atomic_uint ctl;
 	struct ukvmm_vcpu *vcpu;
 	uint32_t vcpus;
@@ -221,7 +222,7 @@ struct ukvmm_device *device_named(struct ukvmm_vm *vm, const char *name); /* NUL
 struct ukvmm_device *device_of_kind(struct ukvmm_vm *vm, enum device_kind kind); /* the first; NULL: none */
 extern const struct virtio_host device_host; /* device_work.c */
 void device_timer_fire(struct timer *timer);
-void device_fd_ready(struct ukvmm_device *d, int fd, uint64_t tag, uint32_t events);
+void device_fd_ready(const struct watch *w, uint32_t index, uint32_t events); /* of the poller's watches */
 /* A vCPU wrote a register: what the device is to do now, or the poller. */
 void device_written(struct ukvmm_device *d);
 /* device_kick.c */
@@ -233,8 +234,10 @@ void device_kick_register(struct ukvmm_device *d); /* poller's thread */
 bool device_kick_event(struct ukvmm_device *d, int fd); /* true: it was kick_fd */
 void devices_free(struct ukvmm_vm *vm);
 void devices_work(struct ukvmm_vm *vm);
-bool devices_quiesce(struct ukvmm_vm *vm); /* poller's thread; true: all quiet, and held */
-void devices_release(struct ukvmm_vm *vm); /* on resume */
+/* Poller's thread: asks each, once a pause. True: all are quiet. */
+bool devices_quiesce(struct ukvmm_vm *vm, uint32_t pause);
+void devices_hold(struct ukvmm_vm *vm); /* poller's thread, vm->lock held, no vCPU inside: nothing is called from now on */
+void devices_release(struct ukvmm_vm *vm); /* on resume; vm->lock held */
 int devices_walk(struct ukvmm_vm *vm, struct ukvmm_state *s, struct ukvmm_err *err);
 
 /* walk.c: all state but RAM, of a paused VM. */

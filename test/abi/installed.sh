@@ -26,6 +26,17 @@ if [ -e "$prefix/$lib/ukvmm" ]; then # the runtime of functions, where it was bu
 	done
 	expect "$lib/cmake/ukvmm/ukvmm-functions.cmake"
 fi
+for name in bin/ukvmm bin/ukvmm-faas libexec/ukvmm/ukvmm-worker libexec/ukvmm/ukvmm-faas-uplink \
+	lib/systemd/system/ukvmm-faas.service lib/systemd/system/ukvmm-faas.socket lib/systemd/system/ukvmm-faas-uplink.service \
+	share/ukvmm-faas/ukvmm-faas.conf share/ukvmm-faas/uplink.conf share/man/man1/ukvmm.1 share/man/man1/ukvmm-faas.1; do
+	expect "$name"
+done
+# the program of workers is found wherever the tree is; where to listen is looked at behind that
+said=$("$prefix/bin/ukvmm-faas" serve --state "$prefix/state" --listen nowhere 2>&1) && { echo "it listens nowhere"; bad=1; }
+case $said in
+*ukvmm-worker*) echo "$said"; bad=1 ;;
+esac
+rm -rf "$prefix/state"
 expect share/man/man7/ukvmm.7
 expect share/man/man3/ukvmm_vm_run.3
 

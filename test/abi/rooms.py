@@ -33,9 +33,12 @@ OWNED = {
 	r"libfdt.*\.h": "boot",
 	r"lz4.*\.h": "boot",
 	r"lzma.*\.h": "boot",
-	r"seccomp\.h|linux/(seccomp|landlock)\.h": "sandbox",
+	r"seccomp\.h": "tools",
+	r"linux/(seccomp|landlock)\.h": "sandbox",
 	r"ukvmm/run\.h": "vm",
 }
+# programs that the build runs, each on the data of these rooms
+TOOLS = {"sandbox-gen.c": "sandbox base"}
 # folders that see the public headers and their own files only
 PROGRAMS = ("vmm", "examples")
 # what runs inside of a VM: nothing of ours but its own headers
@@ -57,7 +60,7 @@ def sources(folder):
 def owner_problem(room, header):
 	for pattern, owner in OWNED.items():
 		if re.fullmatch(pattern, header) and room != owner:
-			return f"<{header}> belongs to lib/{owner}"
+			return f"<{header}> belongs to {'tools' if owner == 'tools' else 'lib/' + owner}"
 	return None
 
 
@@ -93,6 +96,19 @@ def check_program_file(root, top, path):
 			for d in (path.parent, *(root / top).glob("*"))
 		):
 			problems.append(f'{where}: "{own}" is not in {top}/: programs see <ukvmm/...> only')
+	return problems
+
+
+def check_tool_file(lib, path):
+	if path.name not in TOOLS:
+		return [f"tools/{path.name}:1: not a tool of the table in test/abi/rooms.py"]
+	problems = []
+	for n, system, own in includes(path):
+		wrong = owner_problem("tools", system) if system else None
+		if own and not rooms_with(lib, path, own) & set(TOOLS[path.name].split()):
+			wrong = f'"{own}" is in no room that it may see: {TOOLS[path.name]}'
+		if wrong:
+			problems.append(f"tools/{path.name}:{n}: {wrong}")
 	return problems
 
 
@@ -135,6 +151,9 @@ def main():
 		for path in sources(folder):
 			problems += check_room_file(lib, room, path)
 			checked += 1
+	for path in sources(root / "tools"):
+		problems += check_tool_file(lib, path)
+		checked += 1
 	for top in PROGRAMS:
 		for path in sources(root / top):
 			guest = any(path.is_relative_to(root / g) for g in GUESTS)

@@ -17,7 +17,7 @@
 
 #include "faas.h"
 
-enum { START_S = 20 };
+enum { START_S = 100 };
 
 char faas_url[64];
 static char folder[] = "/tmp/bench-faas.XXXXXX";

@@ -94,7 +94,7 @@ static unsigned int list(const char *what, bool remove)
 static bool settled(const struct holding *h, const struct holding *before)
 {
 	return h->workers == KINDS * MIXED_POOL && h->cgroups <= h->workers + MIXED_KEPT &&
-		(!before || h->fds - h->taps <= before->fds - before->taps);
+		(!before || (h->fds - h->taps <= before->fds - before->taps && h->broker_fds <= before->broker_fds));
 }
 
 /* No functions, no instances: what the server has then is what it always has. before: when it was so last, or NULL. */
@@ -132,6 +132,7 @@ static void load(unsigned int seconds, unsigned int *counts, unsigned int *died)
 		memory_sample(server, now);
 	}
 	load_end();
+	trouble_end(); /* with its connections, which the server would have beside what it always has, or not */
 	log_settle();
 	calls_judge(trouble_kills, counts, died);
 }
@@ -211,7 +212,8 @@ int main(int argc, char **argv)
 	settle(&after, &before);
 	balance();
 	memory_judge(&before, &after);
-	trouble_end();
+	if (mixed_complaints)
+		watch_tell(server);
 	if (faas_stop() != 0)
 		mixed_complain("the server did not end as it should");
 	log_read();

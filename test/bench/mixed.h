@@ -39,6 +39,8 @@ uint32_t calls_begin(void);
 void calls_seen(uint32_t id, enum fate fate);
 void calls_logged(uint32_t id, unsigned int status, bool cut, const char *instance);
 void calls_died(const char *instance, const char *function, const char *text);
+/* Is there a line for each request that has ended, and for the end of each instance that one was lost with? */
+bool calls_told(void);
 /* Compares both sides; kills: how many there were. counts[FATES]: how many ended how. */
 void calls_judge(unsigned int kills, unsigned int *counts, unsigned int *died);
 
@@ -47,7 +49,7 @@ void calls_judge(unsigned int kills, unsigned int *counts, unsigned int *died);
 int log_open(void); /* what the server writes to */
 int log_fd(void);
 void log_read(void); /* what is there */
-/* Waits until there is a line for each request that was told of (60 s at most). */
+/* Waits until calls_told (60 s at most), and then takes what else there is. */
 void log_settle(void);
 
 /* ---- mixed_load.c: clients ---- */
@@ -68,7 +70,8 @@ extern unsigned int trouble_kills, trouble_deploys;
 /* ---- mixed_watch.c: what the server has ---- */
 
 struct holding {
-	double server_kib, broker_kib; /* PSS: with a share of libraries, that grows where workers end */
+	double server_kib, broker_kib; /* PSS: with a share of libraries, that grows where others end who have them, too */
+	double server_anon, broker_anon; /* KiB of no file, which is nobody else's doing */
 	double own_kib;		       /* of the server: what it alone has written */
 	unsigned int fds, upstream;    /* of the server: all but those to instances; those */
 	unsigned int broker_fds, workers, taps; /* but those of cgroups and namespaces that it keeps */
@@ -78,6 +81,8 @@ pid_t watch_broker(pid_t server);
 /* The broker's children; returns how many, at most n. */
 unsigned int watch_workers(pid_t server, pid_t *pids, unsigned int n);
 void watch_look(pid_t server, struct holding *h);
+/* What its descriptors are, but those of taps and to instances: for whoever looks for one that is too many. */
+void watch_tell(pid_t pid);
 
 /* ---- mixed_memory.c: that over time ---- */
 

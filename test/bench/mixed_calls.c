@@ -13,7 +13,7 @@ const char *const fate_name[FATES] = { "none", "answered", "not_there", "instanc
 
 static uint8_t *fates;
 static uint16_t *logged; /* the status; CUT is added where the server says so */
-static uint32_t n_calls;
+static uint32_t first_call, n_calls; /* ids go on from one load to the next: what is said late is of the one before */
 
 enum { CUT = 1000 };
 
@@ -44,9 +44,8 @@ void calls_reset(void)
 	logged = room(logged, CALLS, sizeof *logged);
 	bads = room(bads, DEATHS, sizeof *bads);
 	deaths = room(deaths, DEATHS, sizeof *deaths);
-	memset(fates, 0, CALLS * sizeof *fates);
-	memset(logged, 0, CALLS * sizeof *logged);
-	n_calls = n_bads = n_deaths = 0;
+	first_call = n_calls;
+	n_bads = n_deaths = 0;
 }
 
 uint32_t calls_begin(void)
@@ -113,6 +112,26 @@ static const char *instance_of(uint32_t id)
 	return "-";
 }
 
+static bool died(const char *instance)
+{
+	for (uint32_t i = 0; i < n_deaths; i++)
+		if (strcmp(deaths[i].instance, instance) == 0 || strcmp(deaths[i].function, instance) == 0)
+			return true;
+	return false;
+}
+
+bool calls_told(void)
+{
+	for (uint32_t id = first_call; id < n_calls; id++)
+		if (fates[id] != FATE_LEFT && !logged[id])
+			return false;
+	for (uint32_t i = 0; i < n_bads; i++)
+		if (bads[i].id >= first_call && (fates[bads[i].id] == FATE_DEAD || fates[bads[i].id] == FATE_CUT) &&
+			!died(bads[i].instance))
+			return false;
+	return true;
+}
+
 /* What the client saw is what the server says, and a failure is one of an instance that was killed. */
 static void judge(uint32_t id)
 {
@@ -144,7 +163,7 @@ static void judge(uint32_t id)
 void calls_judge(unsigned int kills, unsigned int *counts, unsigned int *died)
 {
 	memset(counts, 0, FATES * sizeof *counts);
-	for (uint32_t id = 0; id < n_calls; id++) {
+	for (uint32_t id = first_call; id < n_calls; id++) {
 		counts[fates[id]]++;
 		judge(id);
 	}

@@ -10,7 +10,7 @@
 #include "bench.h"
 #include "mixed.h"
 
-enum { PIPE = 1 << 20, QUIET_MS = 1000 };
+enum { PIPE = 1 << 20, SETTLE_MS = 60000, TURN_MS = 100 };
 
 static int ends[2] = { -1, -1 };
 static char text[65536];
@@ -89,8 +89,11 @@ void log_read(void)
 void log_settle(void)
 {
 	struct pollfd p = { .fd = ends[0], .events = POLLIN };
+	double until = bench_now_ms() + SETTLE_MS;
 
-	do
+	log_read();
+	while (!calls_told() && bench_now_ms() < until) {
+		poll(&p, 1, TURN_MS);
 		log_read();
-	while (poll(&p, 1, QUIET_MS) > 0);
+	}
 }

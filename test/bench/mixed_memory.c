@@ -28,6 +28,7 @@ static double middle(const double *samples, unsigned int n, unsigned int quarter
 }
 
 static double server_kib[MIXED_SECONDS], broker_kib[MIXED_SECONDS], own_kib[MIXED_SECONDS];
+static double server_anon[MIXED_SECONDS], broker_anon[MIXED_SECONDS];
 static unsigned int samples;
 
 void memory_sample(pid_t server, double now)
@@ -41,6 +42,8 @@ void memory_sample(pid_t server, double now)
 	watch_look(server, &h);
 	server_kib[samples] = h.server_kib;
 	own_kib[samples] = h.own_kib;
+	server_anon[samples] = h.server_anon;
+	broker_anon[samples] = h.broker_anon;
 	broker_kib[samples++] = h.broker_kib;
 }
 
@@ -71,11 +74,11 @@ void memory_judge(const struct holding *before, const struct holding *after)
 	same("descriptors of the broker", before->broker_fds, after->broker_fds);
 	same("taps", 64, after->taps);
 	same("connections to instances", 128, after->upstream);
-	flat("the idle server", before->server_kib, after->server_kib);
-	flat("the idle broker", before->broker_kib, after->broker_kib);
-	flat("the server", middle(server_kib, samples, 0), middle(server_kib, samples, 3));
+	flat("the idle server", before->server_anon, after->server_anon);
+	flat("the idle broker", before->broker_anon, after->broker_anon);
+	flat("the server", middle(server_anon, samples, 0), middle(server_anon, samples, 3));
 	flat("what the server has written", middle(own_kib, samples, 0), middle(own_kib, samples, 3));
-	flat("the broker", middle(broker_kib, samples, 0), middle(broker_kib, samples, 3));
+	flat("the broker", middle(broker_anon, samples, 0), middle(broker_anon, samples, 3));
 }
 
 void memory_report(struct bench *b, const unsigned int *counts, unsigned int died, const struct holding *before,

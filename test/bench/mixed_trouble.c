@@ -157,5 +157,6 @@ void trouble_end(void)
 		curl_easy_cleanup(o->easy);
 		curl_multi_cleanup(o->multi);
 		curl_slist_free_all(o->fields);
+		o->easy = NULL;
 	}
 }

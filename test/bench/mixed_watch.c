@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "faas.h"
@@ -56,6 +60,19 @@ static unsigned int read_inodes(pid_t server, unsigned long *inodes)
 	return n;
 }
 
+/* One that the other end has reset is in no list, and libcurl closes those it keeps when it looks at them next. */
+static bool is_reset(int server, const char *name)
+{
+	int copy = (int)syscall(SYS_pidfd_getfd, server, atoi(name), 0);
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+	bool reset = copy >= 0 && getsockopt(copy, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_CLOSE;
+
+	if (copy >= 0)
+		close(copy);
+	return reset;
+}
+
 static bool is_upstream(const char *link, const unsigned long *inodes, unsigned int n)
 {
 	unsigned long inode;
@@ -78,6 +95,7 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 {
 	unsigned long inodes[INODES];
 	unsigned int n = upstream ? read_inodes(pid, inodes) : 0;
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 	char path[64], link[128];
 	struct dirent *e;
 	ssize_t len;
@@ -90,13 +108,39 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 		if (len < 0)
 			continue;
 		link[len] = 0;
-		if (upstream && is_upstream(link, inodes, n))
+		if (upstream && (is_upstream(link, inodes, n) || is_reset(process, e->d_name)))
 			(*upstream)++;
 		else if (upstream || !is_kept(link))
 			(*others)++;
 	}
 	if (dir)
 		closedir(dir);
+	if (process >= 0)
+		close(process);
+}
+
+void watch_tell(pid_t pid)
+{
+	static unsigned long inodes[INODES];
+	unsigned int n = read_inodes(pid, inodes);
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	char path[64], link[128];
+	struct dirent *e;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		len = readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
+		link[len < 0 ? 0 : len] = 0;
+		if (len >= 0 && !is_upstream(link, inodes, n) && !is_reset(process, e->d_name) && !strstr(link, "/net/tun"))
+			fprintf(stderr, "%s %s\n", e->d_name, link);
+	}
+	if (dir)
+		closedir(dir);
+	if (process >= 0)
+		close(process);
 }
 
 static unsigned int count_taps(pid_t server)
@@ -145,6 +189,8 @@ void watch_look(pid_t server, struct holding *h)
 
 	*h = (struct holding){ .server_kib = faas_number(server, "smaps_rollup", "Pss:"),
 		.broker_kib = faas_number(broker, "smaps_rollup", "Pss:"),
+		.server_anon = faas_number(server, "smaps_rollup", "Anonymous:"),
+		.broker_anon = faas_number(broker, "smaps_rollup", "Anonymous:"),
 		.own_kib = faas_number(server, "smaps_rollup", "Private_Dirty:") };
 	count_fds(server, &h->fds, &h->upstream);
 	count_fds(broker, &h->broker_fds, NULL);

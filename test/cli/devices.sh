@@ -102,6 +102,11 @@ cannot 'a disk and its own overlay' "F_OFD_SETLK\\($dir/a\\): it is in use: .*" 
 cannot 'an overlay in a folder that is not there' "open\\($dir/none/top\\): No such file or directory" \
 	--disk "$dir/a,overlay=$dir/none/top"
 cannot 'an overlay that is a directory' "open\\($dir\\): it is a directory; .*" --disk "$dir/a,overlay=$dir"
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then # it is looked at by the guest's process
+	echo text >"$dir/text"
+	cannot 'an overlay that is something else' "overlay\\($dir/a,overlay=$dir/text\\): the top is neither .*" \
+		--disk "$dir/a,overlay=$dir/text"
+fi
 # the first is opened, so the comma was understood; the second is what fails
 cannot 'a comma in a name, doubled' "open\\($dir/none\\): .*" --disk "$dir/c,,d" --disk "$dir/none"
 cannot 'disks come before networks' "open\\($dir/none\\): .*" --disk "$dir/none" --net unix=/nowhere

@@ -74,7 +74,7 @@ order 'exit 6' --kvm-fd 9
 ends '--kvm-fd that is no KVM' 125 'ukvmm: KVM_GET_API_VERSION\(.*\): .*'
 exec 9<&-
 order 'exit 6' --kvm-fd 9
-ends '--kvm-fd that is not open' 125 'ukvmm: .*\(.*\): .*'
+ends '--kvm-fd that is not open' 125 'ukvmm: run\(--kvm-fd\): file descriptor 9 is not open'
 
 # Has the last run, with --timeline=json, said its first word in the first half of its life? Then it has said all
 # by its end.

@@ -47,6 +47,7 @@ for time in '' x -1 1y 1.s 1.1234567891s .5s 1e3 99999999999999999999 2000000000
 	refused --timeout --timeout "$time" image
 done
 refused --boot --boot bios image
+like 'what there is to choose from is told' "$err" ': auto, linux, pvh, multiboot$'
 refused --irqchip --irqchip SPLIT image
 refused --hugepages --hugepages yes image
 refused --kvm-fd --kvm-fd x image

@@ -34,7 +34,7 @@ class Clock:
 
 def steps(s, clock):
 	gate = Gate(s, "clock")
-	s.image("late", f"start={gate.path}")
+	s.image("slow", f"start={gate.path}")
 	s.deploy("quiet", idle_timeout="10h", timeout="1h")
 	s.deploy("one", max_instances=1, timeout="1h", queue_timeout="10m")
 	equal(clock.seen(s), 0, "the clock is right")
@@ -44,7 +44,7 @@ def steps(s, clock):
 		waits = Background(s.get, f"/function/one/gate{gate.path}")
 		while s.describe("one")["ukvmm"]["queued"] != 1:
 			pass
-		starting = Background(s.deploy, f"late{days}", image="late", start_timeout="10m")
+		starting = Background(s.deploy, f"slow{days}", image="slow", start_timeout="10m")
 		start = gate.arrival()
 		idle = s.connect()
 		clock.set(days * DAY)
@@ -64,12 +64,17 @@ def steps(s, clock):
 
 def deadlines(s, days):
 	"""And those that are due come: a clock that went back does not keep them."""
-	name = f"short{days}"
-	s.deploy(name, idle_timeout="100ms", timeout="200ms", max_instances=1, queue=1, queue_timeout="100ms")
-	s.get(f"/function/{name}/")
-	s.line(f"of {name}: idle")
-	equal(s.get(f"/function/{name}/stall").status, 504, "deadlines that are due come")
-	took = float(s.get(f"/function/{name}/").headers["X-Duration-Seconds"])
+	# each has one that is short: a busy machine takes its time for what has none
+	for name, settings in (("idle", {"idle_timeout": "100ms"}), ("late", {"timeout": "200ms"}), ("full", {"queue_timeout": "100ms"})):
+		s.deploy(f"{name}{days}", **{"idle_timeout": "10h", "max_instances": 1, **settings})
+	s.line(f"of idle{days}: idle")
+	equal(s.get(f"/function/late{days}/stall").status, 504, "deadlines that are due come")
+	gate = Gate(s, f"full{days}")
+	busy, at = gate.hold(s, f"full{days}")
+	equal(s.get(f"/function/full{days}/").status, 503, "in the queue, too")
+	at.open()
+	busy.get()
+	took = float(s.get("/function/quiet/").headers["X-Duration-Seconds"])
 	ok(0 < took < 60, "durations are what they are", str(took))
 
 

@@ -6,6 +6,7 @@
  *	start=SOCKET	is ready once the test says so there
  *	ready=callback	says so by the callback
  *	version=TEXT	what / answers
+ *	journal=FILE	gets a line for each request to /play
  * fd 3: a bound socket, 4: the doorbell, 5: secrets. What it does with a request is said by its path, see answers[].
  */
 #include <arpa/inet.h>
@@ -22,23 +23,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { HEAD = 128 << 10 };
-
-struct request {
-	int fd;
-	char head[HEAD + 1], path[4096];
-	size_t have, head_len; /* of head: what was read; up to the empty line */
-	bool head_only;
-	long long length; /* -1: chunks */
-	/* the body as it is read */
-	size_t at;
-	long long left;
-	bool begun;
-};
+#include "function.h"
 
 static char words[8192];
 
-static const char *word(const char *name)
+const char *word(const char *name)
 {
 	static __thread char value[1024];
 	size_t len = strlen(name);
@@ -55,7 +44,7 @@ static const char *word(const char *name)
 	return NULL;
 }
 
-static void put(int fd, const void *bytes, size_t len)
+void put(int fd, const void *bytes, size_t len)
 {
 	const char *at = bytes;
 	ssize_t n;
@@ -63,11 +52,11 @@ static void put(int fd, const void *bytes, size_t len)
 	for (; len > 0; at += n, len -= (size_t)n) {
 		n = send(fd, at, len, MSG_NOSIGNAL);
 		if (n <= 0)
-			pthread_exit(NULL); /* the fd goes with the process; tests count those of the server */
+			pthread_exit(NULL);
 	}
 }
 
-static void say(int fd, int status, const char *text)
+void say(int fd, int status, const char *text)
 {
 	char head[256];
 	int n = snprintf(head, sizeof head, "HTTP/1.1 %d Status\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status,
@@ -98,8 +87,7 @@ static int line(struct request *r, char *to, size_t len)
 	return (int)n;
 }
 
-/* The next bytes of the body; 0: its end. */
-static size_t body(struct request *r, char *to, size_t len)
+size_t body(struct request *r, char *to, size_t len)
 {
 	char size[64];
 	ssize_t n;
@@ -127,7 +115,7 @@ static size_t body(struct request *r, char *to, size_t len)
 	return (size_t)n;
 }
 
-static void drain(struct request *r)
+void drain(struct request *r)
 {
 	char bytes[65536];
 
@@ -232,7 +220,7 @@ static void gate(struct request *r)
 }
 
 /* By another signal than those have that are stopped: the server's end tells them apart. */
-static void die(struct request *r)
+void die(struct request *r)
 {
 	(void)r;
 	printf("these are my last words\n");
@@ -257,13 +245,13 @@ static void die_in_body(struct request *r)
 	kill(getpid(), SIGTERM);
 }
 
-static void close_early(struct request *r)
+void close_early(struct request *r)
 {
 	shutdown(r->fd, SHUT_RDWR);
 	pthread_exit(NULL);
 }
 
-static void garbage(struct request *r)
+void garbage(struct request *r)
 {
 	put(r->fd, "this is no HTTP at all\r\n\r\n", 26);
 	close_early(r);
@@ -276,7 +264,7 @@ static void endless(struct request *r)
 		put(r->fd, "X-More: and more and more\r\n", 27);
 }
 
-static void stall(struct request *r)
+void stall(struct request *r)
 {
 	(void)r;
 	for (;;)
@@ -292,7 +280,7 @@ static void early(struct request *r)
 }
 
 /* It lives, and takes no connection any more. */
-static void deaf(struct request *r)
+void deaf(struct request *r)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
@@ -335,7 +323,8 @@ static const struct {
 	{ "/head", head }, { "/status/", status }, { "/echo", echo }, { "/count", count }, { "/big/", big },
 	{ "/gate/", gate }, { "/die-in-body", die_in_body }, { "/die", die }, { "/close", close_early },
 	{ "/garbage", garbage }, { "/endless", endless }, { "/stall", stall }, { "/early", early }, { "/deaf", deaf },
-	{ "/thread", thread }, { "/hop", hop }, { "/talk/", talk }, { "/secrets", secrets }, { "/env/", environment }, { "/", hello },
+	{ "/play/", play }, { "/thread", thread }, { "/hop", hop }, { "/talk/", talk }, { "/secrets", secrets },
+	{ "/env/", environment }, { "/", hello },
 };
 
 /* ---- serving ---- */
@@ -368,11 +357,20 @@ static bool read_head(struct request *r)
 	return sscanf(r->head, "%*s %4095s", r->path) == 1;
 }
 
+static void over(void *arg)
+{
+	struct request *r = arg;
+
+	close(r->fd);
+	free(r);
+}
+
 static void *serve(void *arg)
 {
 	struct request *r = calloc(1, sizeof *r);
 
 	r->fd = (int)(long)arg;
+	pthread_cleanup_push(over, r);
 	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	while (read_head(r)) {
 		size_t i = 0;
@@ -381,8 +379,7 @@ static void *serve(void *arg)
 			i++;
 		answers[i].answer(r);
 	}
-	close(r->fd);
-	free(r);
+	pthread_cleanup_pop(1);
 	return NULL;
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world for functions to connect to, in a network namespace of its own. Run as a program it is that world: it takes
-connections, answers datagrams and DNS queries, and tells who came. Standard input: "serve", then "seen" or its end."""
+connections, answers GET requests with who was asked, datagrams and DNS queries, and tells who came. Standard input: "serve", then "seen" or its end."""
 
 import ctypes
 import json
@@ -45,6 +45,14 @@ class World:
 	def seen(self):
 		"""Who came since the last time: sorted (protocol, where, port, from)."""
 		return sorted(tuple(x) for x in json.loads(self.ask("seen")))
+
+	def has_seen(self, wanted, what):
+		"""These came since the last time, and no others. A guest is answered a moment before it is seen here."""
+		end = time.monotonic() + LIMIT
+		seen = self.seen()
+		while not set(wanted) <= set(seen) and time.monotonic() < end:
+			seen = sorted(seen + self.seen())
+		equal(seen, sorted(wanted), what)
 
 	def end(self):
 		self.process.stdin.close()
@@ -104,6 +112,9 @@ def on_bytes(s, loop):
 		more = s.recv(65536)
 	except OSError:  # its guest was killed
 		more = b""
+	if more.startswith(b"GET "):
+		text = "%s:%d\n" % s.getsockname()
+		s.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
 	if not more:
 		loop.unregister(s)
 		s.close()

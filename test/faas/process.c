@@ -257,4 +257,5 @@ static void process_cost(const struct instance *i, struct instance_cost *out)
 }
 
 const struct backend_ops process_backend = { "process", process_open, process_close, process_check, process_start,
-	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, process_hold, NULL, NULL, NULL };
+	process_stop, process_address, process_times, process_cost, 1 << 20, NULL, process_hold, NULL, NULL, NULL,
+	NULL };

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import urllib.request
 
-from faas import LIMIT, Background, Server, equal, finish, ok
+from faas import LIMIT, Background, Gate, Server, equal, finish, ok
 
 
 def contract(s):
@@ -122,6 +122,35 @@ def images(s):
 	equal([n for n in os.listdir(os.path.join(s.state, "store", "images")) if n.startswith(".")], [], "no half upload is left")
 
 
+def image_files(s):
+	return set(os.listdir(os.path.join(s.state, "store", "images")))
+
+
+def images_go(s):
+	"""Files that nobody refers to, and one that goes while a function of it starts."""
+	before = image_files(s)
+	for n in range(4):
+		s.image("again", f"version={n}")
+	equal(len(image_files(s) - before), 1, "a name that is given anew leaves no file behind")
+	s.deploy("holder", image="again")
+	s.image("again", "version=next")
+	equal(len(image_files(s) - before), 2, "a function's file stays when its name goes")
+	ok(s.get("/function/holder/").text.startswith("3"), "and serves")
+	s.ask("DELETE", "/system/functions", {"functionName": "holder"})
+	equal(len(image_files(s) - before), 1, "until the function goes")
+	s.ask("DELETE", "/system/images/again")
+	equal(image_files(s), before, "and the last one with its name")
+	gate = Gate(s, "image-gate")
+	s.image("gated", f"start={gate.path}")
+	deploy = Background(s.deploy, "gated", image="gated")
+	starts = gate.arrival()
+	equal(s.ask("DELETE", "/system/images/gated").status, 200, "an image is removed while a function of it starts")
+	starts.open()
+	got = deploy.get()
+	ok(got.status == 409 and "meanwhile" in got.text, "the function is not kept: it would not be there after a restart", str(got))
+	equal(s.get("/system/function/gated").status, 404, "nor does it serve")
+
+
 def logs(s):
 	s.get("/function/fresh/die")
 	s.line("my last words")
@@ -225,6 +254,45 @@ def commands(s):
 		ok(rc == 2 and err and not out, f"usage: {' '.join(words)}", f"{rc} {out} {err}")
 
 
+def mistakes(s):
+	"""What was wrong, where, and what is wanted; nothing is served or deployed."""
+	def refused(words, status, *texts):
+		rc, out, err = s.command(*words)
+		ok(rc == status and not out and all(t in err for t in texts), " ".join(words), f"{rc} {out} {err}")
+
+	refused(("--frob",), 2, "--frob", "no such command")
+	for words, texts in ((("deploy", "x", "--frob", "1"), ("--frob", "no such option")), (("deploy", "x", "--image"), ("--image", "value")),
+			(("deploy", "x", "--memory", "1M"), ("--image", "missing")), (("deploy", "--image", "x"), ("usage: ukvmm-faas deploy",)),
+			(("deploy", "x", "--env", "A", "--image", "x"), ("--env", "NAME=VALUE")), (("logs", "x", "--frob"), ("--frob",)),
+			(("invoke", "-z"), ("-z", "no such option")), (("invoke", "x", "-X"), ("-X", "value")), (("list", "--user"), ("--user", "value"))):
+		refused(words, 2, *texts)
+	refused(("deploy", "x", "--image", "plain", "--memory", "1M"), 1, "ukvmm.memory", "from 2M to 64G")
+	refused(("secret", "remove", "nothing"), 1, "none of this name\n")
+	refused(("deploy", "x", "--image", "/tmp"), 1, "open(/tmp)", "directory")
+	refused(("list", "--server", "http://127.0.0.1:1"), 1, "127.0.0.1:1", "serve")
+	rc, out, err = s.command("deploy", "equals", "--image=plain", "--env=A=b=c", "--memory=4M")
+	ok(rc == 0 and s.describe("equals")["envVars"] == {"A": "b=c"} and s.describe("equals")["ukvmm"]["memory"] == 4 << 20,
+		"deploy --OPTION=VALUE", err)
+	for option, value, text in (("memory", "x", "such as 4G"), ("addresses", "10.0.0.0", "10.100.0.0/16"), ("addresses", "10.0.0.0/31", "30"),
+			("resolver", "x", "none"), ("network", "x", "shared"), ("log", "x", "json"), ("pool", "0", "number"), ("drain-timeout", "x", "10s")):
+		refused(("serve", f"--{option}", value), 2, f"serve(--{option})", value, text)
+		with tempfile.NamedTemporaryFile("w") as f:
+			f.write(f"# a comment\n{option} = {value}\n")
+			f.flush()
+			refused(("serve", "--config", f.name), 1, f"config({f.name}): line 2", option, value, text)
+	for line, text in (("frob = 1", '"frob"'), ("frob", "OPTION = VALUE"), ("state = " + "x" * 2000, "longer")):
+		with tempfile.NamedTemporaryFile("w") as f:
+			f.write(line + "\n")
+			f.flush()
+			refused(("serve", "--config", f.name), 1, f"config({f.name}): line 1", text)
+	refused(("serve", "--frob"), 2, "--frob", "no such option")
+	refused(("serve", "--memory"), 2, "--memory", "value")
+	refused(("serve", "now"), 2, "serve(now)")
+	with tempfile.TemporaryDirectory() as folder:
+		for where in ("127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http", "127.0.0.1", "[::1", "x:1"):
+			refused(("serve", "--state", folder, "--listen", where), 1, f"listen({where})")
+
+
 def password():
 	with Server(password="pass word") as s:
 		equal(s.image("plain").status, 201, "the right password")
@@ -316,10 +384,16 @@ def main():
 		revisions(s)
 		secrets(s)
 		images(s)
+		images_go(s)
 		logs(s)
 		commands(s)
+		mistakes(s)
 		equal(s.balance(), 0, "requests balance")
+		follow = urllib.request.urlopen(f"http://127.0.0.1:{s.port}/system/logs?name=fresh&follow=true&tail=1", timeout=LIMIT)
+		equal(json.loads(follow.readline())["text"], "these are my last words", "somebody follows a log")
 		equal(s.stop(), 0, "it ends")
+		equal(follow.read(), b"", "and so does what is followed")
+		ok(not any("still under way" in line for line in s.seen), "which is not waited for", str(s.seen[-5:]))
 	password()
 	survival()
 	json_log()

@@ -153,7 +153,7 @@ def has_egress(folder, unit):
 		s.get("/function/one/seen")
 		reach(s, "one", {f"/try/{HERE}/7000": "waiting", "/try/10.101.0.1/7000": "waiting", "/ask/some.name": FAR,
 			f"/try/{NEAR}/80": "open"}, "the world is reached, and asked; the host is not, though it is named")
-		equal(world.seen(), [("tcp", NEAR, 80, HERE), ("udp", FAR, 53, HERE)], "outside is seen the same")
+		world.has_seen([("tcp", NEAR, 80, HERE), ("udp", FAR, 53, HERE)], "outside is seen the same")
 		equal(s.stop(), 0, "it ends")
 	subprocess.run(["nft", "flush", "ruleset"], check=True)
 	equal([uplink("rules", own).returncode, uplink("rules", own).returncode], [0, 0], "rules that were flushed are put back")

@@ -282,6 +282,23 @@ def killed(s):
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
 
 
+def silent(s):
+	"""A guest that knows nothing of us: it finds no doorbell. Its end is told like any other's, and what it costs is known."""
+	with open(os.path.join(os.environ["FAAS_GUESTS"], "noop.elf"), "rb") as f:
+		elf = f.read()
+	equal(s.ask("POST", "/system/images/silent", elf.replace(b"ukvmm,doorbell", b"nobody,doorbel")).status, 201, "a silent image")
+	equal(s.deploy("silent", image="silent", memory="34M", ready="tcp", max_instances="1").status, 202, "is ready by a connect")
+	equal(s.get("/function/silent/").status, 200, "serves")
+	name = [i["name"] for i in s.instances() if i["function"] == "silent"][0]
+	equal(len(s.get(f"/system/stack/{name}").json()), 1, "stack: where it is")
+	until(lambda: [i["cpuSeconds"] for i in s.instances() if i["name"] == name], lambda found: found[0] > 0)
+	ok(True, "what it costs is told while it lives")
+	kill_all(workers(s))
+	s.line(f"{name} of silent: died")
+	equal(s.get("/function/silent/").status, 200, "one that is killed is told of, and replaced")
+	s.ask("DELETE", "/system/functions", {"functionName": "silent"})
+
+
 def taken_over(s):
 	"""Workers that crash, or make a call that they may not: which of it is told, and they are replaced."""
 	for code, text in ((FAULT, "signal 4"), (FORK, "not on its list")):
@@ -431,6 +448,7 @@ def main():
 		looked_into(s)
 		hung(s)
 		killed(s)
+		silent(s)
 		taken_over(s)
 		killed_unheard(s)
 		walled(s)

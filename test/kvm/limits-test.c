@@ -39,6 +39,27 @@ static void a_deadline_ends_a_run(void **state)
 	ukvmm_vm_destroy(vm);
 }
 
+/* As large as can be said is as good as none, and no limit that is over. */
+static void the_largest_limits_are_none(void **state)
+{
+	struct fixture *f = *state;
+	const struct ukvmm_limits l = { .size = sizeof l, .slice_ns = UINT64_MAX, .cpu_ns = UINT64_MAX,
+		.deadline = UINT64_MAX };
+	struct ukvmm_limits with_deadline = l;
+	struct ukvmm_vm *vm = sealed_vm(f, guest_exit42, NULL);
+	struct ukvmm_stop stop = run_vcpu(vcpu_of(vm, 0), &l);
+
+	assert_int_equal(stop.reason, UKVMM_STOP_POWEROFF);
+	ukvmm_vm_destroy(vm);
+	/* the guest gets somewhere, although there is a limit: a spin is not interrupted all the time */
+	vm = sealed_vm(f, guest_exit42, NULL);
+	with_deadline.slice_ns = 0;
+	with_deadline.deadline = ukvmm_now() + 20000000000u;
+	stop = run_vcpu(vcpu_of(vm, 0), &with_deadline);
+	assert_int_equal(stop.reason, UKVMM_STOP_POWEROFF);
+	ukvmm_vm_destroy(vm);
+}
+
 static void cpu_time_adds_up_over_runs(void **state)
 {
 	struct fixture *f = *state;
@@ -136,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(a_slice_ends_a_spin_and_a_halt),
 		fixture_test(a_deadline_ends_a_run),
+		fixture_test(the_largest_limits_are_none),
 		fixture_test(cpu_time_adds_up_over_runs),
 		fixture_test(a_halt_uses_no_cpu_time),
 		fixture_test(accounting_is_live),

@@ -106,9 +106,25 @@ static void run_parks_and_wakes(void **state)
 	ukvmm_vm_destroy(vm);
 }
 
+/* It would wait for an end that was told already. */
+static void what_has_ended_cannot_be_run_again(void **state)
+{
+	struct fixture *f = *state;
+	struct ukvmm_stop stop = { .size = sizeof stop };
+	struct ukvmm_err err = { .size = sizeof err };
+	struct ukvmm_vm *vm = sealed_vm(f, guest_exit42, NULL);
+
+	assert_int_equal(ukvmm_vm_run(vm, ukvmm_now() + 20000000000u, NULL, &stop, NULL), 0);
+	assert_int_equal(stop.value, 42);
+	assert_int_equal(ukvmm_vm_run(vm, ukvmm_now() + 1000000000u, NULL, &stop, &err), -EBADFD);
+	assert_string_equal(err.call, "ukvmm_vm_run");
+	ukvmm_vm_destroy(vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		fixture_test(what_has_ended_cannot_be_run_again),
 		fixture_test(every_vcpu_comes_back_once),
 		fixture_test(one_vcpu_ends_the_others),
 		fixture_test(no_destruction_under_a_thread),

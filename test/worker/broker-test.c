@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "broker_wire.h"
+#include "cgroup_files.h"
 #include "impostor.h"
 
 enum { PATIENCE_MS = 100000, MANY = 80, ROUNDS = 150 };
@@ -62,6 +63,22 @@ static struct worker *spawn(struct broker *b, enum harm harm, const char *cgroup
 	assert_int_equal(broker_worker(b, &config, cgroup, NULL, id, &w, NULL), 0);
 	assert_int_equal(worker_pid(w), 0);
 	return w;
+}
+
+/* The youngest child's. */
+static pid_t broker_pid(void)
+{
+	char path[64], line[256] = "", *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	fclose(f);
+	while ((at = strrchr(line, ' ')) && !at[1])
+		*at = '\0';
+	return (pid_t)atoi(at ? at + 1 : line);
 }
 
 static enum worker_event_type next(struct worker *w)
@@ -125,6 +142,54 @@ static void workers_are_as_others(void **state)
 	dies(spawn(b, HARM_EXIT_7, NULL, &id), CAUSE_EXIT, 125);
 	worker_free(w);
 	worker_free(spawn(b, HARM_STALL, NULL, &id));
+	broker_stop(b);
+}
+
+/* It has said something: READY, or what no worker says. */
+static void is_heard(struct worker *w)
+{
+	struct pollfd p = { .fd = worker_fd(w), .events = POLLIN };
+
+	assert_true(poll(&p, 1, PATIENCE_MS) > 0);
+	assert_false(worker_next(w, &event) && event.type != WORKER_READY);
+}
+
+/* What a job brought is somebody else's once it is told to be dead: a tap above all. */
+static void a_death_is_told_when_it_has_happened(void **state)
+{
+	static const struct {
+		enum harm harm;
+		bool lies;
+	} cases[] = {
+		{ HARM_DEAD, true }, { HARM_FLOOD, true }, { HARM_EMPTY, true }, { HARM_GARBAGE, true },
+		{ HARM_NOTIFY, false }, { HARM_DEAF, false },
+	};
+	struct broker *b = begin(0);
+	struct worker_job job;
+	struct worker *w;
+	uint64_t id;
+
+	(void)state;
+	worker_job_init(&job);
+	job.config.image_fd = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		w = spawn(b, cases[i].harm, NULL, &id);
+		/* an answer: the birth is done */
+		assert_int_equal(broker_open(b, 0, "none", false, NULL), -ENOENT);
+		kill(broker_pid(), SIGSTOP);
+		is_heard(w);
+		if (cases[i].harm == HARM_NOTIFY)
+			assert_int_equal(worker_start(w, &job, NULL), 0);
+		if (!cases[i].lies)
+			worker_kill(w);
+		for (int n = 0; n < 500; n++)
+			assert_false(worker_next(w, &event) && event.type == WORKER_DEAD);
+		kill(broker_pid(), SIGCONT);
+		while (next(w) != WORKER_DEAD)
+			;
+		assert_int_equal(event.death.cause, cases[i].lies ? CAUSE_LIES : CAUSE_KILLED);
+		worker_free(w);
+	}
 	broker_stop(b);
 }
 
@@ -317,10 +382,12 @@ static void a_worker_in_its_cgroup_is_limited(void **state)
 	struct cgroup_limits limits = { .memory = 1 << 20, .tasks = 9 };
 	struct broker *b = begin(0);
 	struct worker *w;
+	char name[40];
 	uint64_t id;
 
 	(void)state;
-	w = spawn(b, HARM_DEAF, "broker-test", &id);
+	snprintf(name, sizeof name, "broker-test-%d", (int)getpid());
+	w = spawn(b, HARM_DEAF, name, &id);
 	if (next(w) == WORKER_FAILED) {
 		print_message("no cgroup here: %s\n", event.message.failed.err.text);
 	} else {
@@ -369,6 +436,49 @@ static void without_descriptors_it_goes_on(void **state)
 	}
 	broker_stop(b);
 	unplant();
+}
+
+static void put_into(const struct cgroup *c, pid_t pid)
+{
+	char text[16];
+
+	assert_int_equal(cgroup_place(c, pid, NULL), 0);
+	snprintf(text, sizeof text, "%d", pid);
+	if (c->unified)
+		assert_int_equal(cgroup_write(c->dir[0], "cgroup.procs", text), 0);
+}
+
+static enum worker_event_type first_word(struct broker *b)
+{
+	uint64_t id;
+	struct worker *w = spawn(b, HARM_DEAF, NULL, &id);
+	enum worker_event_type type = next(w);
+
+	worker_free(w);
+	return type;
+}
+
+/* The kernel refuses a process when it has made most of it: the next birth is not worse off for that. */
+static void a_birth_at_the_limit_of_tasks_is_only_refused(void **state)
+{
+	const struct cgroup_limits none = { .tasks = 1 }, many = { .tasks = 100 };
+	struct cgroup *c = NULL;
+	struct broker *b;
+
+	(void)state;
+	if (cgroup_make("no-tasks", &c, NULL) < 0)
+		skip();
+	b = begin(0);
+	put_into(c, broker_pid());
+	assert_int_equal(first_word(b), WORKER_READY);
+	assert_int_equal(cgroup_limit(c, &none, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(first_word(b), WORKER_FAILED);
+	assert_int_equal(cgroup_limit(c, &many, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(first_word(b), WORKER_READY);
+	broker_stop(b);
+	assert_int_equal(cgroup_remove(c), 0);
 }
 
 /* A client that was taken over is no better than its workers. */
@@ -513,12 +623,14 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(workers_are_as_others),
+		TEST(a_death_is_told_when_it_has_happened),
 		TEST(nothing_outlives_it),
 		TEST(a_broker_that_is_killed_leaves_nothing),
 		TEST(planted_files_are_not_opened),
 		TEST(ids_that_cannot_be_cgroups_are_refused),
 		TEST(a_worker_in_its_cgroup_is_limited),
 		TEST(without_descriptors_it_goes_on),
+		TEST(a_birth_at_the_limit_of_tasks_is_only_refused),
 		TEST(what_is_no_request_is_its_end),
 		TEST(any_bytes_are_answered_or_its_end),
 	};

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,10 +27,16 @@ static void say(enum message_type type, const void *body)
 	message_send(BIRTH_SOCKET, type, body);
 }
 
+static bool placed; /* it is told when it is in its cgroup */
+
 static void say_ready(void)
 {
 	struct message_ready ready = { .walls = WALL_ALL };
+	int fds[MESSAGE_FDS];
+	uint32_t len;
 
+	if (placed && message_await(BIRTH_SOCKET, room, &m, fds, &len) != 1)
+		_exit(99);
 	say(MESSAGE_READY, &ready);
 }
 
@@ -140,6 +147,10 @@ static void do_harm(enum harm harm)
 	case HARM_DEAF:
 		say_ready();
 		break;
+	case HARM_DEAD:
+		say_ready();
+		say(MESSAGE_DEAD, &(struct message_dead){ .cause = 0 });
+		break;
 	case HARM_NOTIFY:
 		take_job();
 		flood(MESSAGE_NOTIFY, &notify);
@@ -169,5 +180,6 @@ void impostor_main_if_worker(int argc, char **argv)
 	signal(SIGSEGV, SIG_DFL);
 	if (message_await(BIRTH_SOCKET, room, &m, fds, &len) != 1)
 		_exit(98);
+	placed = m.birth.flags & BIRTH_PLACED;
 	do_harm((enum harm)m.birth.memory);
 }

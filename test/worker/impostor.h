@@ -19,6 +19,7 @@ enum harm {
 	HARM_DEAF,	  /* READY, and reads no job */
 	HARM_NOTIFY,	  /* takes a job, NOTIFYs without end */
 	HARM_STOPPED_TWICE, /* takes a job, STOPPED and STOPPED */
+	HARM_DEAD,	  /* READY, then says of itself that it is dead, and lives on */
 	HARM_GOOD,	  /* takes a job, STOPPED, ends */
 };
 

@@ -121,6 +121,7 @@ static const struct known {
 	{ MESSAGE_AT_WORKER, MESSAGE_RESIZE, sizeof(struct message_resize) },
 	{ MESSAGE_AT_WORKER, MESSAGE_ASK, 0 },
 	{ MESSAGE_AT_WORKER, MESSAGE_HOLD, 0 },
+	{ MESSAGE_AT_WORKER, MESSAGE_PLACED, 0 },
 	{ MESSAGE_AT_CONTROL, MESSAGE_READY, sizeof(struct message_ready) },
 	{ MESSAGE_AT_CONTROL, MESSAGE_NOTIFY, sizeof(struct message_notify) },
 	{ MESSAGE_AT_CONTROL, MESSAGE_BROKEN, sizeof(struct message_broken) },

@@ -29,9 +29,10 @@ static void check_nx(struct doctor *d)
 	if (!doctor_line("/sys/module/kvm/parameters/nx_huge_pages", value, sizeof value))
 		return;
 	warn = slow && strcmp(value, "never") != 0;
-	f = doctor_find(d, "nx_huge_pages", warn ? FINDING_WARN : FINDING_OK,
+	f = d->make_us ? doctor_find(d, "nx_huge_pages", warn ? FINDING_WARN : FINDING_OK,
 		"kvm.nx_huge_pages is %s; making a VM took %llu us%s", value,
-		(unsigned long long)d->make_us, slow ? ", which is slow" : "");
+		(unsigned long long)d->make_us, slow ? ", which is slow" : "")
+		       : doctor_find(d, "nx_huge_pages", FINDING_OK, "kvm.nx_huge_pages is %s", value);
 	if (warn)
 		doctor_cure(f, "if the CPU is not open to iTLB multihit: kvm.nx_huge_pages=never "
 			       "on the kernel's command line; else cgroup favordynmods");

@@ -65,6 +65,15 @@ static void start_worker(struct machine *m, const struct run_options *o)
 		m->worker = NULL;
 }
 
+/* Told here, where it is known that it was the option's. */
+static int check_kvm(const struct run_options *o)
+{
+	if (o->kvm_fd < 0 || fcntl(o->kvm_fd, F_GETFD) >= 0)
+		return 0;
+	report("run", "--kvm-fd", "file descriptor %d is not open", o->kvm_fd);
+	return -1;
+}
+
 static int open_console(struct machine *m)
 {
 	int pair[2];
@@ -85,7 +94,7 @@ int machine_open(struct machine *m, const struct run_options *o)
 
 	snprintf(m->name, sizeof m->name, "%s", slash ? slash + 1 : o->image);
 	m->devices.vsock.door = m->devices.vsock.listener = -1;
-	if (limits_make(m, o) < 0)
+	if (check_kvm(o) < 0 || limits_make(m, o) < 0)
 		return CLI_FAILED;
 	start_worker(m, o);
 	/* all files before anything that the host may refuse: a mistyped name is the likeliest trouble */
@@ -156,24 +165,36 @@ int machine_start(struct machine *m, const struct run_options *o)
 	return CLI_FAILED;
 }
 
-/* The library was given descriptors and names: the operator called them otherwise. */
+/* The library was given descriptors and names: the operator called them otherwise. NULL: as the library calls it. */
+static const char *object_of(const struct machine *m, const struct run_options *o, const struct message_failed *f,
+	char *text, size_t len)
+{
+	const struct device_options *d = &o->devices;
+
+	if (f->phase == PHASE_IMAGE)
+		return o->image;
+	if (f->phase == PHASE_INITRD)
+		return o->initrd;
+	if (f->err.code == -EEXIST)
+		return NULL;
+	if (f->phase == PHASE_NET && f->index < d->nets_len) {
+		net_describe(d->nets[f->index], m->devices.net_name[f->index], text, len);
+		return text;
+	}
+	if (f->phase != PHASE_DISK || f->index >= d->disks_len)
+		return NULL;
+	if (!d->disks[f->index]->top)
+		return d->disks[f->index]->path;
+	snprintf(text, len, "%s,overlay=%s", d->disks[f->index]->path, d->disks[f->index]->top);
+	return text;
+}
+
 int machine_failed(const struct machine *m, const struct run_options *o, const struct message_failed *f)
 {
 	const struct ukvmm_err *err = &f->err;
-	const char *object = NULL;
-	char text[128];
+	char text[512];
 
-	if (f->phase == PHASE_IMAGE)
-		object = o->image;
-	else if (f->phase == PHASE_INITRD && o->initrd)
-		object = o->initrd;
-	else if (f->phase == PHASE_DISK && err->code != -EEXIST && f->index < o->devices.disks_len)
-		object = o->devices.disks[f->index]->path;
-	else if (f->phase == PHASE_NET && err->code != -EEXIST && f->index < o->devices.nets_len)
-		net_describe(o->devices.nets[f->index], m->devices.net_name[f->index], text, sizeof text);
-	if (f->phase == PHASE_NET && err->code != -EEXIST && f->index < o->devices.nets_len)
-		object = text;
-	report_err(err, object);
+	report_err(err, object_of(m, o, f, text, sizeof text));
 	if (f->phase == PHASE_IMAGE && (err->code == -ENOEXEC || err->code == -EFBIG))
 		return CLI_NOT_BOOTABLE;
 	return f->phase == PHASE_SEAL && err->code == -ENOEXEC ? CLI_NOT_BOOTABLE : CLI_FAILED;

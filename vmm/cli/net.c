@@ -57,7 +57,11 @@ static int open_tap(const char *name)
 
 	if (fd >= 0)
 		return fd;
-	report(call, name, "%s%s", strerror(-fd), tap_cure(fd));
+	if (strcmp(call, "TUNSETIFF") != 0)
+		report("open", "/dev/net/tun", "%s; taps need it (modprobe tun, and the right to open it); --net passt "
+			"does not", strerror(-fd));
+	else
+		report(call, name, "%s%s", strerror(-fd), tap_cure(fd));
 	return -1;
 }
 

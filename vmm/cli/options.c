@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ukvmm/x86.h>
@@ -112,10 +113,13 @@ static const char *const kicks_names[] = { "auto", "exit", "eventfd", NULL };
 static int choose(const char *command, const char *option, const char *const *names, uint32_t *out)
 {
 	int i = parse_choice(optarg, names);
+	char all[64] = "";
+	size_t len = 0;
 
+	for (int n = 0; i < 0 && names[n] && len < sizeof all; n++)
+		len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", n ? ", " : "", names[n]);
 	if (i < 0) {
-		report(command, option, "\"%s\" is none of the choices; see ukvmm %s --help",
-			optarg, command);
+		report(command, option, "\"%s\" is none of: %s", optarg, all);
 		return -EINVAL;
 	}
 	*out = (uint32_t)i;

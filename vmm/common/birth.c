@@ -162,9 +162,24 @@ static pid_t clone_with(uint64_t namespaces, struct child *c, int *pidfd)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* A birth that is refused late, at a limit of tasks, has left us the number of a descriptor that is not there. */
+static pid_t clone_or_none(uint64_t namespaces, struct child *c, int *pidfd)
+{
+	pid_t pid = clone_with(namespaces, c, pidfd);
+
+	if (pid < 0)
+		*pidfd = -1;
+	return pid;
+}
+
 static bool not_allowed(pid_t rc)
 {
 	return rc == -EPERM || rc == -EACCES || rc == -ENOSPC || rc == -EUSERS || rc == -EINVAL;
+}
+
+static bool is_moved(const struct worker_config *config)
+{
+	return config->cgroup && cgroup_birth_fd(config->cgroup) < 0;
 }
 
 /* What it is to become is in its socket before it lives. */
@@ -192,6 +207,8 @@ static int announce(const struct child *c, int to, uint32_t flags)
 		m.flags |= BIRTH_INSPECT;
 	if (config->flags & WORKER_TRACE)
 		m.flags |= BIRTH_TRACE;
+	if (is_moved(config))
+		m.flags |= BIRTH_PLACED;
 	return message_send(to, MESSAGE_BIRTH, &m);
 }
 
@@ -223,7 +240,7 @@ static int try_all(struct child *c, int mounts, int to, struct birth *b, struct 
 		c->user_ns = attempts[i].flags & BIRTH_USER_NS;
 		c->net = attempts[i].for_root ? c->config->net : 0;
 		c->mounts = attempts[i].for_root ? mounts : -1;
-		b->pid = clone_with(attempts[i].namespaces & ~given(c), c, &b->pidfd);
+		b->pid = clone_or_none(attempts[i].namespaces & ~given(c), c, &b->pidfd);
 		if (b->pid < 0 && not_allowed(b->pid))
 			continue;
 		if (b->pid < 0)
@@ -266,5 +283,15 @@ int birth_give(const struct worker_config *config, int to, int sock, int kvm, st
 		close(c.program);
 	if (mounts >= 0)
 		close(mounts);
+	return rc;
+}
+
+int birth_place(const struct worker_config *config, int to, pid_t pid, struct ukvmm_err *err)
+{
+	int rc = is_moved(config) ? cgroup_place(config->cgroup, pid, err) : 0;
+
+	/* one that is gone already is told of otherwise */
+	if (rc == 0 && is_moved(config))
+		message_send(to, MESSAGE_PLACED, NULL);
 	return rc;
 }

@@ -22,4 +22,10 @@ struct birth {
  * errno with err; if b->pid > 0 there is a process all the same. */
 int birth_give(const struct worker_config *config, int to, int sock, int kvm, struct birth *b, struct ukvmm_err *err);
 
+/*
+ * Where it could not be born in its cgroup it is moved there, which can take long; it gets ready meanwhile, and is READY only
+ * then: its guest is within the limits from the beginning. to: as above.
+ */
+int birth_place(const struct worker_config *config, int to, pid_t pid, struct ukvmm_err *err);
+
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +68,8 @@ int broker_worker(struct broker *b, const struct worker_config *config, const ch
 	};
 	int pair[2], rc = cgroup ? set_name(&r, cgroup) : 0;
 
+	if (getrandom(&r.proof, sizeof r.proof, 0) != sizeof r.proof)
+		return failure(err, -errno, "getrandom", "worker");
 	if (cgroup && limits)
 		r.limits = *limits;
 	if (rc < 0)
@@ -81,7 +83,7 @@ int broker_worker(struct broker *b, const struct worker_config *config, const ch
 		return failure(err, rc, "sendmsg", "broker");
 	}
 	*id = r.id;
-	return worker_adopt(pair[0], out, err);
+	return worker_adopt(pair[0], r.proof, out, err);
 }
 
 /* The answer's error becomes the caller's; its descriptor, if it has one, the result. */

@@ -19,7 +19,7 @@ enum broker_verb {
 
 struct broker_request {
 	uint32_t verb, folder, write, flags; /* flags: WORKER_* */
-	uint64_t id, memory;
+	uint64_t id, memory, proof; /* proof: of message_dead */
 	uint32_t vcpus, irqchip;
 	struct cgroup_limits limits;
 	char name[BROKER_NAME]; /* "": none */

@@ -146,6 +146,9 @@ static int tell(struct ukvmm_err *err, int rc, const char *name)
 	if (err && rc == -EBUSY)
 		snprintf(err->text, sizeof err->text, "there is one of that name, or other processes are in the cgroup "
 						      "that we are in: start from one of its own (Delegate=yes)");
+	if (err && (rc == -EACCES || rc == -EPERM || rc == -EROFS))
+		snprintf(err->text, sizeof err->text, "%s: start it as root, or by systemd-run --user --scope "
+						      "-p Delegate=yes", strerror(-rc));
 	return rc;
 }
 

@@ -36,6 +36,7 @@ enum message_type {
 	MESSAGE_ASK,	   /* for STATS */
 	MESSAGE_CORE,	   /* with one descriptor: write the guest's state there */
 	MESSAGE_HOLD,	   /* the guest stands still from now on, until its end */
+	MESSAGE_PLACED,	   /* it is in its cgroup: where BIRTH_PLACED says so, READY comes after */
 	/* from it */
 	MESSAGE_READY = 64, /* waits for a job */
 	MESSAGE_NOTIFY,	    /* the guest wrote its doorbell */
@@ -74,6 +75,7 @@ struct message_head {
 #define BIRTH_URING 16u	     /* its job may have disks with UKVMM_BLK_URING */
 #define BIRTH_VSOCK 32u	     /* its job may have vsock */
 #define BIRTH_INSPECT 64u    /* it may be looked into */
+#define BIRTH_PLACED 256u    /* MESSAGE_PLACED follows */
 #define BIRTH_ROOT 128u	     /* it has a descriptor of a mount namespace with an empty root, to go to */
 
 /* memory, vcpus, irqchip: of the VM that is made ahead; memory 0: none is. version: the library's. */
@@ -201,10 +203,11 @@ struct message_stopped {
 	struct message_stats stats;
 };
 
-/* cause: enum worker_cause. */
+/* cause: enum worker_cause. proof: known to the broker and its client; a worker that says this of itself lies. */
 struct message_dead {
 	uint32_t cause;
 	int32_t number;
+	uint64_t proof;
 };
 
 struct message {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,20 +27,28 @@ static int open_kvm(int given)
 	return given >= 0 ? given : open("/dev/kvm", O_RDWR | O_CLOEXEC);
 }
 
+static int no_kvm(struct ukvmm_err *err, int rc)
+{
+	failure(err, rc, "open", "/dev/kvm");
+	if (err)
+		snprintf(err->text, sizeof err->text, "%s; `ukvmm doctor` says what to do", strerror(-rc));
+	return rc;
+}
+
 static int start(struct worker *w, const struct worker_config *config, int theirs, struct ukvmm_err *err)
 {
 	struct birth b = { .pid = 0, .pidfd = -1 };
 	int kvm = open_kvm(config->kvm_fd), rc;
 
 	if (kvm < 0)
-		return failure(err, -errno, "open", "/dev/kvm");
+		return no_kvm(err, -errno);
 	rc = birth_give(config, w->sock, theirs, kvm, &b, err);
 	if (config->kvm_fd < 0)
 		close(kvm);
 	w->pid = b.pid > 0 ? b.pid : 0;
 	w->pidfd = b.pidfd;
-	if (rc == 0 && config->cgroup)
-		rc = cgroup_place(config->cgroup, w->pid, err);
+	if (rc == 0)
+		rc = birth_place(config, w->sock, w->pid, err);
 	if (rc < 0)
 		return rc;
 	rc = watch(w, w->sock);
@@ -75,7 +84,7 @@ int worker_new(const struct worker_config *config, struct worker **out, struct u
 	return 0;
 }
 
-int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
+int worker_adopt(int sock, uint64_t proof, struct worker **out, struct ukvmm_err *err)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	int rc = 0;
@@ -90,6 +99,7 @@ int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err)
 		return rc;
 	}
 	w->brokered = true;
+	w->proof = proof;
 	w->pidfd = -1;
 	w->sock = sock;
 	w->death = worker_death_of(0, 0, false);

@@ -8,7 +8,8 @@
  *	worker_new -> READY -> worker_start(job) -> (NOTIFY, BROKEN, STATS)* -> STOPPED -> DEAD
  *	                                         -> FAILED -> DEAD
  *
- * DEAD may come at any point, is always the last event, and comes once. The guest's output comes by the job's
+ * DEAD may come at any point, is always the last event, and comes once: the process is gone then, and nobody has what
+ * came with its job any more. The guest's output comes by the job's
  * console_fd: all of it has been written there before STOPPED is sent; after a DEAD without STOPPED, read it to its
  * end for the output so far.
  */
@@ -58,8 +59,8 @@ struct worker_config {
 /* Starts a process and returns: it gets ready by itself. 0, or a negative errno. A failure later is an event. */
 int worker_new(const struct worker_config *config, struct worker **out, struct ukvmm_err *err);
 
-/* For broker.c: one that somebody else starts and tells of; its end of the socket is taken over. */
-int worker_adopt(int sock, struct worker **out, struct ukvmm_err *err);
+/* For broker.c: one that somebody else starts, and tells of with this proof; its end of the socket is taken over. */
+int worker_adopt(int sock, uint64_t proof, struct worker **out, struct ukvmm_err *err);
 /* How a process ended, from waitid's siginfo_t. */
 struct worker_death worker_death_of(int code, int status, bool known);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is heard of a worker, from itself, from the kernel, from its broker. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -20,9 +21,9 @@ void worker_kill(struct worker *w)
 {
 	w->killed = true;
 	worker_kill_now(w);
-	/* the broker sees it */
+	/* the broker sees it, and tells when it is done */
 	if (w->brokered && w->sock >= 0)
-		shutdown(w->sock, SHUT_RDWR);
+		shutdown(w->sock, SHUT_WR);
 }
 
 void worker_hang_up(struct worker *w)
@@ -75,13 +76,36 @@ static enum worker_event_type meaning(struct worker *w, uint32_t type)
 	}
 }
 
-/* One that a worker says of itself is no worse: the broker ends it when we hang up. */
 static void take_death(struct worker *w, const struct message_dead *m)
 {
 	w->death = worker_death_of(m->cause == CAUSE_EXIT ? CLD_EXITED : CLD_KILLED, m->number, m->cause != CAUSE_UNKNOWN);
 	if (m->cause == CAUSE_MEMORY)
 		w->death.cause = CAUSE_MEMORY;
 	worker_hang_up(w);
+}
+
+/* It sent what none sends. A broker's is heard out: until it is dead it has what its job had. */
+static void lied(struct worker *w)
+{
+	w->lied = true;
+	if (w->brokered)
+		shutdown(w->sock, SHUT_WR);
+	else
+		worker_hang_up(w);
+}
+
+/* Nobody has the other end any more. An empty packet, too, reads as an end. */
+static bool is_closed(const struct worker *w)
+{
+	struct pollfd p = { .fd = w->sock };
+
+	return !w->brokered || (poll(&p, 1, 0) > 0 && p.revents & POLLHUP);
+}
+
+/* Of one that lies nothing is of interest but its end; nor of one that was killed before it was born, and then is not. */
+static bool ignored(const struct worker *w)
+{
+	return w->lied || (w->brokered && w->killed && w->state == BORN);
 }
 
 /* One message, if there is one: true. */
@@ -91,10 +115,13 @@ static bool hear(struct worker *w, struct worker_event *event)
 
 	if (rc == 0)
 		return false;
-	if (rc > 0 && w->brokered && event->message.head.type == MESSAGE_DEAD) {
+	if (rc > 0 && w->brokered && event->message.head.type == MESSAGE_DEAD &&
+		event->message.dead.proof == w->proof) {
 		take_death(w, &event->message.dead);
 		return false;
 	}
+	if (rc > 0 && ignored(w))
+		return false;
 	if (rc > 0) {
 		event->type = meaning(w, event->message.head.type);
 		if (event->type == WORKER_READY)
@@ -104,8 +131,10 @@ static bool hear(struct worker *w, struct worker_event *event)
 		if (event->type)
 			return true;
 	}
-	w->lied = rc != -EPIPE;
-	worker_hang_up(w);
+	if (rc == -EPIPE && is_closed(w))
+		worker_hang_up(w);
+	else if (!w->lied)
+		lied(w);
 	return false;
 }
 

@@ -180,6 +180,8 @@ __attribute__((noreturn)) static void worker_main(struct guest *g)
 	}
 	if (get_ready(g, &ready, &err) < 0)
 		guest_failed(g, PHASE_BIRTH, 0, &err);
+	if (g->birth.flags & BIRTH_PLACED)
+		receive(g, MESSAGE_PLACED, fds, &none);
 	if (message_send(g->sock, MESSAGE_READY, &ready) < 0)
 		_exit(EXIT_ORPHAN);
 	do_job(g);

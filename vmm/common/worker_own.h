@@ -14,7 +14,8 @@ struct worker {
 	pid_t pid;
 	enum state state;
 	bool killed, lied;
-	bool brokered;	 /* somebody else's child, who tells of its death by the socket */
+	bool brokered;	 /* somebody else's child, who tells of its death by the socket, */
+	uint64_t proof;	 /* with this */
 	bool dead, told; /* the kernel is done with it; so has the caller been told */
 	siginfo_t end;
 	struct worker_death death; /* as the broker told */
@@ -22,7 +23,7 @@ struct worker {
 };
 
 void worker_kill_now(const struct worker *w);
-/* Nothing more is heard from it; nor is it wanted to go on. */
+/* Nothing more is heard from it; nor is it wanted to go on. Of a broker's: it is dead. */
 void worker_hang_up(struct worker *w);
 /* Whether the kernel is done with it. options: WNOHANG or 0. */
 void worker_reap(struct worker *w, int options);

@@ -11,10 +11,10 @@
 
 #define PROGRAM "ukvmm-worker"
 
-/* In the folder of this program; a program that was replaced by an update is "... (deleted)", in the same one. */
-static int open_beside(void)
+/* From the folder of this program; a program that was replaced by an update is "... (deleted)", in the same one. */
+static int open_beside(const char *name)
 {
-	char path[PATH_MAX + sizeof PROGRAM];
+	char path[PATH_MAX + 64];
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
 
@@ -24,15 +24,18 @@ static int open_beside(void)
 	slash = strrchr(path, '/');
 	if (!slash)
 		return -1;
-	memcpy(slash + 1, PROGRAM, sizeof PROGRAM);
+	snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s", name);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
 int worker_program(struct ukvmm_err *err)
 {
 	static const char installed[] = WORKER_FOLDER "/" PROGRAM;
-	int low = open_beside(), fd;
+	int low = open_beside(PROGRAM), fd;
 
+	/* installed below another prefix than it was configured for */
+	if (low < 0)
+		low = open_beside(WORKER_FROM_BIN "/" PROGRAM);
 	if (low < 0)
 		low = open(installed, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (low < 0)

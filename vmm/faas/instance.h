@@ -99,6 +99,7 @@ struct backend_options {
  * early: first of all, before there are threads, descriptors or secrets: for what has to be forked off. What it makes is
  * `open`'s `*out`; without `open`, `close` takes it. May be NULL, and *out with it.
  * notes: called once serving: a line for each thing about this host that an operator should know. May be NULL.
+ * serves: it was found to be ready by others than itself (READY_CALLBACK, READY_TCP), and has requests from now on. NULL: not told.
  * admit: can a function have the egress that it asks for? -ENOTSUP with the reason. NULL: none can. Any thread.
  * overhead: bytes that an instance costs beside its guest's memory.
  */
@@ -126,6 +127,7 @@ struct backend_ops {
 	int (*early)(const struct backend_options *options, struct backend **out, struct ukvmm_err *err);
 	void (*notes)(const struct backend *b, void (*line)(const char *fmt, ...));
 	int (*admit)(struct backend *b, const struct spec *spec, struct ukvmm_err *err);
+	void (*serves)(struct instance *i);
 };
 
 #endif

@@ -21,14 +21,14 @@ static const char usage[] =
 	"       ukvmm-faas image import NAME FILE | image list | image remove NAME\n"
 	"       ukvmm-faas secret set NAME [FILE] | secret list | secret remove NAME\n"
 	"       ukvmm-faas --help | --version\n"
-	"See ukvmm-faas(1).\n";
+	"`ukvmm-faas COMMAND --help` lists a command's options; ukvmm-faas(1) has the whole story.\n";
 
 int faas_main(int argc, char **argv, const struct backend_ops *ops)
 {
 	const char *command = argc > 1 ? argv[1] : "";
 	int rc;
 
-	if (strcmp(command, "--help") == 0) {
+	if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
 		fputs(usage, stdout);
 		return 0;
 	}
@@ -36,7 +36,7 @@ int faas_main(int argc, char **argv, const struct backend_ops *ops)
 		printf("ukvmm-faas %s\n", ukvmm_version());
 		return 0;
 	}
-	if (!*command || *command == '-') {
+	if (!*command) {
 		fputs(usage, stderr);
 		return 2;
 	}

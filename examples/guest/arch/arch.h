@@ -48,6 +48,11 @@ void rt_idle(uint64_t seen, uint64_t kick_at, uint32_t kick_value, uint64_t ns);
 void rt_idle_door_at(uint64_t at);
 void rt_relax(void); /* in loops that wait for memory to change */
 
+/* Goes on where `to` was left, and keeps in *from where this stack goes on. */
+void rt_switch(void **from, void *to);
+/* A stack below `top` (some 64 bytes of it are written) that begins with `entry`, which does not return. */
+void *rt_stack(void *top, void (*entry)(void));
+
 /* The serial line; never waits for a reader. read: how many bytes were there, at most len. */
 void rt_serial_write(const char *bytes, size_t len);
 size_t rt_serial_read(char *bytes, size_t len);

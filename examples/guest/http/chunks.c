@@ -25,7 +25,7 @@ static int chunk_size(struct http_chunks *c, struct fn_str line)
 			return -400;
 		left = left << 4 | (uint64_t)(d <= '9' ? d - '0' : d - 'a' + 10);
 	}
-	if (left + c->body > HTTP_BODY_MAX)
+	if (!c->pieces && left + c->body > HTTP_BODY_MAX)
 		return -413;
 	c->left = left;
 	c->state = left ? CHUNK_DATA : CHUNK_TRAILER;
@@ -76,7 +76,7 @@ int http_decode_chunks(struct http_chunks *c, char *bytes, size_t len)
 		if (next > CHUNK_LINE)
 			return -400;
 		c->read += next;
-		if (c->read - c->body > HTTP_HEAD_MAX + HTTP_BODY_MAX)
+		if (!c->pieces && c->read - c->body > HTTP_HEAD_MAX + HTTP_BODY_MAX)
 			return -413;
 		rc = chunk_line(c, line);
 	}

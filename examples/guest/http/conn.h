@@ -10,6 +10,7 @@
 
 #include "lwip/tcp.h"
 #include "parse.h"
+#include "task.h"
 #include "ukvmm_fn.h"
 
 enum conn_state {
@@ -19,13 +20,15 @@ enum conn_state {
 	CONN_HEAD,    /* a head has begun */
 	CONN_BODY,    /* a head is there, its body is not */
 	CONN_ANSWER,  /* a response leaves */
+	CONN_TURN,    /* it would be its turn, but handle() waits for others too often already */
+	CONN_HANDLED, /* handle() has its request, and waits */
 	CONN_LINGER,  /* refused: what comes is thrown away until the client has seen why */
 	CONN_STATES,
 };
 
 struct conn {
 	struct tcp_pcb *pcb;
-	struct conn *next, *prev; /* of those that wait for a request, the longest first */
+	struct conn *next, *prev; /* of those that wait for a request, or for handle(), the longest first */
 	struct conn *restless;	  /* of those that TCP may have stopped sending for */
 	enum conn_state state;
 	bool closing, refused; /* ... once the response has been given to TCP; it said that the request was bad */
@@ -35,6 +38,8 @@ struct conn {
 	char *store; /* where `in` is, room bytes; NULL: in a packet */
 	size_t room, held; /* held: not yet given back to TCP's window */
 	struct http_head *head; /* in CONN_BODY */
+	struct pbuf *packet;	/* `in` is in it */
+	struct task *task;	/* in CONN_HANDLED */
 	struct http_chunks chunks;
 	uint64_t since, moved, last; /* in this state since; bytes that came or went in it, and when the last did */
 	struct fn_response response;
@@ -57,9 +62,15 @@ void conn_forget(struct conn *c);
 /* The one that has waited longest for a request; NULL: none waits for more than a second. */
 struct conn *conn_longest(void);
 
+/* The one that has waited longest in CONN_TURN, or NULL. */
+struct conn *conn_first_turn(void);
+
 /* ---- server.c ---- */
 /* Answers what can be answered. False: it is to be closed. */
 bool conn_serve(struct conn *c);
+/* What CONN_TURN waited for is there; handle() has answered what CONN_HANDLED waited for. Not from within lwIP. */
+void conn_its_turn(struct conn *c);
+void conn_answered(struct conn *c, const struct fn_response *response, bool head_only);
 
 /* ---- input.c ---- */
 /* `budget`: bytes that all connections together may have waiting. */
@@ -72,6 +83,13 @@ bool input_request(struct conn *c);
 /* Gives back to TCP's window what is held. */
 void input_acknowledge(struct conn *c);
 void input_drop(struct conn *c);
+/* The bytes of a request that is no longer in `in`. */
+struct input_aside {
+	char *store;
+	size_t room;
+	struct pbuf *packet;
+};
+void input_forget(struct input_aside *aside);
 
 /* ---- output.c ---- */
 /* There is room for a small response. */

@@ -69,6 +69,15 @@ void input_drop(struct conn *c)
 	c->len = c->room = 0;
 }
 
+void input_forget(struct input_aside *aside)
+{
+	kept -= aside->room;
+	free(aside->store);
+	if (aside->packet)
+		pbuf_free(aside->packet);
+	*aside = (struct input_aside){ NULL, 0, NULL };
+}
+
 void input_acknowledge(struct conn *c)
 {
 	while (c->held) {
@@ -127,15 +136,44 @@ static void rebase(struct http_head *head, const char *to)
 	head->bytes = to;
 }
 
+/* The first `used` bytes stay where they are: handle() has pointers to them. */
+static bool set_aside(struct conn *c, size_t used, struct input_aside *aside)
+{
+	const char *rest = c->in + used;
+	size_t n = c->len - used;
+
+	*aside = (struct input_aside){ c->store, c->room, c->store ? NULL : c->packet };
+	if (aside->packet)
+		pbuf_ref(aside->packet);
+	c->store = c->in = NULL;
+	c->len = c->room = 0;
+	if (!n)
+		return true;
+	if (!make_room(c, n))
+		return false;
+	memcpy(c->in, rest, n);
+	c->len = n;
+	return true;
+}
+
 static bool answer(struct conn *c, struct http_head *head, size_t used)
 {
+	struct input_aside *aside;
 	bool sent;
 
 	c->closing = !head->keep_alive || guard_crowded();
 	c->response = (struct fn_response){ .status = 200, .type = "text/plain" };
-	handle(&head->request, &c->response);
-	sent = output_begin(c, fn_is(head->request.method, "HEAD"));
-	use(c, used);
+	if (tasks())
+		c->task = tasks()->call(c, c->head, &c->response, &aside);
+	else
+		handle(&head->request, &c->response);
+	if (c->task) {
+		conn_enter(c, CONN_HANDLED);
+		sent = set_aside(c, used, aside);
+	} else {
+		sent = output_begin(c, fn_is(head->request.method, "HEAD"));
+		use(c, used);
+	}
 	free(c->head);
 	c->head = NULL;
 	c->chunks = (struct http_chunks){ 0 };
@@ -168,7 +206,7 @@ static void skip_empty_lines(struct conn *c)
 bool input_request(struct conn *c)
 {
 	static struct http_head shared;
-	struct http_head *head = c->head ? c->head : &shared;
+	struct http_head *head = tasks() ? tasks()->head() : &shared;
 	size_t used = 0;
 	int rc = 1;
 
@@ -176,6 +214,11 @@ bool input_request(struct conn *c)
 		skip_empty_lines(c); /* RFC 9112 §2.2, and lest they be read again with every packet */
 	if (!c->len)
 		return true;
+	if (!head) {
+		conn_enter(c, CONN_TURN);
+		return true;
+	}
+	head = c->head ? c->head : head;
 	if (c->head)
 		rebase(head, c->in);
 	else
@@ -224,6 +267,7 @@ bool input_packet(struct conn *c, struct pbuf *p)
 		return true;
 	}
 	if (inside) {
+		c->packet = p;
 		c->in = p->payload;
 		c->len = p->len;
 	} else if (!keep(c, p)) {

@@ -28,6 +28,11 @@ static bool all_tokens(struct fn_str s)
 	return s.len;
 }
 
+bool http_is_token(struct fn_str s)
+{
+	return all_tokens(s);
+}
+
 static bool all_visible(struct fn_str s, unsigned char least)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -39,6 +44,37 @@ static bool all_visible(struct fn_str s, unsigned char least)
 	return true;
 }
 
+bool http_is_value(struct fn_str s)
+{
+	return all_visible(s, 32);
+}
+
+static bool version(struct fn_str word, struct http_head *head)
+{
+	if (word.len != 8 || memcmp(word.at, "HTTP/1.", 7) || (word.at[7] != '0' && word.at[7] != '1'))
+		return false;
+	head->keep_alive = word.at[7] == '1';
+	head->is_1_0 = !head->keep_alive;
+	return true;
+}
+
+/* The reason may be missing, and the blank before it. */
+static int status_line(struct fn_str line, struct http_head *head)
+{
+	struct fn_str first, code = line;
+
+	if (!all_visible(line, 32) || !text_until(&code, ' ', &first) || !version(first, head))
+		return -400;
+	if (code.len < 3 || (code.len > 3 && code.at[3] != ' '))
+		return -400;
+	for (size_t i = 0; i < 3; i++) {
+		if (code.at[i] < '0' || code.at[i] > '9')
+			return -400;
+		head->status = head->status * 10 + code.at[i] - '0';
+	}
+	return head->status >= 100 && head->status < 600 ? 0 : -400;
+}
+
 static int request_line(struct fn_str line, struct http_head *head)
 {
 	struct fn_request *r = &head->request;
@@ -48,10 +84,8 @@ static int request_line(struct fn_str line, struct http_head *head)
 		return -400;
 	if (!target.len || !all_visible(target, 33))
 		return -400;
-	if (line.len != 8 || memcmp(line.at, "HTTP/1.", 7) || (line.at[7] != '0' && line.at[7] != '1'))
+	if (!version(line, head))
 		return -505;
-	head->keep_alive = line.at[7] == '1';
-	head->is_1_0 = !head->keep_alive;
 	if (!text_until(&target, '?', &r->path)) {
 		r->path = target;
 		return 0;
@@ -70,7 +104,7 @@ static int decimal(struct fn_str s, uint64_t *out)
 			return -400;
 		*out = *out * 10 + (uint64_t)(s.at[i] - '0');
 	}
-	return *out > HTTP_BODY_MAX ? -413 : 0;
+	return 0;
 }
 
 static void connection(struct http_head *head, struct fn_str value)
@@ -88,30 +122,35 @@ static void connection(struct http_head *head, struct fn_str value)
 	}
 }
 
-struct seen {
-	bool length, host;
-};
-
-static int header(struct http_head *head, struct fn_str name, struct fn_str value, struct seen *seen)
+static int content_length(struct http_head *head, struct fn_str value)
 {
-	if (fn_is(name, "content-length")) {
-		if (seen->length)
-			return -400;
-		seen->length = true;
-		return decimal(value, &head->body);
-	}
+	int rc;
+
+	if (head->has_length)
+		return -400;
+	head->has_length = true;
+	rc = decimal(value, &head->body);
+	return rc ? rc : !head->status && head->body > HTTP_BODY_MAX ? -413 : 0;
+}
+
+static int header(struct http_head *head, struct fn_str name, struct fn_str value, bool *has_host)
+{
+	if (fn_is(name, "content-length"))
+		return content_length(head, value);
 	if (fn_is(name, "transfer-encoding")) {
 		if (head->chunked)
 			return -400;
 		head->chunked = true;
 		return fn_is(value, "chunked") ? 0 : -501;
 	}
-	if (fn_is(name, "host")) {
-		if (seen->host)
-			return -400;
-		seen->host = true;
-	} else if (fn_is(name, "connection")) {
+	if (fn_is(name, "connection")) {
 		connection(head, value);
+	} else if (head->status) {
+		return 0;
+	} else if (fn_is(name, "host")) {
+		if (*has_host)
+			return -400;
+		*has_host = true;
 	} else if (fn_is(name, "expect")) {
 		if (!fn_is(value, "100-continue"))
 			return -417;
@@ -120,7 +159,7 @@ static int header(struct http_head *head, struct fn_str name, struct fn_str valu
 	return 0;
 }
 
-static int header_line(struct http_head *head, struct fn_str line, struct seen *seen)
+static int header_line(struct http_head *head, struct fn_str line, bool *has_host)
 {
 	struct fn_request *r = &head->request;
 	struct fn_str name, value;
@@ -134,7 +173,7 @@ static int header_line(struct http_head *head, struct fn_str line, struct seen *
 	if (r->n_headers == FN_HEADERS)
 		return -431;
 	r->header[r->n_headers++] = (struct fn_header){ name, value };
-	return header(head, name, value, seen);
+	return header(head, name, value, has_host);
 }
 
 /* All but the array of headers, which is most of it. */
@@ -149,31 +188,45 @@ static void clear(struct http_head *head, const char *bytes)
 	head->bytes = bytes;
 	head->length = 0;
 	head->body = 0;
-	head->chunked = head->keep_alive = head->is_1_0 = head->expects_continue = false;
+	head->chunked = head->keep_alive = head->is_1_0 = head->expects_continue = head->has_length = false;
+	head->status = 0;
 }
 
-int http_parse_head(const char *bytes, size_t len, struct http_head *head)
+static int parse(const char *bytes, size_t len, struct http_head *head, int (*first_line)(struct fn_str, struct http_head *))
 {
 	size_t most = len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX, at = 0, next;
-	struct seen seen = { 0 };
+	bool begun = false, has_host = false;
 	struct fn_str line;
 	int rc;
 
 	clear(head, bytes);
 	while (text_line(bytes + at, most - at, &line, &next)) {
 		at += next;
-		if (!line.len && !head->request.method.len)
+		if (!line.len && !begun)
 			continue; /* empty lines before a request are let pass, RFC 9112 §2.2 */
 		if (!line.len) {
 			head->length = at;
 			/* two readers could see different lengths, RFC 9112 §6.1 */
-			if (head->chunked && (seen.length || head->is_1_0))
+			if (head->chunked && (head->has_length || head->is_1_0))
 				return -400;
-			return seen.host || head->is_1_0 ? 1 : -400;
+			return has_host || head->is_1_0 || head->status ? 1 : -400;
 		}
-		rc = head->request.method.len ? header_line(head, line, &seen) : request_line(line, head);
+		rc = begun ? header_line(head, line, &has_host) : first_line(line, head);
 		if (rc)
 			return rc;
+		begun = true;
 	}
 	return len >= HTTP_HEAD_MAX ? -431 : 0;
+}
+
+int http_parse_head(const char *bytes, size_t len, struct http_head *head)
+{
+	return parse(bytes, len, head, request_line);
+}
+
+int http_parse_answer(const char *bytes, size_t len, struct http_head *head)
+{
+	int rc = parse(bytes, len, head, status_line);
+
+	return rc < 0 ? -1 : rc;
 }

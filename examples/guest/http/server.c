@@ -7,6 +7,7 @@
 #include "conn.h"
 #include "frames.h"
 #include "guard.h"
+#include "net.h"
 #include "ukvmm_rt.h"
 
 enum { CONNECTIONS_LEAST = 64, CONNECTIONS_MOST = 16384, EACH = 8 << 10 };
@@ -14,6 +15,8 @@ enum { CONNECTIONS_LEAST = 64, CONNECTIONS_MOST = 16384, EACH = 8 << 10 };
 static void drop(struct conn *c)
 {
 	conn_forget(c);
+	if (c->task)
+		tasks()->forget(c->task);
 	output_release(c);
 	input_drop(c);
 	free(c->head);
@@ -50,8 +53,15 @@ static bool linger(struct conn *c)
 	return tcp_shutdown(c->pcb, 0, 1) == ERR_OK;
 }
 
+static bool is_handled(const struct conn *c)
+{
+	return c->state == CONN_TURN || c->state == CONN_HANDLED;
+}
+
 bool conn_serve(struct conn *c)
 {
+	if (is_handled(c))
+		return true;
 	while (c->state != CONN_LINGER) {
 		if (c->state == CONN_ANSWER) {
 			if (!output_more(c))
@@ -67,6 +77,8 @@ bool conn_serve(struct conn *c)
 		if (c->state != CONN_ANSWER)
 			break; /* more bytes are needed */
 	}
+	if (is_handled(c))
+		return true;
 	if (!c->len || output_ready(c))
 		input_acknowledge(c);
 	return !c->ended || (c->len && !output_ready(c));
@@ -79,6 +91,30 @@ static err_t settle(struct conn *c, bool alive)
 	if (c->state == CONN_ANSWER)
 		conn_watch(c);
 	return ERR_OK;
+}
+
+void conn_its_turn(struct conn *c)
+{
+	struct tcp_pcb *pcb = c->pcb;
+
+	if (is_handled(c))
+		conn_enter(c, c->head ? CONN_BODY : CONN_IDLE);
+	if (!conn_serve(c)) {
+		finish(c);
+		return;
+	}
+	settle(c, true);
+	tcp_output(pcb);
+}
+
+void conn_answered(struct conn *c, const struct fn_response *response, bool head_only)
+{
+	c->task = NULL;
+	c->response = *response;
+	if (output_begin(c, head_only))
+		conn_its_turn(c);
+	else
+		finish(c);
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -111,6 +147,8 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
 	struct conn *c = arg;
 
+	if (c->state == CONN_TURN)
+		net_wake(0); /* where it was for want of memory that it waits, nobody else says when */
 	if (!conn_is_late(c))
 		return settle(c, conn_serve(c));
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)

@@ -9,7 +9,9 @@
 enum { KIB_NS = 1000000000, MS = 1000000, LINGER_MS = 2000 };
 
 static struct {
-	struct conn *first, *last; /* CONN_NEW and CONN_IDLE */
+	struct waiting_list {
+		struct conn *first, *last;
+	} request, turn; /* CONN_NEW and CONN_IDLE; CONN_TURN */
 	struct conn *restless;
 	uint64_t patience[CONN_STATES]; /* ns */
 	uint64_t yield;		       /* ns: after so long one gives way */
@@ -33,34 +35,40 @@ void conn_setup(void)
 	waiting.yield = conn_word("http.yield", 1000) * MS;
 }
 
-static bool waits(enum conn_state state)
+static struct waiting_list *list_of(enum conn_state state)
 {
-	return state == CONN_NEW || state == CONN_IDLE;
+	return state == CONN_NEW || state == CONN_IDLE ? &waiting.request : state == CONN_TURN ? &waiting.turn : NULL;
 }
 
 static void list(struct conn *c)
 {
+	struct waiting_list *in = list_of(c->state);
+
+	if (!in)
+		return;
 	c->next = NULL;
-	c->prev = waiting.last;
-	*(c->prev ? &c->prev->next : &waiting.first) = c;
-	waiting.last = c;
+	c->prev = in->last;
+	*(c->prev ? &c->prev->next : &in->first) = c;
+	in->last = c;
 }
 
 static void unlist(struct conn *c)
 {
-	*(c->prev ? &c->prev->next : &waiting.first) = c->next;
-	*(c->next ? &c->next->prev : &waiting.last) = c->prev;
+	struct waiting_list *in = list_of(c->state);
+
+	if (!in)
+		return;
+	*(c->prev ? &c->prev->next : &in->first) = c->next;
+	*(c->next ? &c->next->prev : &in->last) = c->prev;
 }
 
 void conn_enter(struct conn *c, enum conn_state state)
 {
-	if (waits(c->state))
-		unlist(c);
+	unlist(c);
 	c->state = state;
 	c->since = c->last = rt_now();
 	c->moved = 0;
-	if (waits(state))
-		list(c);
+	list(c);
 }
 
 void conn_moved(struct conn *c, size_t bytes)
@@ -91,14 +99,20 @@ static void unqueue(struct conn *c)
 
 void conn_forget(struct conn *c)
 {
-	if (waits(c->state))
-		unlist(c);
+	unlist(c);
 	unqueue(c);
 }
 
 struct conn *conn_longest(void)
 {
-	return waiting.first && rt_now() - waiting.first->since > waiting.yield ? waiting.first : NULL;
+	struct conn *c = waiting.request.first;
+
+	return c && rt_now() - c->since > waiting.yield ? c : NULL;
+}
+
+struct conn *conn_first_turn(void)
+{
+	return waiting.turn.first;
 }
 
 /* A body has to go on, and by a KiB a second on the whole. */
@@ -106,6 +120,8 @@ bool conn_is_late(const struct conn *c)
 {
 	uint64_t now = rt_now(), may = waiting.patience[c->state];
 
+	if (c->state == CONN_TURN || c->state == CONN_HANDLED)
+		return false; /* what handle() calls is late by itself */
 	if (c->state != CONN_BODY && c->state != CONN_ANSWER)
 		return now - c->since > may;
 	return now - c->last > may || now - c->since > may + c->moved / 1024 * KIB_NS;
@@ -120,4 +136,6 @@ void http_turn(void)
 		if (c->state != CONN_ANSWER || !output_stalled(c))
 			unqueue(c);
 	}
+	if (tasks())
+		tasks()->turn();
 }

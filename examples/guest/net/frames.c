@@ -124,12 +124,23 @@ static void receive(void *arg, const struct rt_piece *piece, uint32_t n, bool ch
 		pbuf_free(p);
 }
 
+/* lwIP looks for link-local addresses on its own link only; others ask the gateway unless the link is such a network. */
+static err_t route(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+	const ip4_addr_t *gateway = netif_ip4_gw(netif);
+
+	if (ip4_addr_islinklocal(to) && !ip4_addr_netcmp(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
+		!ip4_addr_isany(gateway))
+		to = gateway;
+	return etharp_output(netif, p, to);
+}
+
 err_t frames_setup(struct netif *netif)
 {
 	card = netif->state;
 	netif->name[0] = 'e';
 	netif->name[1] = 'n';
-	netif->output = etharp_output;
+	netif->output = route;
 	netif->linkoutput = transmit;
 	netif->hwaddr_len = sizeof card->mac;
 	memcpy(netif->hwaddr, card->mac, sizeof card->mac);

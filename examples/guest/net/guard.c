@@ -10,7 +10,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
 
-enum kind { HALF_OPEN, OPEN, LEFT, KINDS };
+enum kind { HALF_OPEN, OPEN, LEFT, OUTGOING, KINDS };
 enum { HEAD = 16, URGENT = 1 << 20 };
 enum { LEFT_LEAST = 256, LEFT_MOST = 1024, HALF_OPEN_LEAST = 1024, HALF_OPEN_MOST = 8192 };
 
@@ -146,6 +146,13 @@ bool guard_crowded(void)
 void guard_opened(struct tcp_pcb *pcb)
 {
 	set_kind(pcb, OPEN);
+}
+
+void guard_outgoing(struct tcp_pcb *pcb)
+{
+	tcp_ext_arg_set_callbacks(pcb, 0, &callbacks);
+	tcp_ext_arg_set(pcb, 0, (void *)(uintptr_t)OUTGOING);
+	guard.count[OUTGOING]++;
 }
 
 void guard_left(struct tcp_pcb *pcb)

@@ -21,6 +21,8 @@ void guard_start(size_t memory);
 void guard_listen(struct tcp_pcb *pcb, uint32_t most, void (*make_room)(void));
 /* Connections are running out: who has been served had better go. */
 bool guard_crowded(void);
+/* One of ours to somebody else, before it is connected. */
+void guard_outgoing(struct tcp_pcb *pcb);
 /* The server has it; has no more to do with it, and closes it now. */
 void guard_opened(struct tcp_pcb *pcb);
 void guard_left(struct tcp_pcb *pcb);

@@ -9,7 +9,12 @@
 #define LWIP_SOCKET 0
 #define LWIP_IPV6 0
 #define LWIP_DHCP 1
+/* dns.c itself, dhcp.c and who asks them are compiled with it; nothing of it is begun or ticks for who asks nobody */
+#ifndef LWIP_DNS
 #define LWIP_DNS 0
+#endif
+#define DNS_TABLE_SIZE 16
+#define DNS_MAX_TTL 300
 #define LWIP_STATS 0
 #define LWIP_NETIF_STATUS_CALLBACK 0
 #define DHCP_DOES_ARP_CHECK 0 /* it waits for seconds before an address may be used */

@@ -18,6 +18,7 @@ enum { FIRST_LOOK_NS = 100 * 1000, LOOK_NS = 50 * 1000, SHORT_NS = 200 * 1000 };
 
 static struct netif card;
 static struct rt_net_info info;
+static uint64_t wake_at = UINT64_MAX;
 static uint64_t looks = FIRST_LOOK_NS; /* 0: not at all */
 
 u32_t sys_now(void)
@@ -55,6 +56,11 @@ bool net_up(void)
 	return !ip4_addr_isany(netif_ip4_addr(&card));
 }
 
+void net_wake(uint64_t at)
+{
+	wake_at = at < wake_at ? at : wake_at;
+}
+
 /* Some frames, and `after` them. False: there were none. */
 static bool some(void (*after)(void))
 {
@@ -89,9 +95,10 @@ static bool look(void (*after)(void))
 
 static void idle(u32_t ms)
 {
-	uint64_t now = rt_now();
+	uint64_t now = rt_now(), until = ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? UINT64_MAX : now + ms * 1000000ull;
 
-	rt_wait(ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? 0 : now + ms * 1000000ull);
+	until = until < wake_at ? until : wake_at;
+	rt_wait(until == UINT64_MAX ? 0 : until);
 	looks = rt_now() - now < SHORT_NS ? LOOK_NS : 0;
 }
 
@@ -103,6 +110,11 @@ void net_turn(void (*after)(void))
 		drain(after);
 		looks = looks && look(after) ? LOOK_NS : 0;
 	} while (looks);
+	if (wake_at <= rt_now()) {
+		wake_at = UINT64_MAX;
+		after();
+		return;
+	}
 	ms = sys_timeouts_sleeptime();
 	if (ms)
 		idle(ms);

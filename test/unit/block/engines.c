@@ -501,6 +501,38 @@ static void ring_follows_a_rebind(void **state)
 		skip();
 }
 
+/* The ring would ask the kernel again, which may have dropped what it could not write. */
+static void ring_does_not_try_a_failed_flush_again(void **state)
+{
+	int fd = file_of(4096);
+	struct block_backend *b;
+	struct block_engine *e;
+	struct batch batch;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	if (r.ring) {
+		e = uring_engine(r.ring);
+		batch_init(&batch);
+		assert_int_equal(block_raw(&b, fd, false, "disk", NULL), 0);
+		assert_int_equal(e->add(e, b), 0);
+		atomic_store(&b->lost, -EIO);
+		batch.request[0].io = (struct block_io){ .op = BLOCK_FLUSH };
+		submit(e, b, &batch.request[0]);
+		e->go(e);
+		batch_wait(&batch, r.ring, 1);
+		assert_int_equal(batch.request[0].io.result, -EIO);
+		e->remove(e, b);
+		b->ops->close(b);
+		batch_fini(&batch);
+	}
+	close(fd);
+	rig_fini(&r);
+	if (!r.ring)
+		skip();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +541,7 @@ int main(void)
 		cmocka_unit_test(ring_can_do_its_four_operations_only),
 		cmocka_unit_test(requests_survive_a_ring_in_trouble),
 		cmocka_unit_test(ring_follows_a_rebind),
+		cmocka_unit_test(ring_does_not_try_a_failed_flush_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

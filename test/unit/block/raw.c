@@ -266,9 +266,45 @@ static void memory_disk_works(void **state)
 	b->ops->close(b);
 }
 
+static int sync_fails;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int __wrap_fdatasync(int fd)
+{
+	if (!sync_fails)
+		return __real_fdatasync(fd);
+	errno = EIO;
+	return -1;
+}
+
+/* Whatever the kernel says later of what it could not write. */
+static void a_flush_that_failed_fails_until_a_rebind(void **state)
+{
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+	struct block_backend *b;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	assert_int_equal(block_raw(&b, fd, false, "disk", NULL), 0);
+	assert_int_equal(b->ops->flush(b), 0);
+	sync_fails = 1;
+	assert_int_equal(b->ops->flush(b), -EIO);
+	sync_fails = 0;
+	assert_int_equal(b->ops->flush(b), -EIO);
+	assert_int_equal(b->ops->zero(b, 0, 512, BLOCK_SYNC), -EIO);
+	assert_int_equal(b->ops->zero(b, 0, 512, 0), 0);
+	assert_int_equal(b->ops->rebind(b, fd), 0);
+	assert_int_equal(b->ops->flush(b), 0);
+	b->ops->close(b);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flush_that_failed_fails_until_a_rebind),
 		cmocka_unit_test(capacity_is_whole_sectors),
 		cmocka_unit_test(bytes_come_back),
 		cmocka_unit_test(zeroes_are_written_where_they_cannot_be_asked_for),

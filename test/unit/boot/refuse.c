@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PHDR = sizeof(Elf64_Ehdr), OFFSET = 8, PADDR = 24, FILESZ = 32, MEMSZ = 40 };
 
@@ -55,6 +56,32 @@ static void elf_header_values(void **state)
 	refuse64(32, UINT64_MAX, "lie outside of the file");
 	refuse64(24, 0x100008, "entry 0x100008 is in none");
 	refuse64(24, UINT64_MAX, "is in none");
+}
+
+/* 60,000 headers that each name the same 4 MiB of empty notes: looked through once, else it takes many minutes. */
+static void elf_notes_named_over_and_over(void **state)
+{
+	enum { NOTES = 60000, BYTES = 4 << 20, SECONDS = 100 };
+	const uint64_t headers = PHDR + (NOTES + 1ull) * sizeof(Elf64_Phdr);
+	struct bytes plain = make_plain(), file = {calloc(1, headers + 8 + BYTES), headers + 8 + BYTES};
+	struct boot_image image;
+
+	(void)state;
+	memcpy(file.data, plain.data, PHDR + sizeof(Elf64_Phdr));
+	memcpy(file.data + headers, plain.data + PHDR + sizeof(Elf64_Phdr), 8);
+	poke16(&file, 56, NOTES + 1);
+	poke64(&file, PHDR + OFFSET, headers);
+	for (uint64_t i = 1; i <= NOTES; i++) {
+		const Elf64_Phdr note = {.p_type = PT_NOTE, .p_offset = headers + 8, .p_filesz = BYTES};
+
+		memcpy(file.data + PHDR + i * sizeof note, &note, sizeof note);
+	}
+	alarm(SECONDS);
+	assert_int_equal(boot_parse(&image, file.data, file.len, BOOT_AUTO, false, "notes", NULL), 0);
+	alarm(0);
+	boot_image_fini(&image);
+	bytes_free(&file);
+	bytes_free(&plain);
 }
 
 static void elf_cut_off_anywhere(void **state)
@@ -288,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(elf_segment_values),
 		cmocka_unit_test(elf_header_values),
+		cmocka_unit_test(elf_notes_named_over_and_over),
 		cmocka_unit_test(elf_cut_off_anywhere),
 		cmocka_unit_test(elf_overlapping_segments),
 		cmocka_unit_test(elf_too_many_segments),

@@ -108,6 +108,41 @@ static void a_head_is_read(void **state)
 	assert_true(head.expects_continue && !head.keep_alive && !head.chunked && !head.is_1_0);
 }
 
+static void answers(void **state)
+{
+	static const struct {
+		const char *text;
+		int verdict, status;
+	} cases[] = {
+		{ "HTTP/1.1 200 OK\r\n\r\n", 1, 200 },
+		{ "HTTP/1.0 404\r\n\r\n", 1, 404 },
+		{ "HTTP/1.1 599 \r\nA: b\r\n\r\n", 1, 599 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", 1, 200 }, /* more than a request may have */
+		{ "HTTP/1.1 200 OK\r\nHost: a\r\nHost: b\r\nExpect: nothing\r\n\r\n", 1, 200 },
+		{ "HTTP/1.1 200 OK\r\nA: b\r\n", 0, 0 },
+		{ "HTTP/1.1 600 Many\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 099 Few\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 20 OK\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 2000 OK\r\n\r\n", -1, 0 },
+		{ "HTTP/2.0 200 OK\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1200 OK\r\n\r\n", -1, 0 },
+		{ "GET / HTTP/1.1\r\n" HOST "\r\n", -1, 0 },
+		{ "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", -1, 0 },
+		{ "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", -1, 0 },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", -1, 0 },
+	};
+	struct http_head head;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(http_parse_answer(cases[i].text, strlen(cases[i].text), &head), cases[i].verdict);
+		if (cases[i].verdict == 1)
+			assert_int_equal(head.status, cases[i].status);
+	}
+}
+
 static int decoded(const char *text, size_t step, char out[64], struct http_chunks *c)
 {
 	size_t len = strlen(text);
@@ -211,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads),
 		cmocka_unit_test(a_head_is_read),
+		cmocka_unit_test(answers),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(hash),
 		cmocka_unit_test(memory),

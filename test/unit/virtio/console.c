@@ -12,14 +12,24 @@
 enum { RING = 64, LEN = 4096, F_SIZE = 1, OUTPUT = 64 << 10 };
 enum { Q_RX, Q_TX };
 
-static void up_sized(struct drive *d, struct drive_dev *dev, uint32_t cols, uint32_t rows)
+static void up_as(struct drive *d, struct drive_dev *dev, uint32_t cols, uint32_t rows, uint32_t ring)
 {
 	struct ukvmm_console_config c = { .size = sizeof c, .cols = cols, .rows = rows };
 
 	drive_init(d);
 	assert_int_equal(ukvmm_vm_add_console(d->vm, "console0", &c, NULL), 0);
 	drive_seal(d);
-	drive_dev_up(d, 0, 2, RING, F_SIZE, dev);
+	drive_dev_up(d, 0, 2, ring, F_SIZE, dev);
+}
+
+static void up_sized(struct drive *d, struct drive_dev *dev, uint32_t cols, uint32_t rows)
+{
+	up_as(d, dev, cols, rows, RING);
+}
+
+static void up_ring(struct drive *d, struct drive_dev *dev, uint32_t ring)
+{
+	up_as(d, dev, 0, 0, ring);
 }
 
 static void up(struct drive *d, struct drive_dev *dev)
@@ -90,6 +100,30 @@ static void flood_is_bounded_and_counted(void **state)
 	assert_int_equal(ukvmm_vm_console_read(d.vm, 1, buf, sizeof buf, &lost), OUTPUT);
 	assert_int_equal(lost + first + OUTPUT + 1, (uint64_t)BUFFERS * BYTES);
 	drive_fini(&d);
+}
+
+/* One kick for all of them: whether the chains or the bytes of a turn run out first, with or without one half done. */
+static void all_of_one_kick_comes(void **state)
+{
+	static const struct {
+		uint32_t first, bytes; /* of the first chain, of each other */
+	} guest[] = { { 8192, 8192 }, { 300 << 10, 1 }, { 256 << 10, 1 }, { 1, 4096 } };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof guest / sizeof guest[0]; i++) {
+		struct drive_dev dev;
+		struct drive d;
+		uint64_t gpa;
+
+		up_ring(&d, &dev, 4 * RING);
+		gpa = drive_alloc(&d, guest[i].first);
+		for (uint32_t n = 0; n < 4 * RING; n++)
+			drive_put(&dev, Q_TX, &(struct drive_seg){ gpa, n ? guest[i].bytes : guest[i].first, false }, 1);
+		drive_kick(&dev, Q_TX);
+		for (uint32_t n = 0; n < 4 * RING; n++)
+			assert_int_equal(drive_wait_used(&dev, Q_TX, NULL), n);
+		drive_fini(&d);
+	}
 }
 
 static void input_waits_for_the_guest(void **state)
@@ -309,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_comes_on_port_1),
 		cmocka_unit_test(flood_is_bounded_and_counted),
+		cmocka_unit_test(all_of_one_kick_comes),
 		cmocka_unit_test(input_waits_for_the_guest),
 		cmocka_unit_test(resize_reaches_the_guest),
 		cmocka_unit_test(configs_are_checked),

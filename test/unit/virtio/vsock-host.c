@@ -438,9 +438,31 @@ static void streams_take_turns(void **state)
 	guest_fini(&g);
 }
 
+static int refuses(uint64_t cookie, uint32_t port)
+{
+	(void)cookie;
+	(void)port;
+	return -ECONNREFUSED;
+}
+
+/* A listening socket that its owner has shut down stays readable for ever: the poller does not. */
+static void a_listener_that_was_shut_down_is_left_alone(void **state)
+{
+	struct vguest g;
+
+	(void)state;
+	guest_init_given(&g, refuses, 0);
+	guest_up(&g, 4);
+	assert_int_equal(shutdown(device(&g)->listener, SHUT_RDWR), 0);
+	settle(&g);
+	assert_int_equal(unlink(g.path), 0);
+	guest_fini(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_listener_that_was_shut_down_is_left_alone),
 		cmocka_unit_test(client_names_a_port),
 		cmocka_unit_test(client_is_refused),
 		cmocka_unit_test(bad_lines_end_the_client),

@@ -82,6 +82,37 @@ static void strangers_are_answered_with_rst(void **state)
 	guest_fini(&g);
 }
 
+/* So many packets that need no answer, behind as many answers as are kept, that they take more than one turn. */
+static void packets_behind_full_answers_are_heard(void **state)
+{
+	enum { QUIET = RING - VSOCK_RSTS - 8 };
+	struct vguest g;
+	struct vsock_header h;
+	uint32_t heard = 0;
+
+	(void)state;
+	guest_init(&g, false);
+	guest_up(&g, 0);
+	h = header_of(&g, VSOCK_RW, 0, 0);
+	memcpy(drive_at(&g.d, g.tx, sizeof h), &h, sizeof h);
+	h.op = VSOCK_RST;
+	memcpy(drive_at(&g.d, g.tx + sizeof h, sizeof h), &h, sizeof h);
+	for (uint32_t i = 0; i < VSOCK_RSTS + QUIET; i++)
+		drive_put(&g.dev, VSOCK_Q_TX,
+			&(struct drive_seg){ g.tx + (i < VSOCK_RSTS ? 0 : sizeof h), sizeof h, false }, 1);
+	drive_kick(&g.dev, VSOCK_Q_TX);
+	settle(&g);
+	while (drive_used(&g.dev, VSOCK_Q_TX, NULL) >= 0)
+		heard++;
+	assert_int_equal(heard, VSOCK_RSTS);
+	guest_give(&g, VSOCK_RSTS);
+	while (drive_used(&g.dev, VSOCK_Q_TX, NULL) >= 0)
+		heard++;
+	assert_int_equal(heard, VSOCK_RSTS + QUIET);
+	still_works(&g);
+	guest_fini(&g);
+}
+
 static void half_a_header_is_nothing(void **state)
 {
 	struct vguest g;
@@ -412,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_are_answered_with_rst),
+		cmocka_unit_test(packets_behind_full_answers_are_heard),
 		cmocka_unit_test(half_a_header_is_nothing),
 		cmocka_unit_test(abuse_ends_the_stream),
 		cmocka_unit_test(data_after_the_end_is_refused),

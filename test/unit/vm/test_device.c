@@ -25,6 +25,7 @@ struct echo {
 	struct ukvmm_device *dev;
 	pthread_t last_thread;
 	uint32_t served, woken, timers, fds, turns;
+	bool restless; /* wakes itself at each turn */
 	int fd;
 };
 
@@ -46,7 +47,11 @@ static void echo_queue(void *ctx, uint32_t q, uint32_t budget)
 
 static void echo_woken(void *ctx)
 {
-	((struct echo *)ctx)->woken++;
+	struct echo *e = ctx;
+
+	e->woken++;
+	if (e->restless)
+		ukvmm_device_wake(e->dev);
 }
 
 static void echo_timer(void *ctx)
@@ -244,6 +249,34 @@ static void wake_timer_and_fd_arrive(void **state)
 	down(&d, &e);
 }
 
+/* A device that always has more to do gets one turn of a pass, however many other VMs have nothing. */
+static void one_pass_is_one_turn(void **state)
+{
+	enum { OTHERS = 8 };
+	const struct ukvmm_vm_config config = { .size = sizeof config, .memory = DRIVE_RAM };
+	struct ukvmm_vm *other[OTHERS];
+	struct drive d;
+	struct drive_dev dev;
+	struct echo e;
+
+	(void)state;
+	up(&d, &dev, &e, 0, UKVMM_KICKS_AUTO);
+	for (uint32_t i = 0; i < OTHERS; i++)
+		assert_int_equal(ukvmm_vm_new(d.poller, "other", d.image, &config, &other[i], NULL), 0);
+	drive_poll(&d);
+	e.woken = 0;
+	e.restless = true;
+	ukvmm_device_wake(e.dev);
+	for (uint32_t i = 1; i < 4; i++) {
+		drive_poll(&d);
+		assert_int_equal(e.woken, i);
+	}
+	e.restless = false;
+	for (uint32_t i = 0; i < OTHERS; i++)
+		assert_int_equal(ukvmm_vm_destroy(other[i]), 0);
+	down(&d, &e);
+}
+
 static void nothing_arrives_while_paused(void **state)
 {
 	struct drive d;
@@ -359,6 +392,7 @@ int main(void)
 		cmocka_unit_test(busy_queue_gets_its_eventfd),
 		cmocka_unit_test(eventfd_from_the_first),
 		cmocka_unit_test(wake_timer_and_fd_arrive),
+		cmocka_unit_test(one_pass_is_one_turn),
 		cmocka_unit_test(nothing_arrives_while_paused),
 		cmocka_unit_test(clone_goes_on),
 		cmocka_unit_test(driver_writes_only_what_it_may),

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +136,42 @@ static void stop_ends_every_worker(void **state)
 	assert_true(total <= 1);
 }
 
+/* A disk whose guest never rests. */
+struct restless {
+	struct job job;
+	struct ukvmm_host *host;
+	uint64_t until; /* 0: ends the work by a stop instead */
+	uint32_t ran;
+};
+
+static void run_again(struct job *job)
+{
+	enum { ENDS = 3, MOST = 1000 };
+	struct restless *r = (struct restless *)job;
+
+	r->ran++;
+	if (r->ran == ENDS && !r->until)
+		ukvmm_host_stop(r->host);
+	while (r->ran == ENDS && ukvmm_now() < r->until)
+		sched_yield();
+	if (r->ran < MOST)
+		host_queue(r->host, job);
+}
+
+static void work_ends_between_two_jobs(void **state)
+{
+	struct life *l = *state;
+	struct restless r = { .job.run = run_again, .host = l->host, .until = ukvmm_now() + 20000000 };
+
+	host_queue(l->host, &r.job);
+	assert_in_range(ukvmm_host_work(l->host, r.until), 1, 3);
+	r.until = 0;
+	r.ran = 0;
+	assert_int_equal(ukvmm_host_work(l->host, 0), 3);
+	assert_int_equal(r.ran, 3);
+	host_drain(l->host);
+}
+
 static void pools_grow_shrink_and_go(void **state)
 {
 	struct ukvmm_vm_config c = { .size = sizeof c, .memory = 4 << 20 };
@@ -154,6 +192,49 @@ static void pools_grow_shrink_and_go(void **state)
 	c.memory = 1;
 	assert_int_equal(ukvmm_host_prepare(l->host, &c, 1, &err), -EINVAL);
 	assert_int_equal(pooled(l), 5);
+}
+
+struct gate {
+	struct job job;
+	sem_t in, out;
+};
+
+static void wait_at(struct job *job)
+{
+	struct gate *g = (struct gate *)job;
+
+	sem_post(&g->in);
+	sem_wait(&g->out);
+}
+
+/* The one worker is busy: what makes up for a shell that was taken waits, and is one job however many are taken. */
+static void a_refill_that_waits_is_not_queued_again(void **state)
+{
+	const struct ukvmm_vm_config c = { .size = sizeof c, .memory = 4 << 20 };
+	const struct shell_kind kind = { .memory = 4 << 20, .vcpus = 1, .irqchip = KVM_CHIP_SPLIT };
+	struct gate gate = { .job.run = wait_at };
+	struct life *l = *state;
+	struct shell *a, *b;
+	pthread_t worker;
+
+	sem_init(&gate.in, 0, 0);
+	sem_init(&gate.out, 0, 0);
+	assert_int_equal(pthread_create(&worker, NULL, work, l), 0);
+	host_queue(l->host, &gate.job);
+	sem_wait(&gate.in);
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 2, NULL), 0);
+	a = shell_pool_get(l->host, &kind);
+	assert_int_equal(queued(l), 1);
+	assert_int_equal(ukvmm_host_prepare(l->host, &c, 2, NULL), 0);
+	b = shell_pool_get(l->host, &kind);
+	assert_int_equal(queued(l), 1);
+	sem_post(&gate.out);
+	ukvmm_host_stop(l->host);
+	pthread_join(worker, NULL);
+	host_drain(l->host);
+	assert_int_equal(pooled(l), 2);
+	shell_close(a);
+	shell_close(b);
 }
 
 static void vms_are_counted_and_limited(void **state)
@@ -227,6 +308,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jobs_wait_for_a_worker_but_not_without_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(stop_ends_every_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_grow_shrink_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refill_that_waits_is_not_queued_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(work_ends_between_two_jobs, setup, teardown),
 		cmocka_unit_test_setup_teardown(vms_are_counted_and_limited, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_ring_is_made_now_or_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_configs_are_refused, setup, teardown),

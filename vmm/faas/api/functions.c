@@ -110,8 +110,30 @@ static void look_up(struct job *job)
 		job->rc = check_egress(job);
 }
 
+/* Since they were found: nothing keeps them before this revision is kept. */
+static bool still_there(struct job *job)
+{
+	const struct spec *spec = job->spec;
+	bool there = true;
+
+	for (int i = -2; there && i < (int)spec->n_disks; i++) {
+		const char *hash = i == -2 ? spec->hash : i == -1 ? spec->initrd : spec->disk[i];
+		int fd = *hash ? store_image_open(job->app->store, hash) : -1;
+
+		there = !*hash || fd >= 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	return there;
+}
+
 static void put(struct job *job)
 {
+	if (!still_there(job)) {
+		job->rc = failure(&job->err, -EBUSY, "deploy", job->spec->name);
+		snprintf(job->err.text, sizeof job->err.text, "an image of it was removed or replaced meanwhile: deploy it again");
+		return;
+	}
 	job->rc = store_put_function(job->app->store, job->spec->name, job->spec->revision, job->text, &job->err);
 }
 

@@ -9,6 +9,7 @@
 struct logs {
 	struct log *first, **end;
 	uint32_t n;
+	bool ended;
 };
 
 struct logs *logs_new(void)
@@ -82,10 +83,20 @@ struct log *logs_add(struct logs *l, const char *function)
 		return NULL;
 	snprintf(log->function, sizeof log->function, "%s", function);
 	log->end = &log->first;
+	log->ended = l->ended;
 	*l->end = log;
 	l->end = &log->next;
 	l->n++;
 	return log;
+}
+
+void logs_end(struct logs *l)
+{
+	l->ended = true;
+	for (struct log *log = l->first; log; log = log->next) {
+		log->ended = true;
+		logs_wake(log);
+	}
 }
 
 static void end_line(struct log *log)

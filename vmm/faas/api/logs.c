@@ -85,7 +85,7 @@ static ssize_t on_read(struct call *call, char *to, size_t len)
 	size_t n;
 
 	if (!r->text && !next_line(r))
-		return r->follow ? 0 : CALL_EOF;
+		return r->follow && !r->log->ended ? 0 : CALL_EOF;
 	n = r->text_len - r->text_at < len ? r->text_len - r->text_at : len;
 	memcpy(to, r->text + r->text_at, n);
 	r->text_at += n;

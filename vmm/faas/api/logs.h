@@ -16,5 +16,7 @@ struct logs *logs_new(void);
 void logs_free(struct logs *l); /* its readers must be gone. NULL is ignored */
 /* Any bytes; lines are put together per instance. */
 void logs_put(struct logs *l, const char *function, const char *instance, const char *bytes, size_t len);
+/* The server ends: readers that follow get what is there, and their end. */
+void logs_end(struct logs *l);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef FAAS_LOGS_INTERNAL_H
 #define FAAS_LOGS_INTERNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "logs.h"
@@ -26,6 +27,7 @@ struct log {
 	size_t bytes;
 	uint64_t lines;
 	struct reader *readers;
+	bool ended; /* nobody follows any more */
 	char part[LOG_LINE + 1], part_of[LOG_NAME]; /* a line that has not ended */
 	size_t part_len;
 };

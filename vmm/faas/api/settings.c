@@ -25,7 +25,7 @@ struct setting {
 
 #define AT(field) offsetof(struct spec, field)
 static const struct setting settings[] = {
-	{ "memory", SIZE, AT(memory), 2 * MIB, 64 * 1024 * MIB, 128 * MIB, "a size such as 64M" },
+	{ "memory", SIZE, AT(memory), 2 * MIB, 64 * 1024 * MIB, 128 * MIB, "a size from 2M to 64G" },
 	{ "vcpus", NUMBER, AT(vcpus), 1, 32, 1, "1 to 32" },
 	{ "port", NUMBER, AT(port), 1, 65535, 8080, "1 to 65535" },
 	{ "concurrency", NUMBER, AT(concurrency), 1, 10000, 1, "1 to 10000" },
@@ -37,10 +37,10 @@ static const struct setting settings[] = {
 	{ "rate", COUNT, AT(rate), 0, 1000000, 0, "requests a second, 0 to 1000000" },
 	{ "single-use", SWITCH, AT(single_use), 0, 1, 0, "true or false" },
 	{ "on-timeout", ENDS, AT(keep), 0, 1, 0, "end or keep" },
-	{ "idle-timeout", TIME, AT(idle_ns), S / 1000, 86400 * S, 60 * S, "a time such as 30s" },
-	{ "start-timeout", TIME, AT(start_ns), S / 1000, 600 * S, 25 * S, "a time such as 25s" },
-	{ "timeout", TIME, AT(timeout_ns), S / 1000, 86400 * S, 60 * S, "a time such as 60s" },
-	{ "queue-timeout", TIME, AT(queue_ns), S / 1000, 600 * S, 25 * S, "a time such as 25s" },
+	{ "idle-timeout", TIME, AT(idle_ns), S / 1000, 86400 * S, 60 * S, "a time from 1ms to 24h, such as 30s" },
+	{ "start-timeout", TIME, AT(start_ns), S / 1000, 600 * S, 25 * S, "a time from 1ms to 10m, such as 25s" },
+	{ "timeout", TIME, AT(timeout_ns), S / 1000, 86400 * S, 60 * S, "a time from 1ms to 24h, such as 60s" },
+	{ "queue-timeout", TIME, AT(queue_ns), S / 1000, 600 * S, 25 * S, "a time from 1ms to 10m, such as 25s" },
 	{ "body-max", SIZE, AT(body_max), 0, UINT64_C(1) << 50, 1024 * MIB, "a size such as 16M" },
 	{ "ready", READY, AT(ready), 0, 0, READY_DOORBELL, "doorbell, callback or tcp" },
 	{ "egress", EGRESS, 0, 0, 0, 0, "a list of CIDR[:PORTS][/tcp|/udp|/icmp] or @FUNCTION" },
@@ -198,6 +198,14 @@ static int set(struct spec *spec, const struct setting *s, const char *text, cha
 		value = (value + 4095) / 4096 * 4096;
 	store(spec, s, value);
 	return 0;
+}
+
+bool settings_has(const char *key)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		if (strcmp(settings[i].key, key) == 0)
+			return true;
+	return false;
 }
 
 int settings_set(struct spec *spec, const char *key, const char *value, char *why)

@@ -10,6 +10,7 @@
 void settings_default(struct spec *spec);
 /* 0, or -EINVAL with a line in why (SPEC_WHY bytes). */
 int settings_set(struct spec *spec, const char *key, const char *value, char *why);
+bool settings_has(const char *key);
 /* "128Mi", "128M", "1073741824" */
 int settings_size(const char *text, uint64_t *bytes);
 

@@ -88,7 +88,7 @@ struct instance {
 	struct gate *gate; /* of its tap, if it has egress */
 	bool opening;	   /* the gate is; nothing starts before */
 	bool ended;	   /* the guest did, by itself */
-	bool heard;   /* the guest did something */
+	bool heard;   /* the guest did something, or serves */
 	uint32_t lost; /* workers that died before that */
 };
 
@@ -133,11 +133,20 @@ void makers_free(struct backend *b); /* b, too */
 /* check.c: backend_ops.check; any thread */
 int vm_check(struct backend *b, int image_fd, struct ukvmm_err *err);
 
-/* vm.c */
+/* vm_plan.c */
+/* Files, tap and command line of a new instance; what there is of them goes with vm_unprepare, and the instance, too. */
+int vm_prepare(struct instance *i, const struct instance_plan *plan, struct ukvmm_err *err);
+void vm_unprepare(struct instance *i);
+/* backend_ops.admit; any thread */
+int vm_admit(struct backend *b, const struct spec *spec, struct ukvmm_err *err);
+
+/* vm_job.c */
+int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
 /* In the queue for a worker, and out of it. */
 void vm_wait(struct instance *i);
 void vm_leave_queue(struct instance *i);
-int vm_give_job(struct instance *i, struct worker *worker, struct ukvmm_err *err);
+/* backend.serve: workers that have got ready go to those that wait, in order of their kinds. */
+void vm_serve_queue(struct loop_task *task);
 
 /* gate.c */
 /* The tap is opened for what its function may reach; then the instance is served, or gone. -ENOMEM. */

@@ -12,7 +12,7 @@
 
 #define END_NS 300000000u /* to end by itself; then it is killed */
 
-enum { READS = 16, READY_VALUE = 1 };
+enum { READS = 16, LAST_READS = 128 /* more than a socket holds */, READY_VALUE = 1 };
 
 /* Returns false at the end of the output. */
 static bool read_some(struct instance *i)
@@ -40,7 +40,7 @@ static void on_console(struct loop_fd *watch, uint32_t events)
 /* What was written before it died; bounded, as an end of the socket might have been kept open. */
 static void drain(struct instance *i)
 {
-	for (int n = 0; n < READS && i->console.events; n++)
+	for (int n = 0; n < LAST_READS && i->console.events; n++)
 		on_console(&i->console, 0);
 	loop_unwatch(i->b->loop, &i->console);
 	close(i->console.fd);
@@ -113,7 +113,7 @@ static bool take(struct instance *i, const struct worker_event *e)
 	case WORKER_STOPPED:
 		keep_stats(i, &e->message.stopped.stats);
 		i->ended = e->message.stopped.stop.reason != UKVMM_STOP_STOPPED;
-		note_end(i, &e->message.stopped.err, "the guest ended by itself");
+		note_end(i, &e->message.stopped.err, i->stopping ? "as it was told to" : "the guest ended by itself");
 		return true;
 	case WORKER_DEAD:
 		on_dead(i, &e->death);

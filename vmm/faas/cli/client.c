@@ -19,12 +19,6 @@ struct transfer {
 	CURL *easy;
 };
 
-int client_usage(const char *text)
-{
-	fprintf(stderr, "usage: ukvmm-faas %s\n", text);
-	return 2;
-}
-
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -82,7 +76,8 @@ static struct curl_slist *headers_of(const struct client_request *r)
 static int judge(const struct client *c, const struct transfer *t, CURLcode code, const char *why)
 {
 	if (code != CURLE_OK) {
-		report("request", c->url, "%s", *why ? why : curl_easy_strerror(code));
+		report("request", c->url, "%s%s", *why ? why : curl_easy_strerror(code),
+			code == CURLE_COULDNT_CONNECT ? "; is `ukvmm-faas serve` running there? (--server)" : "");
 		return -1;
 	}
 	if (t->answer->status < 400 || t->request->quiet)
@@ -179,12 +174,16 @@ static const struct {
 int client_main(int argc, char **argv)
 {
 	struct client c;
-	int rc = 2;
+	int rc;
 
-	if (client_open(&c, &argc, argv) < 0) {
+	if (client_helps(argc, argv))
+		return 0;
+	rc = client_open(&c, &argc, argv);
+	if (rc < 0) {
 		client_close(&c);
-		return 1;
+		return rc == -EINVAL ? 2 : 1;
 	}
+	rc = 2;
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(argv[0], commands[i].name) == 0) {
 			rc = commands[i].run(&c, argc, argv);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Options of every command, taken from argv, which loses them. -1: one was wrong, said so. */
+/* Options of every command, taken from argv, which loses them. Negative: one was wrong, said so; -EINVAL: as usage. */
 struct client {
 	char *url, *user, password[256];
 	bool json; /* --json: as the server said it */
@@ -55,8 +55,14 @@ int command_info(struct client *c, int argc, char **argv);
 int command_image(struct client *c, int argc, char **argv);
 int command_secret(struct client *c, int argc, char **argv);
 
-/* Usage: says what was expected, 2. */
-int client_usage(const char *text);
+/* True: --help was asked for, and is printed. */
+bool client_helps(int argc, char **argv);
+/* Says what the command takes, 2. */
+int client_usage(const char *command);
+/* As client_usage, with what was wrong: "usage(WORD): WHAT". */
+int client_wrong(const char *command, const char *word, const char *what);
+/* The word that getopt refused, as reported by client_wrong; code: what getopt returned. */
+int client_bad_option(const char *command, int code, char **argv);
 /* Asks, prints the answer as it is. Exit status. */
 int client_print(const struct client *c, const char *method, const char *path, const char *body);
 /* Asks by GET, reads JSON. NULL: said why. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deploy: its options become OpenFaaS's JSON; files become images first. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/settings.h"
 #include "client.h"
+#include "parse.h"
 #include "report.h"
 #include "spec.h"
 
@@ -57,6 +60,13 @@ static bool add_option(cJSON *json, const char *key, const char *value)
 	return cJSON_AddStringToObject(cJSON_GetObjectItem(json, "annotations"), name, value);
 }
 
+static bool is_known(const char *key)
+{
+	static const char *const ours[] = { "image", "env", "label", "annotation", "secret", NULL };
+
+	return parse_choice(key, ours) >= 0 || settings_has(key);
+}
+
 /* Is it a file of the caller's, not the name of an image? A reference to a container image may look like one. */
 static bool is_path(const char *reference)
 {
@@ -71,10 +81,15 @@ static int send_file(const struct client *c, const char *name, const char *file)
 	char path[256];
 	struct client_request r = { .method = "POST", .path = path, .file = file };
 	struct client_answer a;
+	struct stat s;
 	int rc;
 
 	if (!client_path(path, sizeof path, "/system/images/", name))
 		return -1;
+	if (stat(file, &s) == 0 && S_ISDIR(s.st_mode)) {
+		report_errno("open", file, EISDIR);
+		return -1;
+	}
 	rc = client_ask(c, &r, &a);
 	free(a.text);
 	return rc;
@@ -103,23 +118,39 @@ static int send_files(const struct client *c, const char *name, cJSON *json)
 	return 0;
 }
 
+/* "--KEY VALUE" or "--KEY=VALUE" at argv[i]: how many words were taken, or 0 after a report. */
+static int take_option(cJSON *json, char **argv, int left)
+{
+	const char *equals = strchr(argv[0], '='), *value = equals ? equals + 1 : left > 1 ? argv[1] : NULL;
+	char key[64] = "";
+
+	if (strcmp(argv[0], "--single-use") == 0)
+		return add_option(json, "single-use", "true");
+	if (strncmp(argv[0], "--", 2) == 0)
+		snprintf(key, sizeof key, "%.*s", (int)(equals ? equals - argv[0] - 2 : 63), argv[0] + 2);
+	if (!is_known(key))
+		client_wrong("deploy", argv[0], "there is no such option");
+	else if (!value)
+		client_wrong("deploy", argv[0], "it needs a value");
+	else if (add_option(json, key, value))
+		return equals ? 1 : 2;
+	else
+		client_wrong("deploy", argv[0], "NAME=VALUE is wanted");
+	return 0;
+}
+
 static int read_deploy(cJSON *json, int argc, char **argv)
 {
-	for (int i = 2; i < argc; i++) {
-		const char *value = NULL;
+	int taken = 1;
 
-		if (strcmp(argv[i], "--single-use") == 0)
-			value = "true";
-		else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
-			value = argv[i + 1];
-		if (!value || !add_option(json, argv[i] + 2, value)) {
-			report("usage", argv[i], "this is no option with a value that fits");
+	if (argc < 2 || argv[1][0] == '-')
+		return client_usage("deploy");
+	for (int i = 2; i < argc; i += taken) {
+		taken = take_option(json, argv + i, argc - i);
+		if (!taken)
 			return 2;
-		}
-		i += value == argv[i + 1];
 	}
-	return cJSON_GetObjectItem(json, "image") ? 0 :
-		client_usage("deploy NAME --image IMAGE|PATH [--env NAME=VALUE] [--label NAME=VALUE] [--SETTING VALUE]...");
+	return cJSON_GetObjectItem(json, "image") ? 0 : client_wrong("deploy", "--image", "it is missing");
 }
 
 int command_deploy(struct client *c, int argc, char **argv)

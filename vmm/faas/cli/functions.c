@@ -94,7 +94,7 @@ int command_describe(struct client *c, int argc, char **argv)
 	char path[256];
 
 	if (argc != 2)
-		return client_usage("describe NAME");
+		return client_usage("describe");
 	return client_path(path, sizeof path, "/system/function/", argv[1]) ? print_json(c, path) : 2;
 }
 
@@ -103,7 +103,7 @@ int command_remove(struct client *c, int argc, char **argv)
 	char body[320], path[256];
 
 	if (argc != 2)
-		return client_usage("remove NAME");
+		return client_usage("remove");
 	if (!client_path(path, sizeof path, "", argv[1]))
 		return 2;
 	snprintf(body, sizeof body, "{\"functionName\":\"%s\"}", path);
@@ -115,7 +115,7 @@ int command_rollback(struct client *c, int argc, char **argv)
 	char path[256];
 
 	if (argc != 2)
-		return client_usage("rollback NAME");
+		return client_usage("rollback");
 	return client_path(path, sizeof path, "/system/rollback/", argv[1]) ? client_print(c, "POST", path, "") : 2;
 }
 
@@ -125,7 +125,7 @@ int command_scale(struct client *c, int argc, char **argv)
 	uint32_t n;
 
 	if (argc != 3 || parse_u32(argv[2], 0, 10000, &n) < 0)
-		return client_usage("scale NAME N");
+		return client_usage("scale");
 	if (!client_path(path, sizeof path, "/system/scale-function/", argv[1]))
 		return 2;
 	snprintf(body, sizeof body, "{\"serviceName\":\"%s\",\"replicas\":%u}", argv[1], n);
@@ -142,7 +142,7 @@ int command_dump(struct client *c, int argc, char **argv)
 	int rc;
 
 	if (argc != 2)
-		return client_usage("dump INSTANCE >FILE");
+		return client_usage("dump");
 	if (!client_path(path, sizeof path, "/system/core/", argv[1]))
 		return 2;
 	rc = client_ask(c, &r, &a);
@@ -167,7 +167,7 @@ int command_stack(struct client *c, int argc, char **argv)
 	cJSON *json, *vcpu;
 
 	if (argc != 2)
-		return client_usage("stack INSTANCE");
+		return client_usage("stack");
 	if (!client_path(path, sizeof path, "/system/stack/", argv[1]))
 		return 2;
 	if (c->json)
@@ -184,6 +184,6 @@ int command_end(struct client *c, int argc, char **argv)
 	char path[256];
 
 	if (argc != 2)
-		return client_usage("end INSTANCE");
+		return client_usage("end");
 	return client_path(path, sizeof path, "/system/instances/", argv[1]) ? client_print(c, "DELETE", path, NULL) : 2;
 }

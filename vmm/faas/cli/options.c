@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "parse.h"
 #include "report.h"
 
 static int read_password(struct client *c, const char *path)
@@ -49,12 +50,25 @@ static bool take_switch(int *argc, char **argv, const char *name)
 	return false;
 }
 
+/* What is left of these at the end has nothing behind it. */
+static bool lacks_value(int argc, char **argv)
+{
+	static const char *const names[] = { "--server", "--user", "--password-file", NULL };
+
+	if (argc < 2 || parse_choice(argv[argc - 1], names) < 0)
+		return false;
+	client_wrong(argv[0], argv[argc - 1], "it needs a value");
+	return true;
+}
+
 int client_open(struct client *c, int *argc, char **argv)
 {
 	const char *server = take(argc, argv, "--server"), *user = take(argc, argv, "--user"),
 		   *password = take(argc, argv, "--password-file");
 
 	*c = (struct client){ 0 };
+	if (lacks_value(*argc, argv))
+		return -EINVAL;
 	if (!server)
 		server = getenv("UKVMM_FAAS_SERVER");
 	if (!server)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invoke, logs, image, secret. */
 #include <curl/curl.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,11 @@ int command_invoke(struct client *c, int argc, char **argv)
 	char path[2048];
 	int o, n, rc;
 
-	while ((o = getopt(argc, argv, "X:H:d:T:")) >= 0) {
-		if (o == 'H' && r.n_headers < HEADERS)
+	opterr = 0;
+	while ((o = getopt(argc, argv, ":X:H:d:T:")) >= 0) {
+		if (o == 'H' && r.n_headers == HEADERS)
+			return client_wrong("invoke", "-H", "there are more than 64");
+		if (o == 'H')
 			headers[r.n_headers++] = optarg;
 		else if (o == 'X')
 			method = optarg;
@@ -30,10 +34,10 @@ int command_invoke(struct client *c, int argc, char **argv)
 		else if (o == 'T')
 			r.file = optarg;
 		else
-			return 2;
+			return client_bad_option("invoke", o, argv);
 	}
 	if (optind == argc || optind + 2 < argc || !client_path(path, sizeof path, "/function/", argv[optind]))
-		return client_usage("invoke NAME [-X METHOD] [-H HEADER]... [-d DATA | -T FILE] [PATH]");
+		return client_usage("invoke");
 	n = (int)strlen(path);
 	if (optind + 1 < argc)
 		snprintf(path + n, sizeof path - (size_t)n, "%s%s", argv[optind + 1][0] == '/' ? "" : "/",
@@ -65,14 +69,15 @@ int command_logs(struct client *c, int argc, char **argv)
 	struct client_answer a;
 	int o, rc;
 
-	while ((o = getopt_long(argc, argv, "f", options, NULL)) >= 0) {
-		if (o == '?')
-			return 2;
+	opterr = 0;
+	while ((o = getopt_long(argc, argv, ":f", options, NULL)) >= 0) {
+		if (o == '?' || o == ':')
+			return client_bad_option("logs", o, argv);
 		add_argument(path, sizeof path, o == 's' ? "since" : o == 't' ? "tail" : o == 'i' ? "instance" : "follow",
 			o == 'f' ? "true" : optarg);
 	}
 	if (optind + 1 != argc)
-		return client_usage("logs NAME [-f] [--since TIME] [--tail N] [--instance INSTANCE]");
+		return client_usage("logs");
 	if (!client_path(name, sizeof name, "", argv[optind]))
 		return 2;
 	add_argument(path, sizeof path, "name", name);
@@ -122,7 +127,7 @@ int command_image(struct client *c, int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "remove") == 0)
 		return client_path(path, sizeof path, "/system/images/", argv[2]) ?
 			client_print(c, "DELETE", path, NULL) : 2;
-	return client_usage("image import NAME FILE | image list | image remove NAME");
+	return client_usage("image");
 }
 
 /* raw: in base64, or NULL. The status, or -1. */
@@ -146,6 +151,8 @@ static int send_secret(struct client *c, const char *method, const char *name, c
 	rc = client_ask(c, &r, &a);
 	explicit_bzero(body, r.body_len);
 	free(body);
+	if (a.text)
+		a.text[strcspn(a.text, "\r\n")] = 0;
 	if (rc == 0 && a.status >= 400 && a.status != 409)
 		report(method, name, "%ld: %s", a.status, a.text ? a.text : "");
 	free(a.text);
@@ -162,14 +169,14 @@ static int set_secret(struct client *c, const char *name, const char *file)
 	int status;
 
 	if (!f) {
-		report("open", file, "cannot be read");
+		report_errno("open", file, errno);
 		return 1;
 	}
 	n = fread(value, 1, sizeof value, f);
 	if (f != stdin)
 		fclose(f);
 	if (n == 0 || n > SECRET_BYTES) {
-		report("secret", name, "its value is empty, or longer than 64 KiB");
+		report("secret", name, n ? "its value is longer than 64 KiB" : "its value is empty");
 		return 1;
 	}
 	base64_encode(value, n, raw);
@@ -190,9 +197,9 @@ int command_secret(struct client *c, int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return list(c, "/system/secrets", NULL);
 	if (argc != 3 || strcmp(argv[1], "remove") != 0)
-		return client_usage("secret set NAME [FILE] | secret list | secret remove NAME");
+		return client_usage("secret");
 	status = send_secret(c, "DELETE", argv[2], NULL);
 	if (status == 409)
-		report("secret", argv[2], "a function uses it");
+		report("secret", argv[2], "a function uses it: remove that first, or deploy it without");
 	return status < 0 || status >= 400;
 }

@@ -79,7 +79,8 @@ struct function *dispatch_find(struct dispatcher *d, const char *name);
 /* ---- requests ---- */
 
 /*
- * Zeroed, then granted, refused and lost are set. After `granted` the ticket has a replica until ticket_done;
+ * Zeroed, then granted, refused and lost are set, and again, where it had an instance before: it goes first, and the limits
+ * of the function do not count for it once more. After `granted` the ticket has a replica until ticket_done;
  * `lost` tells that it died meanwhile, `why` its last words (ticket_done is still to be called).
  */
 struct ticket {
@@ -92,6 +93,7 @@ struct ticket {
 	struct loop_timer deadline;
 	uint64_t asked, granted_at;
 	bool cold; /* an instance was started for it */
+	bool again;
 	const char *id; /* of the call, for those who look */
 };
 

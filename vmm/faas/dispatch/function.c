@@ -235,11 +235,11 @@ void dispatch_scale(struct function *f, uint32_t replicas)
 	if (f->kept)
 		replica_stop(f->kept);
 	for (struct replica *r = f->replicas; r; r = r->next)
-		live += r->state != REPLICA_ENDING && !r->retiring;
+		live += r->state != REPLICA_ENDING && !r->retiring && r != f->tryout;
 	for (int busy = 0; busy < 2; busy++) /* idle ones first */
 		for (struct replica *r = f->replicas; r && live > replicas; r = next) {
 			next = r->next;
-			if (r->state == REPLICA_ENDING || r->retiring || (!busy && r->inflight > 0))
+			if (r->state == REPLICA_ENDING || r->retiring || r == f->tryout || (!busy && r->inflight > 0))
 				continue;
 			if (busy && f->queued > 0)
 				continue; /* it is needed */

@@ -68,6 +68,7 @@ struct function {
 	struct loop_timer retry, trial; /* trial: the candidate must be ready by then */
 	uint64_t pass;	     /* of the stride scheduler */
 	bool starved;	     /* wants a start and gets none for lack of memory */
+	bool serving; /* its queue is being served: a request that is over at once does not begin that anew */
 	double tokens;	     /* of the rate limit */
 	uint64_t tokens_at;
 	bool removed;
@@ -88,6 +89,7 @@ struct dispatcher {
 	char epoch[9];	 /* tells this server's life from others in their names */
 	struct loop_task schedule;
 	bool stopping, wait_for_more;
+	bool starved; /* a function is: one that gets idle may make room */
 	void (*empty)(void *arg);
 	void *empty_arg;
 };

@@ -46,10 +46,11 @@ static void leave_queue(struct ticket *t)
 
 static void join_queue(struct function *f, struct ticket *t)
 {
-	t->next = NULL;
-	t->link = f->queue_end;
-	*f->queue_end = t;
-	f->queue_end = &t->next;
+	bool first = t->again && f->queue;
+
+	insert(first ? &f->queue : f->queue_end, t);
+	if (!first)
+		f->queue_end = &t->next;
 	f->queued++;
 	f->d->n_queued++;
 }
@@ -64,7 +65,7 @@ static void grant(struct replica *r, struct ticket *t)
 	if (r->inflight++ == 0)
 		r->silent_since = t->granted_at;
 	f->inflight++;
-	f->counts.invocations++;
+	f->counts.invocations += !t->again;
 	loop_timer_stop(f->d->loop, &r->timer);
 	if (r->revision->spec->single_use)
 		r->retiring = true;
@@ -106,6 +107,24 @@ static bool rate_allows(struct function *f)
 	return true;
 }
 
+/* One that had an instance already was admitted then. */
+static bool admitted(struct function *f, struct ticket *t)
+{
+	const struct spec *spec = f->current->spec;
+
+	if (t->again)
+		return true;
+	if (spec->max_inflight && f->inflight + f->queued >= spec->max_inflight) {
+		refuse(t, 429, "the function has as many requests as it may have");
+		return false;
+	}
+	if (!rate_allows(f)) {
+		refuse(t, 429, "the function gets more requests a second than it may");
+		return false;
+	}
+	return true;
+}
+
 void ticket_ask(struct function *f, struct ticket *t)
 {
 	const struct spec *spec = f->current->spec;
@@ -113,20 +132,14 @@ void ticket_ask(struct function *f, struct ticket *t)
 
 	t->function = f;
 	t->asked = loop_clock();
-	if (spec->max_inflight && f->inflight + f->queued >= spec->max_inflight) {
-		refuse(t, 429, "the function has as many requests as it may have");
+	if (!admitted(f, t))
 		return;
-	}
-	if (!rate_allows(f)) {
-		refuse(t, 429, "the function gets more requests a second than it may");
-		return;
-	}
 	r = f->queue ? NULL : least_loaded(f);
 	if (r) {
 		grant(r, t);
 		return;
 	}
-	if (f->queued >= spec->queue) {
+	if (f->queued >= spec->queue && !t->again) {
 		refuse(t, 503, "no capacity: the function's queue is full");
 		return;
 	}
@@ -141,12 +154,16 @@ void queue_serve(struct function *f)
 {
 	struct replica *r;
 
+	if (f->serving)
+		return;
+	f->serving = true;
 	while (f->queue && !f->removed && (r = least_loaded(f))) {
 		struct ticket *t = f->queue;
 
 		leave_queue(t);
 		grant(r, t);
 	}
+	f->serving = false;
 }
 
 void queue_refuse(struct function *f, uint32_t most, unsigned int status, const char *why)
@@ -186,7 +203,7 @@ static void pass_on(struct replica *r)
 		r->retiring = true;
 	queue_serve(f);
 	replica_idle(r);
-	if (f->queue)
+	if (f->queue || f->d->starved)
 		starts_soon(f->d);
 }
 
@@ -211,7 +228,7 @@ static void note_silence(struct replica *r, enum ticket_end end)
 	r->silent_since = now;
 }
 
-/* What a request's end says of its instance. One that hangs has other requests, perhaps, which get their time. */
+/* What a request's end says of its instance. It has other requests, perhaps, which get their time. */
 static void judge(struct replica *r, const struct ticket *t, enum ticket_end end)
 {
 	const struct spec *spec = r->revision->spec;
@@ -223,7 +240,7 @@ static void judge(struct replica *r, const struct ticket *t, enum ticket_end end
 		r->hung = spec->keep;
 	}
 	if (end == TICKET_DEAD || (end == TICKET_SUSPECT && spec->concurrency == 1))
-		replica_stop(r);
+		replica_retire(r);
 }
 
 void ticket_done(struct ticket *t, enum ticket_end end)

@@ -242,6 +242,8 @@ void replica_is_ready(struct replica *r)
 	counted_as(r, REPLICA_READY);
 	f->failures = 0;
 	event(r, "ready", "");
+	if (r->d->ops->serves)
+		r->d->ops->serves(r->instance);
 	if (r == f->tryout)
 		function_deployed(f, NULL);
 	replica_idle(r);

@@ -25,10 +25,16 @@ static uint32_t live(const struct function *f)
 	return n;
 }
 
+/* Of the live revision: the tryout serves nobody who waits, unless it becomes that. */
+static uint32_t starting(const struct function *f)
+{
+	return f->starting - (f->tryout && f->tryout->state == REPLICA_STARTING ? 1 : 0);
+}
+
 static uint32_t wanted(const struct function *f)
 {
 	const struct spec *spec;
-	uint32_t by_queue, least, have, n;
+	uint32_t by_queue, least, have, n, coming = starting(f);
 
 	if (f->removed || loop_now(f->d->loop) < f->not_before)
 		return 0;
@@ -38,10 +44,10 @@ static uint32_t wanted(const struct function *f)
 		return 0;
 	spec = f->current->spec;
 	least = f->scaled > spec->min_warm ? f->scaled : spec->min_warm;
-	if (!f->queued && f->ready + f->starting >= least)
+	if (!f->queued && f->ready + coming >= least)
 		return 0;
 	by_queue = (f->queued + slots(spec) - 1) / slots(spec);
-	by_queue = by_queue > f->starting ? by_queue - f->starting : 0;
+	by_queue = by_queue > coming ? by_queue - coming : 0;
 	have = live(f);
 	n = have < least ? least - have : 0;
 	n = n > by_queue ? n : by_queue;
@@ -155,9 +161,10 @@ static void schedule(struct loop_task *task)
 	struct dispatcher *d = (struct dispatcher *)((char *)task - offsetof(struct dispatcher, schedule));
 	struct function *f;
 
+	d->starved = false;
 	while (!d->stopping && !d->wait_for_more && d->n_starting < d->config.starting && (f = furthest_behind(d))) {
 		if (!fits(d, f, 0)) {
-			f->starved = true;
+			f->starved = d->starved = true;
 			while (!fits(d, f, d->ending) && make_room(d))
 				;
 			return;

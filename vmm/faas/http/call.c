@@ -235,12 +235,23 @@ void call_reply(struct call *call, unsigned int status, const char *type, const 
 	answer(call, status, r);
 }
 
+/* libmicrohttpd sends a last chunk behind a head that has no body (RFC 9112 section 6.3): not where it may use none. */
+static bool bodiless(const struct call *call, unsigned int status)
+{
+	return status == 304 || strcmp(call->method, "HEAD") == 0;
+}
+
 void call_stream(struct call *call, unsigned int status, int64_t len)
 {
+	struct MHD_Response *r;
+
 	if (call->response || call->aborted)
 		return;
-	answer(call, status, MHD_create_response_from_callback(len < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)len,
-		len == 0 ? 16 : (size_t)STREAM_BLOCK, on_read, call, NULL));
+	r = MHD_create_response_from_callback(len < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)len,
+		len == 0 ? 16 : (size_t)STREAM_BLOCK, on_read, call, NULL);
+	if (r && len < 0 && bodiless(call, status))
+		MHD_set_response_options(r, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	answer(call, status, r);
 }
 
 void call_error(struct call *call, unsigned int status, const char *fmt, ...)

@@ -78,10 +78,20 @@ void conn_notify(void *arg, struct MHD_Connection *mhd, void **context, enum MHD
 		conn_free(*context);
 }
 
+/* libmicrohttpd misses an end that came together with bytes, as call.c says of bodies: it is told of it once more. */
+static void look_for_end(struct conn *c)
+{
+	char byte;
+
+	if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		shutdown(c->fd, SHUT_RD);
+}
+
 /* The first line of a request is in: its head must follow. */
 void conn_begin(struct conn *c, struct call *call)
 {
 	c->call = call;
+	look_for_end(c);
 	loop_timer_in(c->server->loop, &c->timer, c->server->config.header_ns);
 }
 
@@ -99,6 +109,7 @@ void conn_discards(struct conn *c)
 void conn_end(struct conn *c)
 {
 	c->call = NULL;
+	look_for_end(c);
 	loop_timer_in(c->server->loop, &c->timer, c->server->config.idle_ns);
 }
 

@@ -88,6 +88,29 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return fine ? len : 0;
 }
 
+/* A connection is there, which may have been used before: only from now on libcurl tells of this request. */
+static int on_connected(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+	struct upstream_call *call = arg;
+
+	(void)to_ip;
+	(void)from_ip;
+	(void)to_port;
+	(void)from_port;
+	call->begun = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Of the head. Before there is a connection, libcurl tells what the handle's last request was. */
+static long sent_bytes(const struct upstream_call *call)
+{
+	long bytes = 0;
+
+	if (!call->begun)
+		return 0;
+	return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : -1;
+}
+
 /*
  * A close is a reset: what was asked was answered, or is not wanted any more. A FIN would stay behind for a machine that
  * has ended meanwhile, and be sent again and again to the one that has its address next, which answers each.
@@ -95,9 +118,13 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	const struct upstream_call *call = arg;
 
 	(void)purpose;
-	upstream_forget_socket(arg, fd);
+	upstream_forget_socket(call->up, fd);
+	/* the connection that it used again has ended, and libcurl sends it anew: not what the instance may have done already */
+	if (!call->repeatable && sent_bytes(call) != 0)
+		return CURL_SOCKOPT_ERROR;
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
@@ -116,9 +143,9 @@ static CURL *easy_new(struct upstream *up)
 	curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, up);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, upstream_close_socket);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, up);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
@@ -173,12 +200,24 @@ static void set_method(CURL *e, const struct upstream_request *r)
 	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, head || (get && r->body_len == 0) ? NULL : r->method);
 }
 
+/* RFC 9110 section 9.2.2 */
+static bool repeatable(const char *method)
+{
+	static const char *const names[] = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(method, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void set_options(struct upstream_call *call, const struct upstream_request *r)
 {
 	CURL *e = call->easy;
 	char url[128];
 
 	call->uploads = r->body_len != 0;
+	call->repeatable = repeatable(r->method);
 	snprintf(url, sizeof url, "http://%s/", r->instance);
 	set_method(e, r);
 	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, r->last ? 1L : 0L);
@@ -186,6 +225,8 @@ static void set_options(struct upstream_call *call, const struct upstream_reques
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
 	curl_easy_setopt(e, CURLOPT_CONNECT_TO, call->to);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->fields);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, call);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(e, CURLOPT_READDATA, call);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
@@ -197,11 +238,11 @@ static void release(struct upstream_call *call)
 {
 	struct upstream *up = call->up;
 
+	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL); /* of its socket's end nobody is told */
 	if (call->lane)
 		curl_multi_remove_handle(call->lane->multi, call->easy);
 	lane_leave(call);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL);
 	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
 		up->spare[up->n_spare++] = call->easy;
@@ -266,16 +307,6 @@ void upstream_cancel(struct upstream_call *call)
 	release(call);
 }
 
-/* Of the head. Before there is a socket, libcurl tells what the handle's last request was. */
-static long sent_bytes(const struct upstream_call *call)
-{
-	long bytes = 0;
-
-	if (!call->begun)
-		return 0;
-	return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : -1;
-}
-
 /* What lies in the socket's queue was not acknowledged. A machine that ended without a word acknowledges nothing. */
 bool upstream_untaken(const struct upstream_call *call)
 {
@@ -293,8 +324,6 @@ static enum upstream_end meaning(const struct upstream_call *call, CURLcode code
 	switch (code) {
 	case CURLE_OK:
 		return call->headed ? UPSTREAM_WHOLE : UPSTREAM_GARBAGE;
-	case CURLE_COULDNT_CONNECT:
-		return UPSTREAM_REFUSED;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "parse.h"
 #include "server.h"
 
 static int fail(struct ukvmm_err *err, const char *call, const char *where, int code, const char *text)
@@ -22,6 +23,7 @@ static int split(const char *where, char *host, size_t host_len, const char **po
 {
 	const char *colon = strrchr(where, ':');
 	size_t n = colon ? (size_t)(colon - where) : 0;
+	uint32_t number;
 
 	if (!colon || !colon[1] || n == 0 || n >= host_len)
 		return -EINVAL;
@@ -34,7 +36,8 @@ static int split(const char *where, char *host, size_t host_len, const char **po
 	memcpy(host, where, n);
 	host[n] = 0;
 	*port = colon + 1;
-	return 0;
+	/* getaddrinfo would take one that is too large for another one */
+	return parse_u32(*port, 0, 65535, &number);
 }
 
 static int bind_to(const struct addrinfo *a, const char *where, struct ukvmm_err *err)

@@ -93,7 +93,7 @@ static void ask(struct relay *r, struct function *f)
 {
 	r->asking = true;
 	r->ticket = (struct ticket){ .granted = on_granted, .refused = on_refused, .lost = on_lost,
-		.id = call_id(r->call) };
+		.id = call_id(r->call), .again = r->retried > 0 };
 	ticket_ask(f, &r->ticket);
 }
 
@@ -155,8 +155,8 @@ static void on_gone(struct call *call)
 {
 	struct relay *r = call_user(call);
 
-	loop_cancel(r->context->loop, &r->pump);
 	relay_let_go(r, r->headed || relay_whose_turn(r) ? TICKET_FINE : TICKET_LEFT);
+	loop_cancel(r->context->loop, &r->pump); /* behind what may want it */
 	r->context->active--;
 	if (r->context->over)
 		r->context->over(r->context->arg, r->function, r->status, loop_clock() - call_began(call));

@@ -82,8 +82,30 @@ static bool on_write(void *user, const char *bytes, size_t len)
 	if (pipe_room(&r->down) < len)
 		return false;
 	pipe_put(&r->down, bytes, len, &failed);
+	r->answer_bytes += failed ? 0 : (int64_t)len;
 	loop_defer(r->context->loop, &r->pump);
 	return !failed;
+}
+
+static void on_complete(void *user)
+{
+	struct relay *r = user;
+
+	r->complete = true;
+	loop_defer(r->context->loop, &r->pump);
+}
+
+static bool all_there(const struct relay *r)
+{
+	return r->headed && r->length >= 0 && r->answer_bytes == r->length;
+}
+
+/* However slow the client reads, the instance is free. */
+static void answer_ends(struct relay *r)
+{
+	r->ended = true;
+	relay_let_go(r, TICKET_FINE);
+	loop_defer(r->context->loop, &r->pump);
 }
 
 static void on_done(void *user, enum upstream_end end, const char *why)
@@ -91,10 +113,9 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 	struct relay *r = user;
 
 	r->upstream = NULL;
-	if (end == UPSTREAM_WHOLE) {
-		r->ended = true;
-		relay_let_go(r, TICKET_FINE); /* however slow the client reads, the instance is free */
-		loop_defer(r->context->loop, &r->pump);
+	/* one that answers and closes without having read all of the request has answered */
+	if (end == UPSTREAM_WHOLE || all_there(r)) {
+		answer_ends(r);
 		return;
 	}
 	if (r->context->problem && r->ticket.replica)
@@ -108,7 +129,7 @@ static void on_done(void *user, enum upstream_end end, const char *why)
 						     "the function's instance broke off its answer");
 }
 
-const struct upstream_ops relay_upstream_ops = { on_read, on_field, on_head, on_write, on_done };
+const struct upstream_ops relay_upstream_ops = { on_read, on_field, on_head, on_write, on_complete, on_done };
 
 static const char *const ours[] = { "content-length", "x-call-id", "x-start-time", "x-duration-seconds",
 	"x-openfaas-internal", NULL };
@@ -145,6 +166,9 @@ void relay_pump(struct loop_task *task)
 	struct relay *r = (struct relay *)((char *)task - offsetof(struct relay, pump));
 	bool answered;
 
+	/* the rest of the request is not wanted */
+	if (r->upstream && (r->complete || (all_there(r) && (r->up.len > 0 || !r->up_ended))))
+		answer_ends(r);
 	if (r->upstream && (r->up.len > 0 || r->up_ended))
 		upstream_more(r->upstream);
 	if (r->upstream && pipe_room(&r->down) >= RELAY_PIECE)

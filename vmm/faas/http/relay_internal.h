@@ -22,6 +22,7 @@ struct relay {
 	bool up_ended;	 /* the client's body is complete */
 	bool drops_body; /* no instance gets it */
 	bool headed;	 /* the head of the instance's answer is complete */
+	bool complete;	 /* no more of its body comes from libcurl */
 	bool ended;	 /* and its body */
 	bool broken;
 	bool sent;    /* something of the client's body was taken for an instance */
@@ -35,6 +36,7 @@ struct relay {
 	uint32_t n_fields, field_bytes;
 	char *connection; /* its Connection headers */
 	int64_t length;	  /* -1: none */
+	int64_t answer_bytes; /* of its body so far */
 };
 
 enum {

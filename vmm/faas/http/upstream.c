@@ -130,14 +130,17 @@ int upstream_close_socket(void *arg, curl_socket_t fd)
 	return close(fd);
 }
 
-static void note_socket(CURL *easy, curl_socket_t fd)
+/* No more is read after the head, but for want of room: the answer is complete. While it is being sent the request, libcurl
+ * would go on with that first. */
+static void note_socket(CURL *easy, curl_socket_t fd, int what)
 {
 	struct upstream_call *call = NULL;
 
 	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) != CURLE_OK || !call)
 		return;
-	call->fd = fd;
-	call->begun = true;
+	call->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
+	if (call->headed && call->uploads && !call->write_waits && (what == CURL_POLL_REMOVE || !(what & CURL_POLL_IN)))
+		call->ops->complete(call->user);
 }
 
 /*
@@ -151,7 +154,7 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *k
 	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 
 	(void)known;
-	note_socket(easy, what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd);
+	note_socket(easy, fd, what);
 	if (what == CURL_POLL_REMOVE) {
 		if (s && s->watch.events == EPOLLIN)
 			s->wanted = false;

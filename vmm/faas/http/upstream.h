@@ -32,12 +32,14 @@ enum upstream_end {
  *	field  a header of the answer; false: too much
  *	head   all of them were told; false: not to be had
  *	write  takes all bytes of the answer's body, or none (upstream_room tells)
+ *	complete  no more of the answer comes; `done` follows, but perhaps not before all of the request is taken
  */
 struct upstream_ops {
 	ssize_t (*read)(void *user, char *to, size_t len);
 	bool (*field)(void *user, const char *name, const char *value);
 	bool (*head)(void *user, unsigned int status);
 	bool (*write)(void *user, const char *bytes, size_t len);
+	void (*complete)(void *user);
 	void (*done)(void *user, enum upstream_end end, const char *why);
 };
 

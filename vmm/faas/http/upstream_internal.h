@@ -67,8 +67,9 @@ struct upstream_call {
 	struct curl_slist *fields, *to;
 	unsigned int status;
 	curl_socket_t fd; /* while libcurl waits for it */
-	bool begun; /* it has or had a socket */
+	bool begun; /* it has or had a connection */
 	bool clean; /* its handle can be used again */
+	bool repeatable; /* once more, on another connection to its instance */
 	bool uploads, headed, too_much, read_waits, write_waits;
 	char why[CURL_ERROR_SIZE];
 };

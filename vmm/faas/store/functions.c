@@ -36,7 +36,9 @@ int store_put_function(struct store *s, const char *name, uint32_t revision, con
 	if (rc >= 0) /* a rollback leaves newer ones behind, which no later rollback may find */
 		rc = store_run(s, "DELETE FROM revisions WHERE name=?1 AND (revision > CAST(?2 AS INTEGER) OR"
 				  " revision < CAST(?2 AS INTEGER) - 10)", err, name, number, NULL);
-	return end(s, rc, err);
+	rc = end(s, rc, err);
+	store_sweep(s, false);
+	return rc;
 }
 
 int store_drop_function(struct store *s, const char *name, struct ukvmm_err *err)
@@ -49,6 +51,7 @@ int store_drop_function(struct store *s, const char *name, struct ukvmm_err *err
 	if (rc >= 0)
 		rc = store_run(s, "DELETE FROM revisions WHERE name=?1", err, name, NULL);
 	rc = end(s, rc, err);
+	store_sweep(s, false);
 	return rc < 0 ? rc : found > 0 ? 0 : store_fail(err, -ENOENT, "delete", name, "there is no such function");
 }
 

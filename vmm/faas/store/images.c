@@ -51,17 +51,14 @@ int store_image_end(struct store *s, int fd, const char *path, const char *hash,
 	snprintf(now, sizeof now, "%lld", (long long)time(NULL));
 	rc = store_run(s, "INSERT OR REPLACE INTO images VALUES(?1, ?2, CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))", err,
 		name, hash, size, now, NULL);
+	/* the file that had the name, or this one, if it could not be noted */
+	store_sweep(s, false);
 	return rc < 0 ? rc : 0;
-}
-
-static int is_hash(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
 int store_image_open(const struct store *s, const char *hash)
 {
-	return is_hash(hash) ? open_below(s->images, hash, false) : -ENOENT;
+	return store_is_hash(hash) ? open_below(s->images, hash, false) : -ENOENT;
 }
 
 int store_image_find(struct store *s, const char *reference, char hash[65], struct ukvmm_err *err)
@@ -73,7 +70,7 @@ int store_image_find(struct store *s, const char *reference, char hash[65], stru
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_text(q, 1, reference, -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 2, is_hash(text) ? text : "", -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, store_is_hash(text) ? text : "", -1, SQLITE_STATIC);
 	step = sqlite3_step(q);
 	rc = store_result(s, step, "faas.db", err);
 	if (rc == 0 && step != SQLITE_ROW)
@@ -102,25 +99,6 @@ int store_each_image(struct store *s,
 	return rc;
 }
 
-/* 1: some name or revision refers to it. */
-static int in_use(struct store *s, const char *hash, struct ukvmm_err *err)
-{
-	sqlite3_stmt *q;
-	int rc = store_prepare(s, "SELECT 1 FROM images WHERE hash=?1 UNION SELECT 1 FROM revisions WHERE"
-				  " json_extract(json, '$.ukvmm.hash')=?1 OR json_extract(json, '$.ukvmm.initrd')=?1"
-				  " UNION SELECT 1 FROM revisions, json_each(revisions.json, '$.ukvmm.disks') AS disk"
-				  " WHERE disk.value=?1",
-		&q, err), step;
-
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_text(q, 1, hash, -1, SQLITE_STATIC);
-	step = sqlite3_step(q);
-	rc = store_result(s, step, "faas.db", err);
-	sqlite3_finalize(q);
-	return rc < 0 ? rc : step == SQLITE_ROW;
-}
-
 int store_drop_image(struct store *s, const char *name, struct ukvmm_err *err)
 {
 	char hash[65];
@@ -131,9 +109,8 @@ int store_drop_image(struct store *s, const char *name, struct ukvmm_err *err)
 	rc = store_run(s, "DELETE FROM images WHERE name=?1", err, name, NULL);
 	if (rc == 0)
 		rc = store_fail(err, -ENOENT, "image", name, "there is no image of this name");
-	if (rc >= 0)
-		rc = in_use(s, hash, err);
-	if (rc == 0)
-		unlinkat(s->images, hash, 0);
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	store_sweep(s, false);
+	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -143,21 +142,10 @@ static int open_folder(int at, const char *name, struct ukvmm_err *err)
 	return fd < 0 ? store_fail(err, -errno, "open", name, strerror(errno)) : fd;
 }
 
-/* Uploads that a dead server did not end. */
-static void sweep(int images)
-{
-	DIR *dir = fdopendir(dup(images));
-	struct dirent *e;
-
-	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, ".new-", 5) == 0)
-			unlinkat(images, e->d_name, 0);
-	if (dir)
-		closedir(dir);
-}
-
 static int open_all(struct store *s, const char *folder, struct ukvmm_err *err)
 {
+	int rc;
+
 	s->folder = open_folder(AT_FDCWD, folder, err);
 	if (s->folder < 0)
 		return s->folder;
@@ -169,8 +157,10 @@ static int open_all(struct store *s, const char *folder, struct ukvmm_err *err)
 	s->images = open_folder(s->folder, "images", err);
 	if (s->images < 0)
 		return s->images;
-	sweep(s->images);
-	return open_db(s, folder, err);
+	rc = open_db(s, folder, err);
+	if (rc >= 0)
+		store_sweep(s, true);
+	return rc;
 }
 
 int store_open(const char *folder, struct store **out, struct ukvmm_err *err)

@@ -3,7 +3,7 @@
  * The state folder: what survives this process.
  *	lock          held by one server at a time
  *	faas.db       SQLite, WAL: functions with all their revisions, names of images, secrets
- *	images/HASH   files by the SHA-256 of their content
+ *	images/HASH   files by the SHA-256 of their content; gone once no name and no revision refers to them
  *	images/.new-* uploads that never ended; removed at the next start
  * store_open and store_close are anybody's; every other call is one thread's at a time (the work thread's), as they wait
  * for the disk. They return 0 or negative errno (-EIO: SQLite failed, -ENOSPC: disk full), err says more.
