@@ -204,6 +204,15 @@ static void wait_for(const char *path)
 	close(fd);
 }
 
+/* Each connection has a thread: whether it is the one of the request before. */
+static void thread(struct request *r)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%d\n", gettid());
+	say(r->fd, 200, text);
+}
+
 static void gate(struct request *r)
 {
 	wait_for(r->path + 5);
@@ -314,7 +323,8 @@ static const struct {
 	{ "/head", head }, { "/status/", status }, { "/echo", echo }, { "/count", count }, { "/big/", big },
 	{ "/gate/", gate }, { "/die-in-body", die_in_body }, { "/die", die }, { "/close", close_early },
 	{ "/garbage", garbage }, { "/endless", endless }, { "/stall", stall }, { "/early", early }, { "/deaf", deaf },
-	{ "/play/", play }, { "/hop", hop }, { "/talk/", talk }, { "/secrets", secrets }, { "/env/", environment }, { "/", hello },
+	{ "/play/", play }, { "/thread", thread }, { "/hop", hop }, { "/talk/", talk }, { "/secrets", secrets },
+	{ "/env/", environment }, { "/", hello },
 };
 
 /* ---- serving ---- */

@@ -9,6 +9,7 @@ import socket
 from faas import Background, Gate, Server, equal, finish, ok, read_all, read_until
 
 MIB = 1 << 20
+MANY = 1100
 
 
 def begin(server, method, path, headers=""):
@@ -219,6 +220,23 @@ def late_heads():
 		equal(s.balance(), 0, "accepted = answered + refused + aborted")
 
 
+def many(s):
+	"""More requests of one instance than idle connections are kept: that is no reason to close those in use."""
+	s.deploy("many", concurrency=MANY + 10, max_instances=1)
+	gate = Gate(s, "many")
+	clients = [s.connect() for _ in range(MANY)]
+	for c in clients:
+		c.sendall(f"GET /function/many/gate{gate.path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+	held = [gate.arrival() for _ in clients]
+	threads = {s.get("/function/many/thread").text for _ in range(10)}
+	ok(len(threads) < 5, f"beside {MANY} requests a connection is used again", str(threads))
+	for h in held:
+		h.open()
+	equal({read_all(c)[:12] for c in clients}, {b"HTTP/1.1 200"}, "which are answered")
+	for c in clients:
+		c.close()
+
+
 def main():
 	with Server() as s:
 		equal(s.image("plain").status, 201, "an image")
@@ -232,6 +250,7 @@ def main():
 		slow_reader(s)
 		conversation(s)
 		limits(s)
+		many(s)
 		equal(s.balance(), 0, "accepted = answered + refused + aborted")
 		equal(s.stop(), 0, "it ends")
 	late_heads()

@@ -13,16 +13,33 @@
 
 #include "internal.h"
 
-static void make_id(char id[ID_BYTES + 1])
+/* The next 16, of those that were fetched for several. */
+static const uint8_t *random_bytes(struct http_server *s)
 {
+	if (s->n_random == 0) {
+		if (getrandom(s->random, sizeof s->random, 0) != sizeof s->random)
+			memset(s->random, 0, sizeof s->random);
+		s->n_random = sizeof s->random;
+	}
+	s->n_random -= 16;
+	return s->random + s->n_random;
+}
+
+static void make_id(struct http_server *server, char id[ID_BYTES + 1])
+{
+	static const char digit[] = "0123456789abcdef";
 	uint8_t b[16];
 
-	if (getrandom(b, sizeof b, 0) != sizeof b)
-		memset(b, 0, sizeof b);
+	memcpy(b, random_bytes(server), sizeof b);
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562 section 5.4 */
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(id, ID_BYTES + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*id++ = '-';
+		*id++ = digit[b[i] >> 4];
+		*id++ = digit[b[i] & 15];
+	}
+	*id = 0;
 }
 
 /*
@@ -30,11 +47,8 @@ static void make_id(char id[ID_BYTES + 1])
  * what is there, but misses an end that came together with the last bytes (its epoll is edge-triggered, and after a read
  * that did not fill its buffer it waits for another edge): resumed it looks again, until it has met the end.
  */
-static void on_left(struct loop_fd *watch, uint32_t events)
+static void on_left(struct call *call)
 {
-	struct call *call = (struct call *)((char *)watch - offsetof(struct call, watch));
-
-	(void)events;
 	if (call->suspended) {
 		call_abort(call);
 		return;
@@ -42,6 +56,18 @@ static void on_left(struct loop_fd *watch, uint32_t events)
 	MHD_suspend_connection(call->conn->mhd);
 	MHD_resume_connection(call->conn->mhd);
 	call->server->run = true;
+}
+
+/* Where nobody wants to know it is told at every turn: better not to look. call_watch will be told again. */
+void call_client_end(struct loop_fd *watch, uint32_t events)
+{
+	struct conn *conn = (struct conn *)((char *)watch - offsetof(struct conn, watch));
+
+	(void)events;
+	if (conn->watched && conn->call)
+		on_left(conn->call);
+	else
+		loop_unwatch(conn->server->loop, watch);
 }
 
 struct call *call_new(struct conn *conn, const char *target)
@@ -61,8 +87,7 @@ struct call *call_new(struct conn *conn, const char *target)
 	call->began = loop_clock();
 	call->conn = conn;
 	call->server = conn->server;
-	call->watch.ready = on_left;
-	make_id(call->id);
+	make_id(conn->server, call->id);
 	call->server->counts.accepted++;
 	call->server->counts.in_flight++;
 	conn_begin(conn, call);
@@ -71,7 +96,7 @@ struct call *call_new(struct conn *conn, const char *target)
 
 void call_free(struct call *call)
 {
-	loop_unwatch(call->server->loop, &call->watch);
+	call_unwatch(call);
 	if (call->response)
 		MHD_destroy_response(call->response);
 	for (uint32_t i = 0; i < call->n_fields; i++) {
@@ -96,12 +121,15 @@ void call_suspend(struct call *call)
 
 void call_watch(struct call *call)
 {
-	loop_watch(call->server->loop, &call->watch, call->conn->fd, EPOLLRDHUP);
+	struct conn *conn = call->conn;
+
+	conn->watched = true;
+	loop_watch(conn->server->loop, &conn->watch, conn->fd, EPOLLRDHUP);
 }
 
 void call_unwatch(struct call *call)
 {
-	loop_unwatch(call->server->loop, &call->watch);
+	call->conn->watched = false;
 }
 
 void call_resume(struct call *call)
@@ -117,10 +145,11 @@ void call_resume(struct call *call)
 
 enum MHD_Result call_queue(struct call *call)
 {
+	uint64_t us = (loop_clock() - call->began) / 1000;
 	char took[32];
 	enum MHD_Result rc;
 
-	snprintf(took, sizeof took, "%.6f", (double)(loop_clock() - call->began) / 1e9);
+	snprintf(took, sizeof took, "%u.%06u", (unsigned int)(us / 1000000), (unsigned int)(us % 1000000));
 	MHD_add_response_header(call->response, "X-Duration-Seconds", took);
 	call->queued = true;
 	call_unwatch(call);

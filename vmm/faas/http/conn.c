@@ -43,6 +43,7 @@ static struct conn *conn_new(struct http_server *server, struct MHD_Connection *
 	c->mhd = mhd;
 	c->fd = info->connect_fd;
 	c->timer.due = on_late;
+	c->watch.ready = call_client_end;
 	c->link = &server->conns;
 	c->next = server->conns;
 	if (c->next)
@@ -59,6 +60,7 @@ static void conn_free(struct conn *c)
 	struct http_server *server = c->server;
 
 	loop_timer_stop(server->loop, &c->timer);
+	loop_unwatch(server->loop, &c->watch);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;

@@ -65,6 +65,8 @@ static bool line(struct upstream_call *call, char *text, size_t len)
 		return true;
 	}
 	call->headed = true;
+	if (call->up->n_sockets >= call->up->n_calls + MAX_IDLE)
+		curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
 	return call->ops->head(call->user, call->status);
 }
 
@@ -72,7 +74,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct upstream_call *call = arg;
 	size_t len = size * n;
-	char *copy = malloc(len + 1);
+	char most[512], *copy = len < sizeof most ? most : malloc(len + 1);
 	bool fine;
 
 	if (!copy)
@@ -80,7 +82,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	memcpy(copy, bytes, len);
 	copy[len] = 0;
 	fine = line(call, copy, len);
-	free(copy);
+	if (copy != most)
+		free(copy);
 	call->too_much |= !fine;
 	return fine ? len : 0;
 }
@@ -121,13 +124,13 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
-	(void)arg;
 	(void)purpose;
+	upstream_forget_socket(arg, fd);
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
 /* Options that are the same for every request. No proxy, no redirect, nothing of the environment. */
-static CURL *easy_new(void)
+static CURL *easy_new(struct upstream *up)
 {
 	CURL *e = curl_easy_init();
 
@@ -135,11 +138,15 @@ static CURL *easy_new(void)
 		return NULL;
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "*"); /* or the environment is searched with each request */
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, up);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, upstream_close_socket);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, up);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
@@ -149,28 +156,36 @@ static CURL *easy_new(void)
 	return e;
 }
 
-static bool add(struct curl_slist **list, const char *text)
-{
-	struct curl_slist *more = curl_slist_append(*list, text);
+struct list {
+	struct curl_slist *first, *last;
+};
 
-	if (more)
-		*list = more;
-	return more;
+/* At the end, without a walk to it. */
+static bool add(struct list *list, const char *text)
+{
+	struct curl_slist *at = curl_slist_append(list->last, text);
+
+	if (!at)
+		return false;
+	list->last = list->first ? at->next : at;
+	list->first = list->first ? list->first : at;
+	return true;
 }
 
 static bool add_fields(struct upstream_call *call, const struct upstream_request *r)
 {
 	char to[64], ip[INET_ADDRSTRLEN];
+	struct list list = { NULL, NULL };
+	bool fine;
 
 	inet_ntop(AF_INET, &r->address.sin_addr, ip, sizeof ip);
 	snprintf(to, sizeof to, "::%s:%u", ip, ntohs(r->address.sin_port));
-	if (!add(&call->to, to) || !add(&call->fields, "Expect:") || !add(&call->fields, "Accept:") ||
-		!add(&call->fields, "User-Agent:"))
-		return false;
-	for (uint32_t i = 0; i < r->n_fields; i++)
-		if (!add(&call->fields, r->fields[i]))
-			return false;
-	return true;
+	call->to = curl_slist_append(NULL, to);
+	fine = call->to && add(&list, "Expect:") && add(&list, "Accept:") && add(&list, "User-Agent:");
+	for (uint32_t i = 0; fine && i < r->n_fields; i++)
+		fine = add(&list, r->fields[i]);
+	call->fields = list.first;
+	return fine;
 }
 
 static void set_method(CURL *e, const struct upstream_request *r)
@@ -225,7 +240,9 @@ static void release(struct upstream_call *call)
 	struct upstream *up = call->up;
 
 	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, NULL); /* of its socket's end nobody is told */
-	curl_multi_remove_handle(up->multi, call->easy);
+	if (call->lane)
+		curl_multi_remove_handle(call->lane->multi, call->easy);
+	lane_leave(call);
 	curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
 	/* used again only after a transfer that ended as it should: nothing of another one's state can be left in it */
 	if (up->n_spare < SPARES && call->clean)
@@ -248,18 +265,18 @@ int upstream_start(struct upstream *up, const struct upstream_request *request, 
 	call->ops = ops;
 	call->user = user;
 	call->fd = CURL_SOCKET_BAD;
-	call->easy = up->n_spare > 0 ? up->spare[--up->n_spare] : easy_new();
+	call->easy = up->n_spare > 0 ? up->spare[--up->n_spare] : easy_new(up);
 	if (!call->easy) {
 		free(call);
 		return -ENOMEM;
 	}
-	if (!add_fields(call, request)) {
+	if (!add_fields(call, request) || lane_take(call, request->instance) < 0) {
 		release(call);
 		return -ENOMEM;
 	}
 	set_options(call, request);
 	*out = call;
-	if (curl_multi_add_handle(up->multi, call->easy) == CURLM_OK)
+	if (curl_multi_add_handle(call->lane->multi, call->easy) == CURLM_OK)
 		return 0;
 	release(call);
 	return -ENOMEM;

@@ -49,8 +49,8 @@ bool fields_add(struct fields *f, const char *name, const char *value)
 
 	if (f->n == FIELDS_MAX || f->bytes + len > FIELDS_BYTES || !(text = malloc(len)))
 		return false;
-	/* libcurl's way of saying that a header is there, and empty */
-	snprintf(text, len, *value ? "%s: %s" : "%s;", name, value);
+	/* libcurl's way of saying that a header is there, and empty, is without the colon */
+	strcpy(stpcpy(stpcpy(text, name), *value ? ": " : ";"), value);
 	f->at[f->n++] = text;
 	f->bytes += (uint32_t)len;
 	return true;

@@ -27,6 +27,8 @@ struct conn {
 	struct MHD_Connection *mhd;
 	struct conn *next, **link;
 	struct loop_timer timer; /* no request, its head, or a body that is thrown away */
+	struct loop_fd watch; /* of the client's end, call_watch; left in the loop from request to request */
+	bool watched;	      /* somebody wants to know */
 	int fd;
 	struct call *call; /* the one that is under way */
 	char client[INET6_ADDRSTRLEN];
@@ -47,7 +49,6 @@ struct call {
 	void *user;
 	enum call_stage stage;
 	bool refused, begun, held, suspended, expects, aborted, queued;
-	struct loop_fd watch; /* of the client's end, call_watch */
 	struct MHD_Response *response;
 	unsigned int status;
 	struct call_field {
@@ -70,6 +71,8 @@ struct http_server {
 	void *drained_arg;
 	struct loop_task drained_task;
 	struct http_counts counts;
+	uint8_t random[256]; /* for ids; getrandom(2) gives so many at once, whatever happens */
+	uint32_t n_random;   /* of them left, from the beginning */
 };
 
 /* head.c: 0, or the status that refuses it, and why. */
@@ -91,6 +94,7 @@ void call_resume(struct call *call);
 /* Whether the client leaves while its body is read, or while nothing of it is. */
 void call_watch(struct call *call);
 void call_unwatch(struct call *call);
+void call_client_end(struct loop_fd *watch, uint32_t events); /* of a conn's watch */
 enum MHD_Result call_queue(struct call *call);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes between two ends that run at different speeds: a ring of fixed size, whose memory is there while it is used. */
+/* Bytes between two ends that run at different speeds: a ring of at most PIPE_BYTES, which grows as it is used. */
 #ifndef FAAS_PIPE_H
 #define FAAS_PIPE_H
 
@@ -10,7 +10,7 @@ enum { PIPE_BYTES = 64 << 10 };
 
 struct pipe_ring {
 	char *at; /* NULL until the first byte */
-	size_t begin, len;
+	size_t size, begin, len;
 };
 
 /* Takes what fits; returns how much. Out of memory: 0, and *failed is set. */

@@ -191,12 +191,21 @@ static int timeout(const struct loop *loop, bool wait)
 	return ms > 60000 ? 60000 : (int)ms;
 }
 
+/* Tasks make work for hooks, and hooks for tasks: what follows at once is not worth a look at the descriptors. */
+static bool prepare(struct loop *loop)
+{
+	for (int rounds = 0; rounds < 2; rounds++) {
+		run_tasks(loop);
+		if (run_hooks(loop) && !loop->tasks)
+			return true;
+	}
+	return false;
+}
+
 static int turn(struct loop *loop)
 {
-	bool wait;
+	bool wait = prepare(loop);
 
-	run_tasks(loop);
-	wait = run_hooks(loop);
 	loop->at = 0;
 	loop->n = epoll_wait(loop->fd, loop->batch, BATCH, timeout(loop, wait));
 	if (loop->n < 0) {

@@ -72,8 +72,9 @@ void journal_request(void *app, const struct http_record *r)
 		put_json(json);
 		return;
 	}
-	n = snprintf(line, sizeof line - 1, "request %s \"%.64s %.1024s\" %u%s %.6f %llu %llu %s %s", r->client, r->method,
-		r->target, r->status, r->whole ? "" : " cut", (double)r->duration / 1e9,
+	n = snprintf(line, sizeof line - 1, "request %s \"%.64s %.1024s\" %u%s %llu.%06u %llu %llu %s %s", r->client, r->method,
+		r->target, r->status, r->whole ? "" : " cut", (unsigned long long)(r->duration / 1000000000),
+		(unsigned int)(r->duration / 1000 % 1000000),
 		(unsigned long long)r->in_bytes, (unsigned long long)r->out_bytes, r->id,
 		r->instance ? r->instance : r->function ? r->function : "-");
 	put(line, n < (int)sizeof line - 1 ? (size_t)n : sizeof line - 2);
