@@ -14,8 +14,9 @@ for lib in "$prefix"/lib*/pkgconfig "$prefix"/lib/*/pkgconfig; do
 done
 lib=${PKG_CONFIG_PATH%/pkgconfig}
 
-# block LANGUAGE FILE: the first block of that language
+# block LANGUAGE FILE [PAGE]: the first block of that language
 block() {
+	local doc=${3:-$doc}
 	awk -v head="\`\`\`$1" '!done && $0 == head { inside = 1; next } inside && /^```$/ { done = 1; inside = 0 } inside' \
 		"$doc" >"$2"
 	[ -s "$2" ] || { echo "$doc: no block of $1"; exit 1; }
@@ -45,7 +46,7 @@ ends() { # STATUS OUTPUT COMMAND...
 }
 
 embedding() {
-	block c run-one.c
+	block c run-one.c "$source/README.md"
 	block cmake CMakeLists.txt
 	eval "$(shown 'cc run-one.c' | sed "s|^cc |\$CC -Wall -Wextra -Werror -Wl,-rpath,$lib |")"
 	cmake -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_RPATH="$lib" >cmake.log || { cat cmake.log; exit 1; }
