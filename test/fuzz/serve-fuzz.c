@@ -9,85 +9,93 @@
 #include <string.h>
 
 #include "guard.h"
-#include "lwip/priv/tcp_priv.h"
-#include "net.h"
-#include "serve-world.h"
-#include "server.h"
+#include "guest-world.h"
+#include "task.h"
+#include "ukvmm_fn.h"
+#include "ukvmm_rt.h"
 
-enum { OPTIONS = 128 /* the bytes are options, if they can be */ };
-enum { MS = 1000000, GUEST = 0x0a090002, PEER = 0x0a090001, PORT = 8080 };
+enum { CLIENTS = 4 };
 
-static void put32(uint8_t *p, uint32_t v)
+static struct client {
+	uint16_t port, window;
+	uint32_t seq, got, theirs; /* what we send next; have from them; they have from us */
+} client[CLIENTS];
+static int held; /* responses not yet released */
+
+const struct tasks tasks_at; /* a function that waits for nobody */
+
+const char *rt_arg(const char *name)
 {
-	for (uint32_t i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
+	return !strcmp(name, "ip") ? "10.9.0.2/24" : !strcmp(name, "http.connections") ? "3" : NULL;
 }
 
-static void put16(uint8_t *p, uint32_t v)
+/* What the guest sent to a client of ours. */
+void world_hear(const uint8_t *f, uint32_t len)
 {
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
+	uint32_t head = len >= BYTES ? (f[TCP + 12] >> 4) * 4u : 0, payload;
 
-static void turn(void)
-{
-	net_turn(http_turn);
-}
+	if (len < BYTES || f[12] != 8 || f[13] || f[23] != 6)
+		return;
+	payload = len - TCP - head;
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &client[i];
 
-static void pass(uint64_t ms)
-{
-	for (; ms > 250; ms -= 250) {
-		world.now += 250 * MS;
-		turn();
+		if (c->port != world_get(f + TCP + 2, 2))
+			continue;
+		if (f[TCP + 13] & SYN || world_get(f + TCP + 4, 4) == c->got)
+			c->got = world_get(f + TCP + 4, 4) + payload + (f[TCP + 13] & (SYN | FIN) ? 1 : 0);
+		if (f[TCP + 13] & ACK)
+			c->theirs = world_get(f + TCP + 8, 4);
 	}
-	world.now += ms * MS;
-	turn();
 }
 
-static void arp(void)
-{
-	static const uint8_t request[] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1,
-		10, 9, 0, 1, 0, 0, 0, 0, 0, 0, 10, 9, 0, 2 };
+/* ---- the function ---- */
 
-	memcpy(world.frame, request, sizeof request);
-	world.len = sizeof request;
-	turn();
+static void released(void *arg)
+{
+	held--;
+	free(arg);
 }
 
-static void say(struct client *c, uint32_t seq, uint8_t flags, const uint8_t *bytes, uint32_t n)
+void handle(const struct fn_request *request, struct fn_response *response)
 {
-	uint8_t *f = world.frame;
-	uint32_t sum = 0;
+	static const char large[300000];
+	volatile uint32_t sum = 0;
 
-	memset(f, 0, HEADERS);
-	memcpy(f, (const uint8_t[]){ 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45 }, 15);
-	put16(f + 16, 40 + n);
-	f[22] = 64;
-	f[23] = 6;
-	put32(f + 26, PEER);
-	put32(f + 30, GUEST);
-	for (uint32_t i = 14; i < 34; i += 2)
-		sum += (uint32_t)f[i] << 8 | f[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	put16(f + 24, ~(sum + (sum >> 16)));
-	put16(f + 34, c->port);
-	put16(f + 36, PORT);
-	put32(f + 38, seq);
-	put32(f + 42, c->got);
-	f[46] = 0x50;
-	f[47] = flags & 63;
-	put16(f + 48, c->window);
-	if (n)
-		memcpy(f + HEADERS, bytes, n);
-	if (flags & OPTIONS && !(n % 4) && n <= 40)
-		f[46] = (uint8_t)((20 + n) / 4 << 4);
-	world.len = HEADERS + n;
-	turn();
+	for (size_t i = 0; i < request->body_len; i++)
+		sum += ((const uint8_t *)request->body)[i];
+	for (uint32_t i = 0; i < request->n_headers; i++)
+		sum += (uint32_t)(request->header[i].name.len + (request->header[i].value.len && *request->header[i].value.at));
+	if (fn_is(request->path, "/bad"))
+		response->status = (int)(sum % 1000);
+	if (fn_is(request->path, "/none"))
+		response->status = 204;
+	response->arg = malloc(request->body_len + 1);
+	response->release = released;
+	response->body = response->arg;
+	response->body_len = request->body_len;
+	memcpy(response->arg, request->body, request->body_len);
+	held++;
+	if (fn_is(request->path, "/large")) {
+		response->body = large;
+		response->body_len = sizeof large;
+	}
+}
+
+/* ---- what they do ---- */
+
+static void say(const struct client *c, uint32_t seq, uint8_t flags, const uint8_t *bytes, uint32_t n)
+{
+	const struct world_segment s = { c->port, PORT, c->window, seq, c->got, flags };
+
+	world_tcp(&s, bytes, n);
 }
 
 static void begin(struct client *c, const uint8_t *options, uint32_t n)
 {
-	*c = (struct client){ .port = (uint16_t)(20000 + world.ports++ % 20000), .window = 65535, .seq = 77 };
+	static uint16_t ports;
+
+	*c = (struct client){ .port = (uint16_t)(20000 + ports++ % 20000), .window = 65535, .seq = 77 };
 	say(c, c->seq++, SYN | OPTIONS, options, n);
 	c->theirs = c->seq;
 	say(c, c->seq, ACK, NULL, 0);
@@ -131,12 +139,12 @@ static void step(uint8_t what, struct client *c, const uint8_t *bytes, uint32_t 
 		say(c, n ? c->seq + bytes[0] : c->theirs, n & 1 ? RST : SYN, NULL, 0);
 		break;
 	case 6:
-		pass(1ull << (n % 17));
+		world_pass(1ull << (n % 17));
 		break;
 	case 7:
 		memcpy(world.frame + 14, bytes, n);
 		world.len = 14 + n;
-		turn();
+		world_turn();
 		break;
 	case 9: /* options where none belong */
 		say(c, c->seq, ACK | OPTIONS, bytes, n);
@@ -146,24 +154,11 @@ static void step(uint8_t what, struct client *c, const uint8_t *bytes, uint32_t 
 	}
 }
 
-/* Ends all connections: some would last for minutes. */
 static void forget(void)
 {
-	while (tcp_active_pcbs)
-		tcp_abort(tcp_active_pcbs);
-	while (tcp_tw_pcbs)
-		tcp_abort(tcp_tw_pcbs);
-	memset(world.client, 0, sizeof world.client);
-	pass(7000); /* what waits for somebody's address is given up */
-}
-
-static size_t start(void)
-{
-	if (!net_open() || !http_listen(PORT))
-		abort();
-	arp();
-	pass(1000);
-	return guard_used();
+	world_abort();
+	memset(client, 0, sizeof client);
+	world_pass(7000); /* what waits for somebody's address is given up */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -171,21 +166,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static size_t used;
 
+	world.turns = 1;
 	if (!used)
-		used = start();
-	arp();
+		used = world_start();
+	world_arp();
 	for (size_t at = 0; at + 2 <= len;) {
 		uint32_t n = data[at + 1];
 
 		/* the upper bits of the first byte: who; of a larger step the length counts twelvefold */
 		n = data[at] & 32 ? n * 12 : n;
 		n = n > len - at - 2 ? (uint32_t)(len - at - 2) : n;
-		step(data[at], &world.client[data[at] >> 6], data + at + 2, n > 1460 ? 1460 : n);
+		step(data[at], &client[data[at] >> 6], data + at + 2, n > 1460 ? 1460 : n);
 		at += 2 + n;
 	}
 	forget();
-	if (world.held || guard_used() != used) {
-		fprintf(stderr, "%d responses are held; %zu bytes instead of %zu\n", world.held, guard_used(), used);
+	if (held || guard_used() != used) {
+		fprintf(stderr, "%d responses are held; %zu bytes instead of %zu\n", held, guard_used(), used);
 		abort();
 	}
 	return 0;
