@@ -91,7 +91,11 @@ static bool is_kept(const char *link)
 	return strncmp(link, "/sys/fs/cgroup/", 15) == 0 || strncmp(link, "net:[", 5) == 0;
 }
 
-static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
+enum owner { OURS, INSTANCES, KEPT };
+
+/* Each descriptor of the server (upstream: it may be connected to instances) or of the broker. */
+static void each_fd(pid_t pid, bool upstream, void (*look)(void *arg, const char *fd, const char *link, enum owner owner),
+	void *arg)
 {
 	unsigned long inodes[INODES];
 	unsigned int n = upstream ? read_inodes(pid, inodes) : 0;
@@ -109,9 +113,9 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 			continue;
 		link[len] = 0;
 		if (upstream && (is_upstream(link, inodes, n) || is_reset(process, e->d_name)))
-			(*upstream)++;
-		else if (upstream || !is_kept(link))
-			(*others)++;
+			look(arg, e->d_name, link, INSTANCES);
+		else
+			look(arg, e->d_name, link, !upstream && is_kept(link) ? KEPT : OURS);
 	}
 	if (dir)
 		closedir(dir);
@@ -119,28 +123,23 @@ static void count_fds(pid_t pid, unsigned int *others, unsigned int *upstream)
 		close(process);
 }
 
+static void count_one(void *arg, const char *fd, const char *link, enum owner owner)
+{
+	(void)fd;
+	(void)link;
+	((unsigned int *)arg)[owner]++;
+}
+
+static void tell_one(void *arg, const char *fd, const char *link, enum owner owner)
+{
+	(void)arg;
+	if (owner == OURS && !strstr(link, "/net/tun"))
+		fprintf(stderr, "%s %s\n", fd, link);
+}
+
 void watch_tell(pid_t pid)
 {
-	static unsigned long inodes[INODES];
-	unsigned int n = read_inodes(pid, inodes);
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	char path[64], link[128];
-	struct dirent *e;
-	ssize_t len;
-	DIR *dir;
-
-	snprintf(path, sizeof path, "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && (e = readdir(dir))) {
-		len = readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
-		link[len < 0 ? 0 : len] = 0;
-		if (len >= 0 && !is_upstream(link, inodes, n) && !is_reset(process, e->d_name) && !strstr(link, "/net/tun"))
-			fprintf(stderr, "%s %s\n", e->d_name, link);
-	}
-	if (dir)
-		closedir(dir);
-	if (process >= 0)
-		close(process);
+	each_fd(pid, true, tell_one, NULL);
 }
 
 static unsigned int count_taps(pid_t server)
@@ -184,6 +183,7 @@ static unsigned int count_folders(int at, const char *name, const char *prefix, 
 void watch_look(pid_t server, struct holding *h)
 {
 	static pid_t pids[WORKERS];
+	unsigned int of_server[KEPT + 1] = { 0 }, of_broker[KEPT + 1] = { 0 };
 	pid_t broker = watch_broker(server);
 	char prefix[48];
 
@@ -192,8 +192,11 @@ void watch_look(pid_t server, struct holding *h)
 		.server_anon = faas_number(server, "smaps_rollup", "Anonymous:"),
 		.broker_anon = faas_number(broker, "smaps_rollup", "Anonymous:"),
 		.own_kib = faas_number(server, "smaps_rollup", "Private_Dirty:") };
-	count_fds(server, &h->fds, &h->upstream);
-	count_fds(broker, &h->broker_fds, NULL);
+	each_fd(server, true, count_one, of_server);
+	each_fd(broker, false, count_one, of_broker);
+	h->fds = of_server[OURS];
+	h->upstream = of_server[INSTANCES];
+	h->broker_fds = of_broker[OURS];
 	h->workers = watch_workers(server, pids, WORKERS);
 	h->taps = count_taps(server);
 	snprintf(prefix, sizeof prefix, "ukvmm-faas-%d-", server);
