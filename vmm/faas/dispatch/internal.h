@@ -112,8 +112,13 @@ void replica_idle(struct replica *r);	/* its last request is over */
 void replica_is_ready(struct replica *r);
 void replica_note_phases(struct replica *r);
 bool replica_free_slot(const struct replica *r);
-uint64_t replica_byte_seconds(const struct replica *r);
 uint64_t replica_memory(const struct dispatcher *d, const struct spec *spec);
+void replica_event(struct replica *r, const char *what, const char *text); /* for the log */
+void replica_account(struct replica *r, bool add); /* among what is committed */
+void replica_counted_as(struct replica *r, enum replica_state state);
+
+/* replica_events.c */
+uint64_t replica_byte_seconds(const struct replica *r);
 
 /* queue.c */
 void queue_serve(struct function *f);

@@ -20,7 +20,7 @@ bool replica_free_slot(const struct replica *r)
 	return r->state == REPLICA_READY && !r->retiring && r->inflight < r->revision->spec->concurrency;
 }
 
-static void event(struct replica *r, const char *what, const char *text)
+void replica_event(struct replica *r, const char *what, const char *text)
 {
 	struct dispatcher *d = r->d;
 
@@ -41,13 +41,13 @@ static void on_timer(struct loop_timer *timer)
 	struct replica *r = (struct replica *)((char *)timer - offsetof(struct replica, timer));
 
 	if (r->state == REPLICA_STARTING) {
-		event(r, "late", "it was not ready in time and is stopped");
+		replica_event(r, "late", "it was not ready in time and is stopped");
 		snprintf(r->words, sizeof r->words, "it was not ready in time");
 		replica_stop(r);
 		return;
 	}
 	if (r->inflight == 0 && r->function->ready > warm(r->function)) {
-		event(r, "idle", "it was not used and is stopped");
+		replica_event(r, "idle", "it was not used and is stopped");
 		replica_stop(r);
 	}
 }
@@ -64,14 +64,7 @@ static void name_it(struct replica *r)
 		snprintf(r->token + i * 2, 3, "%02x", random[i]);
 }
 
-static void unlink_replica(struct replica *r)
-{
-	*r->link = r->next;
-	if (r->next)
-		r->next->link = r->link;
-}
-
-static void account(struct replica *r, bool add)
+void replica_account(struct replica *r, bool add)
 {
 	struct dispatcher *d = r->d;
 	uint64_t bytes = replica_memory(d, r->revision->spec);
@@ -104,7 +97,7 @@ static int start(struct replica *r, char *text)
 	return rc;
 }
 
-static void counted_as(struct replica *r, enum replica_state state)
+void replica_counted_as(struct replica *r, enum replica_state state)
 {
 	struct function *f = r->function;
 	struct dispatcher *d = r->d;
@@ -153,7 +146,7 @@ int replica_start(struct function *f, struct revision *revision, uint64_t wanted
 	f->replicas = r;
 	f->starting++;
 	f->d->n_starting++;
-	account(r, true);
+	replica_account(r, true);
 	f->counts.cold_starts++;
 	loop_timer_set(f->d->loop, &r->timer, r->born + revision->spec->start_ns);
 	if (revision->spec->ready == READY_TCP)
@@ -169,9 +162,9 @@ static void keep(struct replica *r)
 		replica_stop(r->function->kept);
 	loop_timer_stop(r->d->loop, &r->timer);
 	r->idle_since = loop_now(r->d->loop);
-	counted_as(r, REPLICA_KEPT);
+	replica_counted_as(r, REPLICA_KEPT);
 	r->d->ops->hold(r->instance);
-	event(r, "kept", "a request ran into its timeout; it stands still to be looked at, until it is ended");
+	replica_event(r, "kept", "a request ran into its timeout; it stands still to be looked at, until it is ended");
 	starts_soon(r->d);
 }
 
@@ -181,7 +174,7 @@ void replica_stop(struct replica *r)
 		return;
 	if (r->state == REPLICA_STARTING)
 		probe_end(r);
-	counted_as(r, REPLICA_ENDING);
+	replica_counted_as(r, REPLICA_ENDING);
 	loop_timer_stop(r->d->loop, &r->timer);
 	r->d->ending += replica_memory(r->d, r->revision->spec);
 	r->d->ops->stop(r->instance);
@@ -239,9 +232,9 @@ void replica_is_ready(struct replica *r)
 	probe_end(r);
 	loop_timer_stop(r->d->loop, &r->timer);
 	r->ready_at = loop_clock();
-	counted_as(r, REPLICA_READY);
+	replica_counted_as(r, REPLICA_READY);
 	f->failures = 0;
-	event(r, "ready", "");
+	replica_event(r, "ready", "");
 	if (r->d->ops->serves)
 		r->d->ops->serves(r->instance);
 	if (r == f->tryout)
@@ -250,116 +243,3 @@ void replica_is_ready(struct replica *r)
 	queue_serve(f);
 	starts_soon(r->d);
 }
-
-static void on_ready(void *user)
-{
-	struct replica *r = user;
-
-	if (r->revision->spec->ready == READY_DOORBELL)
-		replica_is_ready(r);
-}
-
-/* The first line that it wrote most recently, as its last words if it dies. */
-static void on_log(void *user, const char *bytes, size_t len)
-{
-	struct replica *r = user;
-	size_t n = len < sizeof r->words - 1 ? len : sizeof r->words - 1;
-
-	memcpy(r->words, bytes + len - n, n);
-	r->words_len = n;
-	r->words[n] = 0;
-	if (r->d->config.log)
-		r->d->config.log(r->d->config.arg, r->function->name, r->name, bytes, len);
-}
-
-static void start_failed(struct function *f, const char *why)
-{
-	uint64_t pause = 100000000;
-
-	f->counts.failed_starts++;
-	queue_refuse(f, 1, 502, "an instance of the function ended before it was ready");
-	if (++f->failures < FAILURES)
-		return;
-	pause <<= f->failures - FAILURES > 6 ? 6 : f->failures - FAILURES;
-	f->not_before = loop_now(f->d->loop) + pause;
-	loop_timer_set(f->d->loop, &f->retry, f->not_before);
-	(void)why;
-}
-
-/* What waited for its answers learns of it first, while the replica still is. */
-static void tell_tickets(struct replica *r, const char *why)
-{
-	while (r->tickets) {
-		struct ticket *t = r->tickets;
-
-		t->lost(t, why);
-		if (r->tickets == t)
-			ticket_done(t, TICKET_DEAD);
-	}
-}
-
-uint64_t replica_byte_seconds(const struct replica *r)
-{
-	uint64_t milliseconds = (loop_clock() - r->born) / 1000000;
-
-	return r->revision->spec->memory / 1000 * milliseconds;
-}
-
-static void charge(struct replica *r, const struct instance_cost *cost)
-{
-	struct function_counts *c = &r->function->counts;
-
-	c->cpu_ns += cost->cpu_ns;
-	c->network_bytes += cost->rx_bytes + cost->tx_bytes;
-	c->byte_seconds += replica_byte_seconds(r);
-}
-
-static void free_replica(struct replica *r, bool was_ending)
-{
-	struct dispatcher *d = r->d;
-
-	if (was_ending)
-		d->ending -= replica_memory(d, r->revision->spec);
-	account(r, false);
-	unlink_replica(r);
-	loop_timer_stop(d->loop, &r->timer);
-	revision_unref(r->revision);
-	free(r);
-	starts_soon(d);
-	if (d->stopping && d->n_replicas == 0 && d->empty)
-		d->empty(d->empty_arg);
-}
-
-static void on_died(void *user, const struct instance_end *end)
-{
-	struct replica *r = user;
-	struct function *f = r->function;
-	bool was_ending = r->state == REPLICA_ENDING, asked = was_ending && end->cause == DIED_STOPPED;
-	bool unready = r->ready_at == 0, tried = r == f->tryout;
-	char why[2 * LAST_WORDS];
-
-	snprintf(why, sizeof why, "%s%s%s", end->text, r->words_len || r->words[0] ? "; its last words: " : "", r->words);
-	why[strcspn(why, "\r\n")] = 0;
-	if (!was_ending) {
-		if (r->state == REPLICA_STARTING)
-			probe_end(r);
-		counted_as(r, REPLICA_ENDING);
-	}
-	if (!asked)
-		f->counts.instances_died++;
-	event(r, asked ? "stopped" : "died", why);
-	replica_note_phases(r);
-	charge(r, &end->cost);
-	tell_tickets(r, why);
-	if (tried)
-		f->tryout = NULL;
-	if (unready && !tried && !r->retiring)
-		start_failed(f, why);
-	free_replica(r, was_ending);
-	if (tried && f->deploy)
-		function_deployed(f, why);
-	else
-		function_free_if_gone(f);
-}
-
-const struct instance_events dispatch_events = { on_ready, on_log, on_died };

@@ -78,6 +78,12 @@ struct http_server {
 /* head.c: 0, or the status that refuses it, and why. */
 unsigned int head_check(struct call *call, const char *method, const char *version, const char **why);
 
+/* handler.c: MHD_OPTION_URI_LOG_CALLBACK, the access handler, MHD_OPTION_NOTIFY_COMPLETED */
+void *handler_line(void *arg, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result handler_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
+	const char *version, const char *bytes, size_t *len, void **context);
+void handler_completed(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code);
+
 /* conn.c */
 void conn_notify(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code);
 void conn_begin(struct conn *conn, struct call *call);
