@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "guard.h"
 #include "lwip/priv/tcp_priv.h"
 
 enum { HEAD_MAX = 512, SMALL = 4096, SEGMENT = 1400, QUEUE_ROOM = 16 };
@@ -66,7 +67,7 @@ static size_t head(const struct conn *c, char text[HEAD_MAX])
 
 static bool put(struct conn *c, const void *bytes, size_t n, u8_t flags)
 {
-	if (tcp_write(c->pcb, bytes, (u16_t)n, flags) != ERR_OK)
+	if (!guard_write(c->pcb, bytes, (u16_t)n, flags))
 		return false;
 	c->unacked += n;
 	return true;

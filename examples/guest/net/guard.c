@@ -213,3 +213,24 @@ bool guard_segment(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t opti
 		tcp_output(pcb);
 	return true;
 }
+
+/* lwIP makes segments of half the largest window that it was told of. One that was made before that was as small as it
+ * is now (it was zero, which counts for none) does not fit, and lwIP holds that for impossible. */
+static void fit_last(struct tcp_pcb *pcb)
+{
+	const struct tcp_seg *last = pcb->unsent;
+	uint32_t most = (uint32_t)pcb->snd_wnd_max / 2;
+
+	if (!last || !most || most >= pcb->mss)
+		return;
+	while (last->next)
+		last = last->next;
+	if ((uint32_t)(last->len + LWIP_TCP_OPT_LENGTH(last->flags)) > most)
+		pcb->snd_wnd_max = 2u * pcb->mss;
+}
+
+bool guard_write(struct tcp_pcb *pcb, const void *bytes, uint16_t n, uint8_t flags)
+{
+	fit_last(pcb);
+	return tcp_write(pcb, bytes, n, flags) == ERR_OK;
+}

@@ -42,4 +42,7 @@ bool guard_packet(struct pbuf *p);
  * of options; true if it is taken. lwIP would take a maximum segment size at any time, and stumble over its own segments. */
 bool guard_segment(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options);
 
+/* tcp_write, for peers whose windows are smaller than a segment, too. */
+bool guard_write(struct tcp_pcb *pcb, const void *bytes, uint16_t n, uint8_t flags);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
 #include "lwip/priv/tcp_priv.h"
 #include "peer.h"
 #include "ukvmm_rt.h"
@@ -136,7 +137,7 @@ static size_t give(struct fn_conn *c, const char *bytes, size_t len)
 	n = n > tcp_sndbuf(c->pcb) ? tcp_sndbuf(c->pcb) : n;
 	n = n > len ? len : n;
 	if (!n || tcp_sndqueuelen(c->pcb) + QUEUE_ROOM >= TCP_SND_QUEUELEN ||
-		tcp_write(c->pcb, bytes, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
+		!guard_write(c->pcb, bytes, (u16_t)n, TCP_WRITE_FLAG_COPY))
 		return 0;
 	c->unacked += n;
 	return n;
