@@ -2,8 +2,8 @@
 """A storm: many clients with requests of all kinds, instances that come to harm, operators that change everything, all by
 chance. A model (storm_model.py) says what each request may end with; afterwards nothing is left. In rounds:
 
-	UKVMM_STORM_SEED    of the first round; the next one's is one more. Each is printed
-	UKVMM_STORM_ROUNDS  how many; 0: without end
+	UKVMM_STORM_SEED    of the first round; the next one's is one more. Each is printed. Else 1, or any where so many
+	UKVMM_STORM_ROUNDS  rounds are wanted; 0: without end
 	UKVMM_STORM_CLIENTS at the same time
 	UKVMM_STORM_EVENTS  a file for what happened in a round that went wrong
 """
@@ -20,7 +20,8 @@ from storm_model import World, judge, make
 from storm_trouble import Function, Trouble
 
 ROUNDS = int(os.environ.get("UKVMM_STORM_ROUNDS", "4"))
-SEED = int(os.environ.get("UKVMM_STORM_SEED") or random.SystemRandom().randrange(1 << 31))
+SEED = int(os.environ.get("UKVMM_STORM_SEED") or
+	(random.SystemRandom().randrange(1 << 31) if "UKVMM_STORM_ROUNDS" in os.environ else 1))
 CLIENTS = int(os.environ.get("UKVMM_STORM_CLIENTS", "24"))
 FUNCTIONS = (
 	Function("one", max_instances=2),
