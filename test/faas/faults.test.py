@@ -215,6 +215,16 @@ def leaves_with_its_last_bytes(s):
 		s.process.send_signal(signal.SIGCONT)
 		s.line(r'POST /function/f/count" \d+ cut ')
 		ok(True, "and one that leaves with its head")
+	for first, last in ((b"", b"PU"), (b"PUT /function/f/ HTTP/1.1\r\n", b"Host: h\r\nX-Mo")):
+		with s.connect() as c:
+			c.sendall(first)
+			while s.unread(c):
+				pass
+			s.process.send_signal(signal.SIGSTOP)
+			c.sendall(last)
+			c.shutdown(socket.SHUT_WR)
+			s.process.send_signal(signal.SIGCONT)
+			equal(read_all(c), b"", f"and one that sends no more behind {last}")
 	while s.describe("f")["ukvmm"]["inflight"]:
 		pass
 	equal(s.balance(), 0, "and counted")

@@ -66,6 +66,8 @@ void call_client_end(struct loop_fd *watch, uint32_t events)
 	(void)events;
 	if (conn->watched && conn->call)
 		on_left(conn->call);
+	else if (!conn->call || !conn->call->begun)
+		conn_look_for_end(conn);
 	else
 		loop_unwatch(conn->server->loop, watch);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -52,6 +53,7 @@ static struct conn *conn_new(struct http_server *server, struct MHD_Connection *
 	server->counts.connections++;
 	name_client(c);
 	loop_timer_in(server->loop, &c->timer, server->config.header_ns);
+	loop_watch(server->loop, &c->watch, c->fd, EPOLLRDHUP);
 	return c;
 }
 
@@ -79,7 +81,7 @@ void conn_notify(void *arg, struct MHD_Connection *mhd, void **context, enum MHD
 }
 
 /* libmicrohttpd misses an end that came together with bytes, as call.c says of bodies: it is told of it once more. */
-static void look_for_end(struct conn *c)
+void conn_look_for_end(struct conn *c)
 {
 	char byte;
 
@@ -91,7 +93,7 @@ static void look_for_end(struct conn *c)
 void conn_begin(struct conn *c, struct call *call)
 {
 	c->call = call;
-	look_for_end(c);
+	conn_look_for_end(c);
 	loop_timer_in(c->server->loop, &c->timer, c->server->config.header_ns);
 }
 
@@ -109,7 +111,7 @@ void conn_discards(struct conn *c)
 void conn_end(struct conn *c)
 {
 	c->call = NULL;
-	look_for_end(c);
+	conn_look_for_end(c);
 	loop_timer_in(c->server->loop, &c->timer, c->server->config.idle_ns);
 }
 

@@ -90,6 +90,7 @@ void conn_begin(struct conn *conn, struct call *call);
 void conn_head_done(struct conn *conn);
 void conn_discards(struct conn *conn);
 void conn_end(struct conn *conn);
+void conn_look_for_end(struct conn *conn); /* while its head, or nothing, is read */
 void conn_close_idle(struct http_server *server);
 
 /* call.c */
