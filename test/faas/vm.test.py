@@ -280,6 +280,11 @@ def killed(s):
 	s.line(f"{name} of noop: died")
 	got = s.get("/function/noop/")
 	ok(got.status == 200, "workers that are killed are replaced", f"{got} {s.seen[-8:]}")
+	statuses = set()
+	for _ in range(10): # the server has not heard of all ends yet
+		kill_all(workers(s))
+		statuses |= {r.get().status for r in [Background(s.get, "/function/once/") for _ in range(4)]}
+	equal(statuses, {200}, "so are those that only wait")
 
 
 def silent(s):

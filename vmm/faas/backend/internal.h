@@ -89,12 +89,14 @@ struct instance {
 	bool opening;	   /* the gate is; nothing starts before */
 	bool ended;	   /* the guest did, by itself */
 	bool heard;   /* the guest did something, or serves */
-	uint32_t lost; /* workers that died before that */
+	uint32_t lost;  /* workers that died before that; */
+	uint32_t found; /* how many waited when the first had */
 };
 
 /* spares.c */
 /* A worker that is ready for this kind, or NULL: one is being made, or it must be waited for. */
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus);
+uint32_t spares_ready(const struct backend *b);
 int spares_add(struct backend *b, uint64_t memory, uint32_t vcpus);
 void spares_drop(struct spare *s);
 void spares_drop_one(struct backend *b, uint64_t memory, uint32_t vcpus);

@@ -75,6 +75,15 @@ static bool is_dead(const struct spare *s)
 	return poll(&fd, 1, 0) > 0;
 }
 
+uint32_t spares_ready(const struct backend *b)
+{
+	uint32_t n = 0;
+
+	for (const struct spare *s = b->spares; s; s = s->next)
+		n += s->ready;
+	return n;
+}
+
 struct worker *spares_take(struct backend *b, uint64_t memory, uint32_t vcpus)
 {
 	struct spare *s = b->spares;

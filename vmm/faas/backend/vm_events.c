@@ -72,6 +72,21 @@ static bool as_asked(const struct instance *i, const struct worker_death *death)
 	return i->stopping && !i->ended && !crashed;
 }
 
+/*
+ * The worker was dead already, or as good as: another one gets the job. Who kills some from outside has perhaps killed all
+ * that wait, of whose ends we hear one after the other; one that ends otherwise may do so for what its job is.
+ */
+static bool try_another(struct instance *i, const struct worker_death *death)
+{
+	bool killed = death->cause == CAUSE_SIGNAL && death->number == SIGKILL;
+
+	if (i->heard || death->done || i->stopping)
+		return false;
+	if (i->lost == 0)
+		i->found = spares_ready(i->b);
+	return i->lost++ < FAILURES + (killed ? i->found : 0);
+}
+
 static void on_dead(struct instance *i, const struct worker_death *death)
 {
 	enum instance_cause cause = i->failed ? DIED_FAILED : death->done ? DIED_ENDED : DIED_CRASHED;
@@ -83,8 +98,7 @@ static void on_dead(struct instance *i, const struct worker_death *death)
 	worker_free(i->worker);
 	i->worker = NULL;
 	instance_begun(i);
-	if (!i->heard && !death->done && !i->stopping && i->lost < FAILURES) {
-		i->lost++; /* the worker was dead already, or as good as */
+	if (try_another(i, death)) {
 		vm_wait(i);
 		return;
 	}

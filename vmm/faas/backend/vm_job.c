@@ -115,8 +115,7 @@ static int serve_one(struct instance *i, struct ukvmm_err *err)
 		if (rc == 0)
 			return 0;
 		worker_free(worker);
-		/* it died just now */
-		if (rc != -EPIPE || i->lost++ >= FAILURES)
+		if (rc != -EPIPE) /* it died just now */
 			return rc;
 	}
 	if (i->opening || b->failures < FAILURES) /* one is on its way */
